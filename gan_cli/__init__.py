@@ -1,0 +1,1 @@
+"""gan_cli: train generative adversarial networks from the command line."""

@@ -1,0 +1,61 @@
+"""A game: the networks, the players who train them, and the order in which they move."""
+
+import copy
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from gan_cli.losses.objective import Objective, Terms
+from gan_cli.registry import Registry
+
+Batch = dict[str, Tensor]  # "real": (N, C, H, W) in [-1, 1], "label": (N,) int64, ...
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One optimizer step of one player."""
+
+    player: str
+    loss: Callable[[Batch], Terms]
+    draw: bool = True  # play on a fresh batch, or on the one already on the table
+    variant: Hashable = None  # what makes this turn's graph differ from the player's usual one
+    after: Callable[[], None] | None = None  # once the optimizer has stepped: weight clipping
+
+
+class Game:
+    """Rules. A subclass names its players and yields their turns; the loop does the rest."""
+
+    players: ClassVar[Mapping[str, tuple[str, ...]]]  # player -> names of the networks it trains
+    critics: ClassVar[tuple[str, ...]] = ()  # networks that the objective's penalties differentiate
+    reads: ClassVar[frozenset[str]] = frozenset({"real"})  # batch entries the game looks at
+    averaged: ClassVar[tuple[str, ...]] = ("generator",)  # networks worth a moving average
+
+    def __init__(self, networks: nn.ModuleDict, objective: Objective) -> None:
+        self.networks = networks
+        self.objective = objective
+
+    def turns(self, step: int) -> Iterator[Turn]:
+        """All turns of a step: the whole scheduling, a function of `step` alone."""
+        raise NotImplementedError
+
+    def preview(self, batch: Batch) -> dict[str, Tensor]:
+        """Pictures worth looking at, by name: (N, C, H, W) in [-1, 1]."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the game remembers besides its networks."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+    def with_networks(self, replacements: Mapping[str, nn.Module]) -> "Game":
+        """The same rules over other networks (their moving averages, say)."""
+        twin = copy.copy(self)
+        twin.networks = nn.ModuleDict({**self.networks, **replacements})
+        return twin
+
+
+games: Registry[Game] = Registry("game")

@@ -1,0 +1,77 @@
+"""The original game (Goodfellow et al. 2014, arXiv:1406.2661): a generator, a discriminator."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gan_cli.games.game import Batch, Game, Turn, games
+from gan_cli.losses.objective import Critic, Objective, Terms
+from gan_cli.networks.latent import draw_latent
+
+
+@games.register("gan")
+class GAN(Game):
+    """Conditional whenever its networks are; AC-GAN when the discriminator also classifies.
+
+    `classify` weighs the classification terms (discriminator, generator) of an auxiliary
+    classifier; Odena et al. 2017 (arXiv:1610.09585) use (1, 1), WGAN-GP's AC-GAN (1, 0.1).
+    """
+
+    players = {"discriminator": ("discriminator",), "generator": ("generator",)}
+    critics = ("discriminator",)
+
+    def __init__(
+        self,
+        networks: nn.ModuleDict,
+        objective: Objective,
+        *,
+        classify: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
+        super().__init__(networks, objective)
+        self.classify = classify
+        objective.constrain(networks["discriminator"])
+
+    def turns(self, step: int) -> Iterator[Turn]:
+        due = self.objective.due(step)
+        play = partial(self.discriminator_loss, due=due)
+        for _ in range(self.objective.critic_steps):
+            yield Turn("discriminator", play, variant=due, after=self.constrain)
+        yield Turn("generator", self.generator_loss, draw=False)
+
+    def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
+        with torch.no_grad():
+            fake = self.generate(batch)
+        terms = self.objective.critic_terms(self.critic(batch), (batch["real"],), (fake,), due)
+        return terms | self.classification(batch["real"], batch, self.classify[0])
+
+    def generator_loss(self, batch: Batch) -> Terms:
+        fake = self.generate(batch)
+        terms = self.objective.generator_terms(self.critic(batch), (fake,), (batch["real"],))
+        return terms | self.classification(fake, batch, self.classify[1])
+
+    def constrain(self) -> None:
+        self.objective.constrain(self.networks["discriminator"])
+
+    def critic(self, batch: Batch) -> Critic:
+        return lambda image: self.networks["discriminator"](image, batch.get("label"))
+
+    def generate(self, batch: Batch) -> Tensor:
+        real, generator = batch["real"], self.networks["generator"]
+        return generator(draw_latent(generator, len(real), real.device), batch.get("label"))
+
+    def classification(self, image: Tensor, batch: Batch, weight: float) -> Terms:
+        """Equation 3 of AC-GAN: cross-entropy of the auxiliary classifier, if there is one."""
+        if not self.networks["discriminator"].auxiliary:
+            return Terms({})
+        logits = self.networks["discriminator"].classify(image).float()  # (N, classes)
+        loss = F.cross_entropy(logits, batch["label"])
+        hits = (logits.detach().argmax(1) == batch["label"]).float().mean()
+        return Terms({"classification": weight * loss}, {"class_accuracy": hits})
+
+    @torch.no_grad()
+    def preview(self, batch: Batch) -> dict[str, Tensor]:
+        """One sample for each of `latent` (and `label`)."""
+        return {"samples": self.networks["generator"](batch["latent"], batch.get("label"))}

@@ -1,0 +1,136 @@
+"""What a critic and a generator play for: one adversarial loss plus any penalties."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from gan_cli.registry import Registry
+from gan_cli.schedules import Schedule
+
+Sample = tuple[Tensor, ...]  # what the critic sees: (image,) for a GAN, (image, latent) for a BiGAN
+Critic = Callable[..., Tensor]  # a discriminator with its conditioning already bound
+
+
+@dataclass
+class Terms:
+    """What a turn comes to: 0-d tensors by name."""
+
+    losses: dict[str, Tensor]  # weighted; their sum is backpropagated
+    observed: dict[str, Tensor] = field(default_factory=dict)  # detached; only logged
+
+    def __or__(self, other: "Terms") -> "Terms":
+        return Terms(self.losses | other.losses, self.observed | other.observed)
+
+
+class AdversarialLoss(Protocol):
+    """A pair of functions of logits (N, ...), each to be minimized."""
+
+    paired: bool  # does generator() need the real logits (relativistic losses)?
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor: ...
+
+    def generator(self, fake: Tensor, real: Tensor | None) -> Tensor: ...
+
+    def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The quantity that the critic's game estimates, under its proper name."""
+        ...
+
+
+def judge(
+    critic: Critic, sample: Sample, differentiate: bool = True
+) -> tuple[Tensor, Callable[[], Sample]]:
+    """The critic's logits, and their gradient with respect to the sample, in one forward pass.
+
+    torch.func and not torch.autograd.grad: the two agree bit for bit, but only this one compiles.
+    """
+    if not differentiate:
+        return critic(*sample), tuple
+    logits, pull = torch.func.vjp(critic, *sample)
+    return logits, lambda: pull(torch.ones_like(logits))
+
+
+@dataclass
+class Round:
+    """One critic round, as a penalty sees it."""
+
+    critic: Critic
+    real: Sample
+    fake: Sample
+    real_gradient: Callable[[], Sample]
+    fake_gradient: Callable[[], Sample]
+
+
+@dataclass(kw_only=True)
+class Penalty:
+    """A term on the critic, of strength `weight`; a subclass computes it in __call__."""
+
+    weight: Schedule = Schedule(1.0)
+    every: int = 1  # lazy regularization: applied every n-th step, n times as strong
+    differentiates: ClassVar[frozenset[str]] = frozenset()  # "real", "fake": gradients it wants
+    per_sample: ClassVar[bool] = True  # batch norm, which couples samples, would falsify it
+
+    def __call__(self, round: Round) -> Tensor:
+        raise NotImplementedError
+
+
+losses: Registry[AdversarialLoss] = Registry("adversarial loss")
+penalties: Registry[Penalty] = Registry("penalty")
+
+
+class Objective:
+    """One adversarial loss and its penalties, shared by every game."""
+
+    def __init__(
+        self,
+        loss: AdversarialLoss,
+        penalties: Mapping[str, Penalty],
+        critic_steps: int = 1,
+        weight_clip: float | None = None,
+    ) -> None:
+        self.loss = loss
+        self.penalties = dict(penalties)
+        self.critic_steps = critic_steps
+        self.weight_clip = weight_clip
+        # 0-d tensors, so that a schedule neither recompiles a turn nor invalidates a CUDA graph.
+        self.strength = {name: torch.zeros(()) for name in self.penalties}
+
+    def due(self, step: int) -> tuple[str, ...]:
+        """The penalties that `step` applies; sets their strengths to what the schedules say."""
+        for name, penalty in self.penalties.items():
+            self.strength[name].fill_(penalty.weight(step) * penalty.every)
+        return tuple(name for name, penalty in self.penalties.items() if step % penalty.every == 0)
+
+    def critic_terms(
+        self, critic: Critic, real: Sample, fake: Sample, due: tuple[str, ...]
+    ) -> Terms:
+        """Loss and penalties of the critic on detached samples of equal length N."""
+        wanted = {side for name in due for side in self.penalties[name].differentiates}
+        # float32 leaves: what autocast left in bfloat16 would round the input gradients too.
+        real, fake = (tuple(x.detach().float() for x in sample) for sample in (real, fake))
+        real_logits, real_gradient = judge(critic, real, "real" in wanted)
+        fake_logits, fake_gradient = judge(critic, fake, "fake" in wanted)
+        real_logits, fake_logits = real_logits.float(), fake_logits.float()
+        round = Round(critic, real, fake, real_gradient, fake_gradient)
+        terms = {"adversarial": self.loss.critic(real_logits, fake_logits)}
+        for name in due:
+            terms[name] = self.strength[name] * self.penalties[name](round)
+        return Terms(terms, self.observe(real_logits.detach(), fake_logits.detach()))
+
+    def generator_terms(self, critic: Critic, fake: Sample, real: Sample) -> Terms:
+        real_logits = critic(*real).float() if self.loss.paired else None
+        return Terms({"adversarial": self.loss.generator(critic(*fake).float(), real_logits)})
+
+    def observe(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        estimates = self.loss.estimate(real, fake)
+        return {"real_logits": real.mean(), "fake_logits": fake.mean(), **estimates}
+
+    @torch.no_grad()
+    def constrain(self, critic: nn.Module) -> None:
+        """Weight clipping (Arjovsky et al. 2017, Algorithm 1), if the loss asks for it."""
+        if self.weight_clip is not None:
+            parameters = list(critic.parameters())
+            torch._foreach_clamp_min_(parameters, -self.weight_clip)
+            torch._foreach_clamp_max_(parameters, self.weight_clip)
