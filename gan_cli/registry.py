@@ -8,13 +8,15 @@ written down, and nothing can get out of step.
 
 import inspect
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from difflib import get_close_matches
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import BooleanNode, FloatNode, IntegerNode, StringNode
 from omegaconf.errors import ValidationError
+
+from gan_cli.errors import ConfigError as ConfigError
+from gan_cli.text import unknown as unknown
 
 T = TypeVar("T")
 Component = dict[str, Any]  # {"name": a registered name, **its options}
@@ -22,22 +24,6 @@ Keys = dict[str, tuple[Any, Any]]  # key -> (type, default or MISSING)
 
 SCALARS = {int: IntegerNode, float: FloatNode, bool: BooleanNode, str: StringNode}
 NOUNS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-
-
-class ConfigError(ValueError):
-    """Everything wrong with a config, one line a fault: key path, what is wrong, what to type."""
-
-    def __init__(self, *faults: str) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
-
-
-def unknown(what: str, given: object, known: Iterable[object]) -> str:
-    """Say that `given` is not a `what`, and which name was probably meant."""
-    names = sorted(str(name) for name in known)
-    close = get_close_matches(str(given), names, n=1)
-    hint = f"did you mean '{close[0]}'? " if close else ""
-    return f"unknown {what} '{given}'; {hint}Known: {', '.join(names) or 'none'}"
 
 
 def keys_of(component: Callable[..., Any]) -> Keys:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from gan_cli.losses.objective import Objective, Terms
@@ -40,8 +41,8 @@ class Game:
         """All turns of a step: the whole scheduling, a function of `step` alone."""
         raise NotImplementedError
 
-    def preview(self, batch: Batch) -> dict[str, Tensor]:
-        """Pictures worth looking at, by name: (N, C, H, W) in [-1, 1]."""
+    def preview(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """Pictures worth looking at, by name: (N, C, H, W) in [-1, 1]. `rng` is on the CPU."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:

@@ -72,6 +72,16 @@ class GAN(Game):
         return Terms({"classification": weight * loss}, {"class_accuracy": hits})
 
     @torch.no_grad()
-    def preview(self, batch: Batch) -> dict[str, Tensor]:
-        """One sample for each of `latent` (and `label`)."""
-        return {"samples": self.networks["generator"](batch["latent"], batch.get("label"))}
+    def sample(
+        self, count: int, rng: torch.Generator, label: Tensor | None = None
+    ) -> Tensor:
+        """`count` images; the latents come from `rng`, a generator on the CPU."""
+        generator = self.networks["generator"]
+        device = next(generator.parameters()).device
+        latent = draw_latent(generator, count, torch.device("cpu"), rng).to(device)
+        return generator(latent, label if label is None else label.to(device))
+
+    def preview(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """Samples for the labels of the batch, in their order."""
+        label = batch["label"].sort().values if "label" in batch else None
+        return {"samples": self.sample(len(batch["real"]), rng, label)}

@@ -1,0 +1,113 @@
+"""What the commands share: the command line before Hydra sees it, and how errors are told.
+
+Imports neither torch nor anything that does: ``--help`` and a misspelt group answer at once.
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
+from hydra.types import RunMode
+
+from gan_cli.errors import ConfigError, UserError
+from gan_cli.paths import CONFIGS
+from gan_cli.text import unknown
+
+
+class JobError(CompactHydraException):
+    """A job of a sweep failed; Hydra prints it without a traceback and goes on with the next."""
+
+
+def run_command(command: Callable[[], Any]) -> None:
+    """Run a Hydra command on sys.argv; the exit status is the error's own."""
+    try:
+        sys.argv[1:] = prepared(sys.argv[1:])
+        command()
+    except UserError as error:
+        fail(error)
+
+
+def reported(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A Hydra task whose UserErrors are told in plain words, without a traceback.
+
+    In a sweep the error ends its job only; on its own it ends the process with its exit status.
+    """
+
+    @functools.wraps(task)
+    def wrapped(composed: Any) -> Any:
+        try:
+            return task(composed)
+        except UserError as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN and error.status < 128:
+                print(error, file=sys.stderr, flush=True)
+                raise JobError(str(error)) from None
+            fail(error)
+
+    return wrapped
+
+
+def fail(error: UserError) -> None:
+    program = Path(sys.argv[0]).stem
+    print(f"{program}: {error}", file=sys.stderr, flush=True)
+    sys.exit(error.status)
+
+
+def prepared(words: list[str]) -> list[str]:
+    """The command line as Hydra is to see it.
+
+    Flags come first, since argparse wants all overrides in one block. A plain ``key=value`` becomes
+    ``++key=value``: Hydra would stop at the first unknown key, validate() lists all of them with
+    the names that were probably meant. Group choices are checked here, before anything is composed.
+    """
+    if any(word in ("--shell-completion", "-sc") for word in words):
+        return words
+    flags = [word for word in words if not is_override(word)]
+    overrides = [word for word in words if is_override(word)]
+    groups = available(config_folders(words))
+    faults = [fault for word in overrides for fault in misnamed(word, groups)]
+    if faults:
+        raise ConfigError(*faults)
+    return flags + [forced(word, groups) for word in overrides]
+
+
+def is_override(word: str) -> bool:
+    return word.startswith("~") or ("=" in word and not word.startswith("-"))
+
+
+def config_folders(words: list[str]) -> list[Path]:
+    """The package's own, and those that --config-dir adds."""
+    folders = [CONFIGS]
+    for i, word in enumerate(words):
+        flag, _, value = word.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            folders.append(Path(value or (words[i + 1] if i + 1 < len(words) else "")))
+    return folders
+
+
+def available(folders: list[Path]) -> dict[str, set[str]]:
+    """Group -> its choices."""
+    groups: dict[str, set[str]] = {}
+    for folder in folders:
+        for file in folder.glob("*/*.yaml"):
+            groups.setdefault(file.parent.name, set()).add(file.stem)
+    return groups
+
+
+def misnamed(word: str, groups: dict[str, set[str]]) -> Iterator[str]:
+    group, _, value = word.partition("=")
+    if group in groups and not set(value) & set("${}()[]*/\"'"):
+        for choice in value.split(","):
+            if choice.strip() not in groups[group] | {"null"}:
+                yield f"{group}: {unknown(group, choice.strip(), groups[group])}"
+
+
+def forced(word: str, groups: dict[str, set[str]]) -> str:
+    key = word.partition("=")[0]
+    special = key[0] in "+~" or key.split("@")[0] in groups or key.split(".")[0].startswith("hydra")
+    return word if special else f"++{word}"
+
+

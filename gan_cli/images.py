@@ -1,0 +1,33 @@
+"""Pictures: from tensors in [-1, 1] to bytes, grids and PNG files."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """[-1, 1] to 0..255, the inverse of x / 127.5 - 1, rounded to the nearest and clamped."""
+    return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> np.ndarray:
+    """(N, C, H, W) uint8 to one picture (height, width, C), row by row."""
+    count, channels, height, width = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    sheet = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), np.uint8)
+    for i, image in enumerate(images.cpu().permute(0, 2, 3, 1).numpy()):
+        top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def save_png(path: Path, picture: np.ndarray) -> None:
+    """(height, width, C) uint8 with C = 1, 3 or 4."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).save(path)

@@ -1,0 +1,103 @@
+"""One invocation of a run: its folder locked, its journal open, its end told."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gan_cli.errors import ConfigError, StorageError, UserError
+from gan_cli.journal import Journal, environment
+from gan_cli.progress import Display
+from gan_cli.signals import StopSignal
+from gan_cli.state import plain
+from gan_cli.training import Run
+
+
+def play(config: Any, folder: Path, started: float) -> float | None:
+    """Build or resume the run in `folder` and play it to its end; its objective."""
+    with locked(folder):
+        run = Run(config, folder)
+        run.resume()
+        owner = run.runtime.rank == 0
+        journal = Journal(folder if owner else None, run.step)
+        display = Display(config.steps, run.step, silent=not owner)
+        display.say(headline(run))
+        journal.run_card({**environment(), **facts(run), "status": "running", "started": started})
+        status = "failed"
+        try:
+            with StopSignal() as stop:
+                run.train(journal, display, stop)
+            status = "finished"
+        except UserError as error:
+            status = str(error)
+            raise
+        except OSError as error:
+            raise StorageError(f"{folder}: {error.strerror or error}") from error
+        finally:
+            display.close()
+            journal.close()
+            journal.run_card({**outcome(run), "status": status, "ended": time.time()})
+            run.feed.close()
+            run.runtime.close()
+        display.say(farewell(run))
+        return run.scores.objective
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process writes into a run folder; ConfigError for a second one."""
+    if int(os.environ.get("RANK", 0)) > 0:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                f"run: another process is training in {folder}; take another run=NAME"
+            ) from None
+        yield
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """About this run, for run.json."""
+    parameters = {
+        role: sum(p.numel() for p in network.parameters())
+        for role, network in run.game.networks.items()
+    }
+    return {
+        "device": run.runtime.describe(),
+        "processes": run.runtime.world,
+        "seed": run.config.seed,
+        "parameters": parameters,
+        "data": {"samples": len(run.dataset), "feed": run.feed.kind, **plain(run.dataset.spec)},
+        "config": plain(run.config),
+        "resumed_at": run.step,
+    }
+
+
+def outcome(run: Run) -> dict[str, Any]:
+    return {"step": run.step, "images": run.step * run.config.batch_size, **run.scores.state_dict()}
+
+
+def headline(run: Run) -> str:
+    card = facts(run)
+    sizes = ", ".join(f"{role} {count:,}" for role, count in card["parameters"].items())
+    start = f"resumes at step {run.step}" if run.step else "starts"
+    return (
+        f"{run.folder} {start}: {card['data']['samples']:,} samples of {run.dataset.spec.shape} "
+        f"({run.feed.kind}), {sizes} parameters, on {card['device']}"
+    )
+
+
+def farewell(run: Run) -> str:
+    """Where everything is, how good it got, and what to type next."""
+    return (
+        f"{run.folder}: {run.step} steps done\n{run.scores.summary()}\n"
+        f"pictures: {run.folder / 'samples'}\n"
+        f"next: gan-sample run={run.config.run}   tensorboard --logdir {run.folder}"
+    )

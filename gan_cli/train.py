@@ -1,0 +1,45 @@
+"""gan-train: compose a config, check it, play the game."""
+
+import logging
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from gan_cli.cli import reported, run_command
+from gan_cli.paths import CONFIGS
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
+@reported
+def train(composed: DictConfig) -> float | None:
+    """The best value of the first metric, for sweeps to minimize."""
+    started = time.time()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    from gan_cli.validation import validate  # torch is imported here, after --help
+
+    config = validate(composed)
+    if config.check:
+        print("the config is sound")
+        return None
+    from gan_cli.session import play
+
+    return play(config, run_folder(config.run), started)
+
+
+def run_folder(name: str) -> Path:
+    """outputs/<run>, or the folder that a sweep gives its job."""
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return Path(HydraConfig.get().runtime.output_dir)
+    return Path("outputs") / name
+
+
+def main() -> None:
+    run_command(train)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""A run: build it, play it, look at it once in a while."""
+
+import signal
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gan_cli.average import MovingAverage
+from gan_cli.checkpoint import Checkpoints
+from gan_cli.config import Config
+from gan_cli.data import datasets, open_feed
+from gan_cli.data.spec import Spec
+from gan_cli.errors import Interrupted, NonFiniteError
+from gan_cli.games import Game, games
+from gan_cli.games.game import Batch
+from gan_cli.images import grid, to_uint8
+from gan_cli.journal import Journal
+from gan_cli.ledger import Ledger
+from gan_cli.losses import Objective, losses, penalties
+from gan_cli.metrics import Evaluation
+from gan_cli.networks import networks
+from gan_cli.optimizers import options_of
+from gan_cli.progress import Display
+from gan_cli.runtime import Runtime
+from gan_cli.scores import Scores
+from gan_cli.signals import StopSignal
+from gan_cli.state import check_finite, restore, state_of
+
+ROLLBACKS = 3  # a run that diverged this often from sound checkpoints will do so again
+
+
+def build_game(config: Config, spec: Spec) -> Game:
+    roles = {
+        role: networks.build(node, spec, where=f"model.networks.{role}")
+        for role, node in config.model.networks.items()
+    }
+    penalty = {
+        name: penalties.build(node, where=f"loss.penalties.{name}")
+        for name, node in config.loss.penalties.items()
+    }
+    loss = losses.build(config.loss.adversarial, where="loss.adversarial")
+    objective = Objective(loss, penalty, config.loss.critic_steps, config.loss.weight_clip)
+    return games.build(config.model.game, nn.ModuleDict(roles), objective, where="model.game")
+
+
+class Run:
+    """Everything of one training run; nothing is written before `train`."""
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        self.config, self.folder = config, folder
+        self.step = self.drawn = self.rollbacks = 0
+        self.runtime = runtime = Runtime(config.device, config.accumulate, config.clip_norm)
+        self.dataset = datasets.build(config.dataset, where="dataset")
+        torch.manual_seed(config.seed)  # initial weights, equal on every rank
+        self.game = build_game(config, self.dataset.spec)
+        runtime.place(self.game.networks)
+        self.players = {
+            name: runtime.player(
+                [self.game.networks[role] for role in roles], options_of(config.optimizer, name)
+            )
+            for name, roles in self.game.players.items()
+        }
+        self.average = MovingAverage(self.game, config.ema)
+        self.ledger = Ledger(runtime)
+        self.evaluation = Evaluation.from_config(config.metrics, self.dataset, runtime.device)
+        self.scores = Scores(self.evaluation.metrics)
+        self.checkpoints = Checkpoints(folder / "checkpoints", config.keep_last, config.every.keep)
+        self.feed = open_feed(
+            self.dataset,
+            batch_size=config.batch_size // runtime.world,
+            seed=config.seed,
+            rank=runtime.rank,
+            world=runtime.world,
+            device=runtime.device,
+            resident=config.device.resident,
+            resident_gib=config.device.resident_gib,
+            workers=config.device.workers,
+        )
+
+    def resume(self) -> None:
+        """Take up the newest sound checkpoint of the folder, if there is one."""
+        state = self.checkpoints.latest()
+        if state is not None:
+            restore(self, state)
+
+    def train(self, journal: Journal, display: Display, stop: StopSignal) -> None:
+        """Play up to the configured step.
+
+        Raises Interrupted after a signal, its checkpoint written; NonFiniteError, with the last
+        sound checkpoint kept; StorageError when a checkpoint cannot be written.
+        """
+        self.journal, self.display = journal, display
+        self.fixed = next(self.feed.batches(0))  # what every preview shows
+        while self.step < self.config.steps:
+            try:
+                self.play(stop)
+            except NonFiniteError as error:
+                self.roll_back(error)
+
+    def play(self, stop: StopSignal) -> None:
+        """The loop."""
+        config, batch = self.config, Batch()
+        batches = self.feed.batches(self.drawn)
+        while self.step < config.steps:
+            self.runtime.seed(config.seed, self.rollbacks, self.step)
+            for player in self.players.values():
+                player.schedule(self.step)
+            for turn in self.game.turns(self.step):
+                if turn.draw:
+                    batch = next(batches)
+                    self.drawn += 1
+                terms = self.runtime.play(turn, self.players[turn.player], batch)
+                self.ledger.add(self.step, turn.player, terms)
+            self.average.update(self.step, config.batch_size)
+            self.step += 1
+            self.look_up()
+            if self.runtime.any(stop.received is not None):
+                self.save()
+                number = stop.received or signal.SIGTERM  # another process got it
+                raise Interrupted(number, f"step {self.step} is saved in {self.folder}")
+
+    def look_up(self) -> None:
+        """What happens once in a while; most steps pass through without synchronising."""
+        self.display.advance(self.step)
+        every = self.config.every
+        if self.due(every.log):
+            self.write_log()
+        if self.due(every.preview):
+            self.write_preview()
+        if self.due(every.evaluate):
+            self.evaluate()
+        if self.due(every.checkpoint):
+            self.save()
+
+    def due(self, every: int) -> bool:
+        return every > 0 and (self.step % every == 0 or self.step == self.config.steps)
+
+    def write_log(self) -> None:
+        values = self.ledger.read()
+        if values:
+            rate = self.display.show(self.step, self.config.batch_size, values)
+            self.journal.scalars(self.step, {**values, "images_per_second": rate})
+
+    def write_preview(self) -> None:
+        pictures = self.average.game.preview(self.fixed, torch.Generator().manual_seed(0))
+        for name, images in pictures.items():
+            self.journal.picture(self.step, name, grid(to_uint8(images)))
+
+    def evaluate(self) -> None:
+        """Scores of the averaged networks, on rank 0."""
+        if self.runtime.rank > 0 or not self.evaluation.metrics:
+            return
+        self.write_log()  # a diverged run is told as such, not as a failing metric
+        values = self.evaluation.evaluate(self.draw_samples, self.average.game.networks)
+        self.journal.scalars(self.step, values)
+        self.display.scored(*next(iter(values.items())))
+        if self.scores.record(self.step, values):
+            self.checkpoints.save_best(state_of(self))
+
+    def draw_samples(self, count: int, rng: torch.Generator) -> Tensor:
+        """Of the averaged generator, with the labels of data picked at random."""
+        return self.average.game.sample(count, rng, self.feed.labels(count, rng))
+
+    def save(self) -> None:
+        """Only sound states are saved: everything up to now is read and checked first."""
+        self.write_log()
+        check_finite(self)
+        if self.runtime.rank == 0:
+            self.checkpoints.save(self.step, state_of(self))
+
+    def roll_back(self, error: NonFiniteError) -> None:
+        """Go on from the last sound checkpoint with other noise, or give up."""
+        rollbacks, state = self.rollbacks + 1, None
+        if self.config.on_nonfinite == "rollback" and rollbacks <= ROLLBACKS:
+            state = self.checkpoints.latest()
+        if state is None:
+            raise error
+        self.display.say(f"{error}; back to step {state['step']} ({rollbacks} of {ROLLBACKS})")
+        self.ledger.rows.clear()
+        restore(self, state)
+        self.rollbacks = rollbacks

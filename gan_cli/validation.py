@@ -1,0 +1,178 @@
+"""The check that every key of a config means something; it builds nothing and downloads nothing."""
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_cli.config import Config
+from gan_cli.data import datasets
+from gan_cli.errors import ConfigError
+from gan_cli.games import games
+from gan_cli.losses import losses, penalties
+from gan_cli.metrics import metrics
+from gan_cli.networks import networks
+from gan_cli.optimizers import optimizers, options_of
+from gan_cli.registry import Component, Registry, conform, unknown
+
+Tree = dict[str, Any]
+
+
+def validate(composed: DictConfig | Mapping[str, Any]) -> Config:
+    """A Config in which every component has all its options; ConfigError lists all that is wrong."""
+    tree, faults = resolved(composed), []
+    import_modules(tree.get("imports") or ())
+    fill_components(tree, faults)
+    config: Config = conform(Config, tree, "", faults)
+    if not faults:
+        faults += misfits(config)
+    if faults:
+        raise ConfigError(*faults)
+    return config
+
+
+def resolved(composed: DictConfig | Mapping[str, Any]) -> Tree:
+    if not isinstance(composed, DictConfig):
+        composed = OmegaConf.create(dict(composed))
+    try:
+        return OmegaConf.to_container(composed, resolve=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        where = f"{error.full_key}: " if error.full_key else ""
+        raise ConfigError(where + str(error).splitlines()[0]) from None
+
+
+def import_modules(names: list[str] | tuple[str, ...]) -> None:
+    """Modules whose import registers a user's own components; the working folder counts."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise ConfigError(f"imports: cannot import '{name}' from {os.getcwd()} ({error})") from None
+
+
+def fill_components(tree: Tree, faults: list[str]) -> None:
+    """Give every component in the tree its defaults, in place."""
+    for parent, key, registry, where in component_nodes(tree):
+        if isinstance(parent.get(key), Mapping):
+            node, players = dict(parent[key]), {}
+            if registry is optimizers:  # the players' own options are checked where players are known
+                players = {"players": node.pop("players", None) or {}}
+            try:
+                parent[key] = {"name": node.get("name"), **registry.check(node, where), **players}
+            except ConfigError as error:
+                faults += error.faults
+                parent[key] = {**node, **players}
+
+
+def component_nodes(tree: Tree) -> Iterator[tuple[Tree, str, Registry[Any], str]]:
+    """(parent, key, registry, key path) of everything that a registry builds."""
+    yield tree, "dataset", datasets, "dataset"
+    yield tree, "optimizer", optimizers, "optimizer"
+    for group, key, registry in ("model", "game", games), ("loss", "adversarial", losses):
+        if isinstance(tree.get(group), dict):
+            yield tree[group], key, registry, f"{group}.{key}"
+    model, loss = ({**(tree.get(group) or {})} for group in ("model", "loss"))
+    for role in model.get("networks") or {}:
+        yield model["networks"], role, networks, f"model.networks.{role}"
+    for parent, where, registry in (
+        (loss.get("penalties"), "loss.penalties", penalties),
+        (tree.get("metrics"), "metrics", metrics),
+    ):
+        for name, options in (parent or {}).items():  # a dict by name: the key is the name
+            if isinstance(options, dict):
+                options.setdefault("name", name)
+            yield parent, name, registry, f"{where}.{name}"
+
+
+def misfits(config: Config) -> list[str]:
+    """Parts that are each right, but do not go together."""
+    checks = (check_networks, check_players, check_data, check_critics, check_numbers)
+    return [fault for check in checks for fault in check(config)]
+
+
+def check_networks(config: Config) -> Iterator[str]:
+    name = config.model.game["name"]
+    needed = [role for roles in games.entries[name].players.values() for role in roles]
+    for role in needed:
+        if role not in config.model.networks:
+            yield f"model.networks.{role}: missing, and game '{name}' needs it"
+    for role in config.model.networks:
+        if role not in needed:
+            yield f"model.networks.{role}: {unknown(f'network of game {name!r}', role, needed)}"
+
+
+def check_players(config: Config) -> Iterator[str]:
+    players = games.entries[config.model.game["name"]].players
+    for player, own in config.optimizer["players"].items():
+        if player not in players:
+            yield f"optimizer.players.{player}: {unknown('player', player, players)}"
+            continue
+        try:
+            optimizers.check(options_of(config.optimizer, player), f"optimizer.players.{player}")
+        except ConfigError as error:
+            yield from error.faults if own else ()
+
+
+def check_data(config: Config) -> Iterator[str]:
+    name = config.dataset["name"]
+    provided = datasets.entries[name].provides(config.dataset)
+    for key in sorted(games.entries[config.model.game["name"]].reads - provided):
+        yield f"dataset: '{name}' has no '{key}', which game '{config.model.game['name']}' reads"
+    for role, options in config.model.networks.items():
+        if options.get("conditioning", "none") != "none" and "label" not in provided:
+            yield (
+                f"model.networks.{role}.conditioning: '{options['conditioning']}' needs labels, and "
+                f"dataset '{name}' provides none; use a labelled data set (dataset.labels=folders "
+                "for a folder) or a model without conditioning"
+            )
+
+
+def check_critics(config: Config) -> Iterator[str]:
+    per_sample = [n for n in config.loss.penalties if penalties.entries[penalty_name(config, n)].per_sample]  # type: ignore[attr-defined]
+    for role in games.entries[config.model.game["name"]].critics:
+        options = config.model.networks.get(role, {})
+        if per_sample and options.get("norm") == "batch":
+            yield (
+                f"model.networks.{role}.norm: batch norm couples the samples of a batch and falsifies "
+                f"the per-sample penalty '{per_sample[0]}'; use loss.critic_norm=none, layer or instance"
+            )
+        if config.loss.critic_spectral_norm and not options.get("spectral_norm", False):
+            yield (
+                f"model.networks.{role}.spectral_norm: is off, and the loss relies on it; set it to "
+                "true, or loss.critic_spectral_norm=false"
+            )
+
+
+def penalty_name(config: Config, key: str) -> str:
+    return config.loss.penalties[key]["name"]
+
+
+def check_numbers(config: Config) -> Iterator[str]:
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    share = world * config.accumulate
+    for key in "steps", "batch_size", "accumulate", "keep_last":
+        if getattr(config, key) < 1:
+            yield f"{key}: must be at least 1, got {getattr(config, key)}"
+    if config.loss.critic_steps < 1:
+        yield f"loss.critic_steps: must be at least 1, got {config.loss.critic_steps}"
+    if share > 0 and config.batch_size % share:
+        yield (
+            f"batch_size: {config.batch_size} does not divide by {world} processes x "
+            f"accumulate={config.accumulate}; use a multiple of {share}"
+        )
+    for key, every in vars(config.every).items():
+        if every < 0:
+            yield f"every.{key}: must be 0 (never) or more, got {every}"
+    for key, options in config.loss.penalties.items():
+        if options["every"] < 1:
+            yield f"loss.penalties.{key}.every: must be at least 1, got {options['every']}"
+
+
+def component(registry: Registry[Any], node: Component) -> Any:
+    return registry.entries[node["name"]]
