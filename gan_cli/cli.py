@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
+from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
+from omegaconf.errors import OmegaConfBaseException
 
 from gan_cli.errors import ConfigError, UserError
 from gan_cli.paths import CONFIGS
@@ -29,6 +30,8 @@ def run_command(command: Callable[[], Any]) -> None:
         command()
     except UserError as error:
         fail(error)
+    except (HydraException, OmegaConfBaseException) as error:  # from --help and --cfg, unhandled
+        fail(ConfigError(str(error).splitlines()[0]))
 
 
 def reported(task: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -1,0 +1,18 @@
+"""Tests share two cores: one torch thread each."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the commands that tests start
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def keep_global_state():
+    """A test that trains configures torch for its process; the next one starts from defaults."""
+    yield
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(False)

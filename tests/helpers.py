@@ -1,0 +1,67 @@
+"""Configs and runs for tests: everything small, nothing printed."""
+
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from gan_cli.cli import prepared
+from gan_cli.config import Config
+from gan_cli.journal import Journal
+from gan_cli.paths import CONFIGS
+from gan_cli.progress import Display
+from gan_cli.signals import StopSignal
+from gan_cli.training import Run
+from gan_cli.validation import validate
+
+SMALL = (
+    "run=test",
+    "dataset=synthetic",
+    "dataset.count=64",
+    "batch_size=8",
+    "steps=2",
+    "every={log: 1, preview: 0, evaluate: 0, checkpoint: 0}",
+    "metrics=none",
+    "device=cpu",
+)
+
+
+def names(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
+
+
+def composed(*overrides: str) -> dict:
+    """What Hydra composes, as `validate` gets it."""
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("train", prepared(list(overrides)))
+    OmegaConf.set_struct(config, False)
+    config.pop("hydra", None)
+    return config
+
+
+def small(*overrides: str) -> Config:
+    return validate(composed(*SMALL, *overrides))
+
+
+def trained(config: Config, folder: Path) -> Run:
+    """A run played (or resumed) in this process up to its last step."""
+    run = Run(config, folder)
+    run.resume()
+    journal = Journal(folder, run.step)
+    with StopSignal() as stop:
+        run.train(journal, Display(config.steps, run.step, silent=True), stop)
+    journal.close()
+    run.feed.close()
+    return run
+
+
+def tensors_of(run: Run) -> dict[str, torch.Tensor]:
+    """Everything that training changes: live and averaged networks, optimizer moments."""
+    found = {f"live.{k}": v for k, v in run.game.networks.state_dict().items()}
+    for role, network in run.average.networks.items():
+        found |= {f"average.{role}.{k}": v for k, v in network.state_dict().items()}
+    for name, player in run.players.items():
+        for index, state in player.optimizer.state_dict()["state"].items():
+            found |= {f"{name}.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
+    return found

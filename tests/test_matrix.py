@@ -1,0 +1,79 @@
+"""Every model with every loss: two steps, or a refusal that says what to type instead."""
+
+import itertools
+
+import pytest
+import torch
+
+from gan_cli.errors import ConfigError
+from tests.helpers import composed, names, small, tensors_of, trained
+
+TINY = {
+    "mlp": ("model.networks.generator.width=16", "model.networks.discriminator.width=16"),
+    "default": ("model.networks.generator.width=8", "model.networks.discriminator.width=8"),
+}
+
+
+def tiny(model: str) -> tuple[str, ...]:
+    return TINY.get(model, TINY["default"])
+
+
+@pytest.mark.parametrize(("model", "loss"), itertools.product(names("model"), names("loss")))
+def test_pair_plays(model, loss, tmp_path):
+    config = small(f"model={model}", f"loss={loss}", *tiny(model))
+    run = trained(config, tmp_path)
+    assert run.step == 2
+    assert all(torch.isfinite(value).all() for value in tensors_of(run).values())
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert len(lines) == 2
+    for key in ("discriminator/real_logits", "discriminator/fake_logits"):
+        assert key in lines[0]
+    for player in ("discriminator", "generator"):
+        assert f"{player}/gradient_norm" in lines[0]
+
+
+@pytest.mark.parametrize("model", names("model"))
+@pytest.mark.parametrize("loss", ["wgan_gp", "r3gan"])
+def test_every_network_moves(model, loss, tmp_path):
+    config = small(f"model={model}", f"loss={loss}", *tiny(model), "steps=1")
+    from gan_cli.training import build_game
+
+    torch.manual_seed(config.seed)
+    from gan_cli.data import datasets
+
+    before = build_game(config, datasets.build(config.dataset, where="dataset").spec)
+    after = trained(config, tmp_path).game
+    for role in ("generator", "discriminator"):
+        pairs = zip(
+            before.networks[role].parameters(), after.networks[role].parameters(), strict=True
+        )
+        assert any(not torch.equal(a, b) for a, b in pairs), role
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("loss", ["nonsaturating", "wgan_gp", "r1", "r3gan", "dragan"])
+def test_reduced_precision_stays_finite(precision, loss, tmp_path):
+    config = small(
+        "model=dcgan",
+        f"loss={loss}",
+        *tiny("dcgan"),
+        "steps=4",
+        f"device.precision={precision}",
+        "device.channels_last=true",
+    )
+    run = trained(config, tmp_path)
+    assert all(torch.isfinite(value).all() for value in tensors_of(run).values())
+
+
+def test_batch_norm_under_a_per_sample_penalty_is_refused():
+    from gan_cli.validation import validate
+
+    with pytest.raises(ConfigError, match=r"discriminator\.norm: batch norm .* critic_norm=none"):
+        validate(composed("run=x", "model=dcgan", "loss=wgan_gp", "loss.critic_norm=batch"))
+
+
+def test_wgan_gp_is_right_as_typed():
+    config = small("model=dcgan", "loss=wgan_gp")
+    assert config.model.networks["discriminator"]["norm"] != "batch"
+    assert config.loss.critic_steps == 5
+    assert [beta(0) for beta in config.optimizer["betas"]] == [0.0, 0.9]
