@@ -1,0 +1,225 @@
+"""The command as a user types it: in a process of its own, in an empty folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+WIDTHS = ("model.networks.generator.width=8", "model.networks.discriminator.width=8")
+QUICK = ("dataset=synthetic", "dataset.count=64", "batch_size=8", "metrics=none", *WIDTHS)
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+
+
+def gan_train(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gan_cli.train", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300
+    )
+
+
+def test_help_teaches_and_needs_no_torch(tmp_path):
+    code = (
+        "import sys; sys.argv = ['gan-train', '--help']\n"
+        "from gan_cli.train import main\n"
+        "main()\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    for words in ("model: ", "loss: ", "wgan_gp", "dataset=folder", "run=NAME", "optimizer.lr"):
+        assert words in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_cfg_job_prints_the_whole_run(tmp_path):
+    done = gan_train(tmp_path, "--cfg", "job", "loss=wgan_gp", "steps=7")
+    assert done.returncode == 0, done.stderr
+    assert "steps: 7" in done.stdout
+    assert "gradient_penalty" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["model=dcgn"], "model: unknown model 'dcgn'; did you mean 'dcgan'?"),
+        (["loss=wgan-gp", "modl=x"], "loss: unknown loss 'wgan-gp'; did you mean 'wgan_gp'?"),
+        (["stepz=3"], "stepz: unknown key 'stepz'; did you mean 'steps'?"),
+        (["steps=1e3"], "steps: expected a whole number, got 1000.0"),
+        (["device=cuda"], "device.accelerator: no 'cuda' device here"),
+        (["loss=["], "loss="),
+        (["dataset=folder"], "dataset.path"),
+        (["dataset=folder", "dataset.path=nowhere"], "nowhere"),
+        (["dataset=mnist", "dataset.root=nowhere"], "dataset.root"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(words, told, tmp_path):
+    if "device=cuda" in words:
+        torch = pytest.importorskip("torch")
+        if torch.cuda.is_available():
+            pytest.skip("there is a CUDA device")
+    done = gan_train(tmp_path, *words)
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("outputs/*/checkpoints"))
+
+
+def test_check_stops_before_anything_is_made(tmp_path):
+    done = gan_train(tmp_path, "check=true", "dataset=cifar10")
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_makes_one_folder_a_job(tmp_path):
+    sweep = ("-m", "loss=hinge,lsgan", "seed=0,1", "hydra.sweep.dir=outputs/sweep")
+    done = gan_train(tmp_path, *QUICK, "steps=1", *sweep)
+    assert done.returncode == 0, done.stderr
+    cards = [json.loads(path.read_text()) for path in tmp_path.glob("outputs/sweep/*/run.json")]
+    seen = {(c["config"]["loss"]["adversarial"]["name"], c["config"]["seed"]) for c in cards}
+    assert seen == {(loss, seed) for loss in ("hinge", "least_squares") for seed in (0, 1)}
+
+
+def test_a_failing_job_does_not_end_the_sweep(tmp_path):
+    sweep = ("-m", "steps=0,1", "hydra.sweep.dir=outputs/sweep")
+    done = gan_train(tmp_path, *QUICK, *sweep)
+    assert done.returncode != 0
+    assert "steps: must be at least 1" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(list(tmp_path.glob("outputs/sweep/1-*/run.json"))) == 1
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "gan_cli.train", "run=x", "steps=100000", *QUICK, *words]
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    metrics = folder / "outputs" / "x" / "metrics.jsonl"
+    for _ in range(600):
+        if metrics.exists() and len(metrics.read_text().splitlines()) > 3:
+            return process
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    raise AssertionError("no step within a minute")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
+def test_a_signal_saves_and_exits_with_its_status(name, tmp_path):
+    process = start(tmp_path, "every.log=1")
+    process.send_signal(getattr(signal, name))
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 128 + getattr(signal, name)
+    assert f"stopped by {name}" in told
+    assert "Traceback" not in told
+    card = json.loads((tmp_path / "outputs/x/run.json").read_text())
+    assert (tmp_path / f"outputs/x/checkpoints/step-{card['step']:07d}.pt").exists()
+
+
+@pytest.mark.slow
+def test_kill_9_loses_only_the_steps_since_the_last_checkpoint(tmp_path):
+    process = start(tmp_path, "every.log=1", "every.checkpoint=2")
+    process.kill()
+    process.communicate(timeout=60)
+    saved = max((tmp_path / "outputs/x/checkpoints").glob("step-*.pt"))
+    step = int(saved.stem[5:])
+    words = ("run=x", f"steps={step + 2}", *QUICK, "every.log=1", "every.checkpoint=2")
+    done = gan_train(tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    assert f"resumes at step {step}" in done.stdout
+    lines = (tmp_path / "outputs/x/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, step + 3))
+
+
+@pytest.mark.slow
+def test_one_process_at_a_time_in_a_folder(tmp_path):
+    process = start(tmp_path, "every.log=1")
+    try:
+        done = gan_train(tmp_path, "run=x", *QUICK)
+        assert done.returncode == 2
+        assert "another process is training" in done.stderr
+    finally:
+        process.kill()
+        process.communicate(timeout=60)
+
+
+OWN = """
+import torch
+from torch import nn
+
+from gan_cli.data import datasets
+from gan_cli.data.in_memory import InMemory
+from gan_cli.losses import losses
+from gan_cli.networks import networks
+
+
+@networks.register("tiny_critic")
+class TinyCritic(nn.Module):
+    auxiliary = False
+
+    def __init__(self, spec, *, width: int = 8):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.LazyLinear(width), nn.ReLU(), nn.Linear(width, 1))
+        self.body(torch.zeros(1, *spec.shape))
+
+    def forward(self, image, label=None):
+        return self.body(image).squeeze(1)
+
+
+@losses.register("mean_gap")
+class MeanGap:
+    paired = False
+
+    def critic(self, real, fake):
+        return fake.mean() - real.mean()
+
+    def generator(self, fake, real=None):
+        return -fake.mean()
+
+    def estimate(self, real, fake):
+        return {"gap": real.mean() - fake.mean()}
+
+
+@datasets.register("stripes")
+class Stripes(InMemory):
+    def __init__(self, *, count: int = 32):
+        rows = torch.arange(count) % 16
+        images = torch.zeros(count, 1, 16, 16, dtype=torch.uint8)
+        images[torch.arange(count), 0, rows] = 255
+        super().__init__({"real": images, "label": rows}, classes=16)
+"""
+
+
+def test_own_network_loss_and_dataset(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "parts.py").write_text(OWN)
+    for group, name, text in (
+        ("loss", "mean_gap", "adversarial: {name: mean_gap}\ncritic_norm: none\n"),
+        ("dataset", "stripes", "name: stripes\n"),
+        (
+            "model",
+            "tiny",
+            "defaults: [dcgan, _self_]\nnetworks:\n  generator: {width: 8}\n"
+            "  discriminator: {name: tiny_critic}\n",
+        ),
+    ):
+        (tmp_path / "conf" / group).mkdir(parents=True)
+        (tmp_path / "conf" / group / f"{name}.yaml").write_text(text)
+    done = gan_train(
+        tmp_path, "run=own", "imports=[mine.parts]", "--config-dir", "conf", "loss=mean_gap",
+        "dataset=stripes", "model=tiny", "steps=2", "every.log=1", "batch_size=4", "metrics=none",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "discriminator/gap" in (tmp_path / "outputs/own/metrics.jsonl").read_text()

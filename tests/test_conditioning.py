@@ -1,0 +1,155 @@
+"""Labels reach the output in the way that each paper's equation says."""
+
+import itertools
+
+import pytest
+import torch
+
+from gan_cli.data.spec import Spec
+from gan_cli.errors import ConfigError
+from gan_cli.networks import networks
+from gan_cli.networks.norm import Normalize
+
+FAMILIES = ("mlp", "dcgan", "resnet")
+SPEC = Spec((2, 16, 16), classes=5)
+UNLABELLED = Spec((2, 16, 16))
+
+
+def build(name: str, spec: Spec = SPEC, **options) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return networks.build({"name": name, "width": 8, **options}, spec, where="it")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("conditioning", ["embed", "concat", "batch_norm"])
+def test_generator_heeds_the_label(family, conditioning):
+    generator = build(f"{family}_generator", conditioning=conditioning)
+    if conditioning == "batch_norm":  # starts as the identity: an untrained label says nothing yet
+        for module in generator.modules():
+            if isinstance(module, Normalize) and module.gain is not None:
+                torch.nn.init.normal_(module.gain.weight)
+                torch.nn.init.normal_(module.bias.weight)
+    latent = torch.randn(6, generator.latent_dim)
+    one, other = (generator(latent, torch.full((6,), k)) for k in (1, 2))
+    assert one.shape == (6, 2, 16, 16)
+    assert (one - other).abs().mean() > 1e-4
+    torch.testing.assert_close(one, generator(latent, torch.full((6,), 1)))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("conditioning", ["concat", "projection"])
+def test_discriminator_heeds_the_label(family, conditioning):
+    discriminator = build(f"{family}_discriminator", conditioning=conditioning, norm="none")
+    x = torch.randn(6, 2, 16, 16)
+    one, other = (discriminator(x, torch.full((6,), k)) for k in (1, 2))
+    assert one.shape == (6,)
+    assert (one != other).all()
+    assert not discriminator.auxiliary
+
+
+@pytest.mark.parametrize(
+    "name", [f"{f}_{s}" for f in FAMILIES for s in ("generator", "discriminator")]
+)
+def test_unconditional_networks_ignore_labels(name):
+    network = build(name).eval()
+    x = torch.randn(3, 2, 16, 16) if "disc" in name else torch.randn(3, network.latent_dim)
+    torch.testing.assert_close(network(x, torch.tensor([0, 1, 2])), network(x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_projection_equals_the_formula(family):
+    """Miyato & Koyama 2018, Equation 3: y^T V phi(x) + psi(phi(x)), one sample at a time."""
+    network = build(f"{family}_discriminator", conditioning="projection", norm="none").double()
+    x, label = torch.randn(5, 2, 16, 16, dtype=torch.float64), torch.tensor([4, 0, 3, 3, 1])
+    expected = []
+    for image, y in zip(x, label, strict=True):
+        phi = network.features(image[None], None)[0]
+        psi = network.head.logit.weight[0] @ phi
+        if network.head.logit.bias is not None:
+            psi = psi + network.head.logit.bias[0]
+        onehot = torch.eye(5, dtype=torch.float64)[y]
+        expected.append(onehot @ network.head.projection.weight @ phi + psi)
+    torch.testing.assert_close(network(x, label), torch.stack(expected))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_auxiliary_classifier(family):
+    network = build(f"{family}_discriminator", conditioning="auxiliary", norm="none")
+    x = torch.randn(7, 2, 16, 16)
+    assert network.auxiliary
+    assert network.classify(x).shape == (7, 5)
+    torch.testing.assert_close(network(x, torch.arange(7) % 5), network(x))
+    network.classify(x).sum().backward()  # classifier and logit share the features
+    assert network.head.logit.weight.grad is None
+    shared = [p for n, p in network.named_parameters() if "head" not in n]
+    assert all(p.grad is not None for p in shared)
+
+
+def test_conditional_batch_norm_against_a_loop():
+    """Dumoulin et al. 2017, Equation 5, in float64 with plain means and variances."""
+    layer = Normalize("batch", 3, classes=4).double()
+    torch.nn.init.normal_(layer.gain.weight)
+    torch.nn.init.normal_(layer.bias.weight)
+    x, label = torch.randn(6, 3, 5, 4, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 3, 0])
+    expected = torch.empty_like(x)
+    for c in range(3):
+        mean = x[:, c].sum() / x[:, c].numel()
+        variance = (x[:, c] - mean).square().sum() / x[:, c].numel()
+        for n, y in enumerate(label):
+            whitened = (x[n, c] - mean) / (variance + 1e-5).sqrt()
+            expected[n, c] = layer.gain.weight[y, c] * whitened + layer.bias.weight[y, c]
+    torch.testing.assert_close(layer(x, label), expected)
+
+
+def test_conditional_batch_norm_starts_as_plain_batch_norm():
+    x, label = torch.randn(6, 3, 5, 4), torch.arange(6) % 4
+    plain = torch.nn.BatchNorm2d(3)
+    torch.testing.assert_close(Normalize("batch", 3, classes=4)(x, label), plain(x))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_conditional_networks_in_bfloat16(family):
+    pairs = itertools.zip_longest(
+        ("embed", "concat", "batch_norm"), ("concat", "projection", "auxiliary")
+    )
+    for ours, theirs in pairs:
+        generator = build(f"{family}_generator", conditioning=ours)
+        discriminator = build(f"{family}_discriminator", conditioning=theirs)
+        latent, label = torch.randn(5, generator.latent_dim), torch.arange(5)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = discriminator(generator(latent, label), label)
+        assert logits.dtype == torch.bfloat16
+        logits.float().sum().backward()
+        assert all(p.grad is not None for p in generator.parameters())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("side", "conditioning"),
+    [
+        *(("generator", c) for c in ("embed", "concat", "batch_norm")),
+        *(("discriminator", c) for c in ("concat", "projection", "auxiliary")),
+    ],
+)
+def test_conditioning_without_labels_is_refused(family, side, conditioning):
+    with pytest.raises(ConfigError, match=rf"'{conditioning}' needs labels.*conditioning=none"):
+        build(f"{family}_{side}", UNLABELLED, conditioning=conditioning)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_conditional_batch_norm_needs_batch_norm(family):
+    with pytest.raises(ConfigError, match="needs norm=batch, got 'layer'"):
+        build(f"{family}_generator", conditioning="batch_norm", norm="layer")
+
+
+def test_forgotten_labels_are_noticed():
+    for name, conditioning in (
+        ("dcgan_generator", "concat"),
+        ("dcgan_generator", "batch_norm"),
+        ("dcgan_discriminator", "projection"),
+        ("dcgan_discriminator", "concat"),
+    ):
+        network = build(name, conditioning=conditioning)
+        x = torch.randn(2, 2, 16, 16) if "disc" in name else torch.randn(2, 100)
+        with pytest.raises(AssertionError, match="without labels"):
+            network(x)

@@ -1,0 +1,97 @@
+"""Latents have the laws they are named after."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from gan_cli.data.spec import Spec
+from gan_cli.errors import ConfigError
+from gan_cli.networks import networks
+from gan_cli.networks.latent import draw_latent, slerp
+
+CPU = torch.device("cpu")
+
+
+def generator(prior: str, latent_dim: int = 50) -> torch.nn.Module:
+    node = {"name": "mlp_generator", "prior": prior, "latent_dim": latent_dim}
+    return networks.build(node, Spec((2,)), where="it")
+
+
+def draw(prior: str, truncation: float | None = None) -> torch.Tensor:
+    rng = torch.Generator().manual_seed(1)
+    return draw_latent(generator(prior), 1000, CPU, rng, truncation)
+
+
+@pytest.mark.parametrize(
+    ("prior", "law"), [("normal", stats.norm()), ("uniform", stats.uniform(-1, 2))]
+)
+def test_priors(prior, law):
+    latent = draw(prior)
+    assert latent.shape == (1000, 50)
+    assert latent.dtype == torch.float32
+    assert stats.kstest(latent.flatten().numpy(), law.cdf).pvalue > 0.01
+
+
+@pytest.mark.parametrize("bound", [0.04, 0.5, 1.0, 2.0, 6.0, 50.0])
+def test_truncation(bound):
+    latent = draw("normal", bound).flatten()
+    assert latent.isfinite().all()
+    assert latent.abs().max() <= bound
+    law = stats.truncnorm(-bound, bound)
+    assert stats.kstest(latent.double().numpy(), law.cdf).pvalue > 0.01
+
+
+def test_a_generator_repeats_and_leaves_the_global_stream_alone():
+    before = torch.get_rng_state()
+    assert torch.equal(draw("normal"), draw("normal"))
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(3)
+    expected = torch.randn(4, 50)
+    torch.manual_seed(3)
+    assert torch.equal(draw_latent(generator_state(), 4, CPU), expected)
+
+
+def generator_state() -> torch.nn.Module:
+    """Built without touching the stream that the caller has just seeded."""
+    with torch.random.fork_rng(devices=[]):
+        return generator("normal")
+
+
+def test_refusals():
+    with pytest.raises(ConfigError, match="uniform prior has no tails"):
+        draw("uniform", 0.5)
+    with pytest.raises(ConfigError, match="must be above 0, got -1"):
+        draw("normal", -1)
+
+
+@given(st.floats(0.05, math.pi - 0.05), st.floats(0, 1), st.floats(0.1, 10))
+def test_slerp_turns_at_constant_speed(angle, t, radius):
+    a = radius * torch.tensor([1.0, 0, 0], dtype=torch.float64)
+    b = radius * torch.tensor([math.cos(angle), math.sin(angle), 0], dtype=torch.float64)
+    along = radius * torch.tensor(
+        [math.cos(t * angle), math.sin(t * angle), 0], dtype=torch.float64
+    )
+    torch.testing.assert_close(slerp(a, b, t), along, atol=1e-6, rtol=1e-6)
+
+
+def test_slerp_at_the_ends_and_in_a_batch():
+    a, b = torch.randn(7, 100), 3 * torch.randn(7, 100)
+    torch.testing.assert_close(slerp(a, b, 0.0), a)
+    torch.testing.assert_close(slerp(a, b, 1.0), b)
+    torch.testing.assert_close(slerp(a, b, 0.3)[4], slerp(a[4], b[4], 0.3))
+    t = torch.linspace(0, 1, 9)[:, None]
+    strip = slerp(a[0], b[0], t)
+    torch.testing.assert_close(strip, torch.stack([slerp(a[0], b[0], float(s)) for s in t]))
+
+
+def test_slerp_between_parallel_vectors():
+    a = torch.randn(100)
+    torch.testing.assert_close(slerp(a, a, 0.5), a)
+    torch.testing.assert_close(slerp(a, 3 * a, 0.5), 2 * a)
+    assert slerp(a, -a, 0.25).isfinite().all()
+    nearly = a + 1e-4 * torch.randn(100)
+    torch.testing.assert_close(slerp(a, nearly, 0.5), (a + nearly) / 2, atol=1e-6, rtol=1e-6)

@@ -1,0 +1,110 @@
+"""Everything wrong with a config is told at once, before anything is built."""
+
+import pytest
+
+from gan_cli.errors import ConfigError
+from gan_cli.validation import validate
+from tests.helpers import composed, names, small
+
+
+def faults_of(*overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        validate(composed("run=x", *overrides))
+    return str(caught.value)
+
+
+def test_all_faults_in_one_go():
+    told = faults_of(
+        "stepz=5",
+        "steps=1e3",
+        "batch_size=many",
+        "modl.x=1",
+        "loss.critic_stpes=2",
+        "model.networks.generator.widht=8",
+        "dataset.hflipp=true",
+        "optimizer.lrr=1",
+    )
+    assert len(told.splitlines()) == 8
+    for part in (
+        "stepz: unknown key 'stepz'; did you mean 'steps'?",
+        "steps: expected a whole number, got 1000.0",
+        "batch_size: expected a whole number, got 'many'",
+        "modl: unknown key 'modl'; did you mean 'model'?",
+        "loss.critic_stpes: unknown key 'critic_stpes'; did you mean 'critic_steps'?",
+        "model.networks.generator.widht: unknown key 'widht'; did you mean 'width'?",
+        "dataset.hflipp: unknown key 'hflipp'; did you mean 'hflip'?",
+        "optimizer.lrr: unknown key 'lrr'; did you mean 'lr'?",
+    ):
+        assert part in told
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("optimizer.players.discriminatr.lr=1e-3", "did you mean 'discriminator'"),
+        ("optimizer.players.generator.lrr=1e-3", "optimizer.players.generator.lrr: unknown key"),
+        ("loss.penalties.r11.weight=1", "loss.penalties.r11.name: unknown penalty 'r11'"),
+        ("model.networks.critic.name=mlp_discriminator", "model.networks.critic: unknown network"),
+        ("loss.adversarial.name=hing", "did you mean 'hinge'"),
+        ("batch_size=10 accumulate=3", "batch_size: 10 does not divide"),
+        ("every.log=-1", "every.log: must be 0 (never) or more"),
+        ("steps=0", "steps: must be at least 1"),
+        ("imports=[no_such_module]", "imports: cannot import 'no_such_module'"),
+        ("model.networks.generator.width=${losss.x}", "losss"),
+        ("loss.penalties.r1={every: 0}", "loss.penalties.r1.every: must be at least 1"),
+    ],
+)
+def test_one_fault(override, told):
+    extra = ["loss.critic_norm=none"] if "r1=" in override else []
+    parts = override.split(" ") if override.startswith("batch") else [override]
+    assert told in faults_of(*parts, *extra)
+
+
+def test_conditioning_needs_labels():
+    told = faults_of("model=cgan", "dataset=folder", "dataset.path=/nowhere", "dataset.labels=none")
+    assert "model.networks.generator.conditioning" in told
+    assert "dataset.labels=folders" in told
+
+
+def test_ttur_reaches_the_optimizers():
+    config = small("optimizer.players.discriminator.lr=4e-4")
+    from gan_cli.optimizers import options_of
+
+    assert options_of(config.optimizer, "discriminator")["lr"] == 4e-4
+    assert options_of(config.optimizer, "generator")["lr"](0) == 2e-4
+
+
+def test_a_penalty_can_be_added_to_any_loss():
+    config = small("loss=hinge", "loss.penalties.r1.weight=5", "loss.critic_norm=none")
+    assert config.loss.penalties["r1"]["weight"](0) == 5.0
+
+
+@pytest.mark.parametrize("group", ["dataset", "optimizer", "device", "metrics"])
+def test_every_choice_of_a_group_is_sound(group):
+    for name in names(group):
+        extra = ["dataset.path=x"] if name == "folder" else []
+        validate(composed("run=x", f"{group}={name}", *extra))
+
+
+def test_what_is_filled_in_reads_back_the_same():
+    """A checkpoint's config is a config again."""
+    from gan_cli.state import plain
+
+    config = small("model=cgan", "loss=r3gan")
+    assert validate(plain(config)) == config
+
+
+def test_every_component_is_reachable_from_a_yaml():
+    from gan_cli.games import games
+    from gan_cli.losses import losses, penalties
+    from gan_cli.metrics import metrics
+    from gan_cli.networks import networks
+    from gan_cli.optimizers import optimizers
+    from gan_cli.paths import CONFIGS
+
+    used = set()
+    for file in CONFIGS.glob("**/*.yaml"):
+        words = file.read_text().replace(",", " ").replace("{", " ").replace("}", " ").split()
+        used |= {word.rstrip(":") for word in words}
+    for registry in (games, losses, penalties, metrics, networks, optimizers):
+        assert set(registry.entries) <= used, registry.kind
