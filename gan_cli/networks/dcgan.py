@@ -1,0 +1,124 @@
+"""DCGAN: Radford, Metz & Chintala 2016 (arXiv:1511.06434), for any image of k * 2^n pixels.
+
+At 64 x 64 the pair has the layers of the PyTorch example, which left out all biases. A network
+without norm layers has them, as nothing else could shift its activations.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gan_cli.data.spec import Spec
+from gan_cli.networks.checks import check_conditioning, check_positive
+from gan_cli.networks.conditioning import (
+    DiscriminatorConditioning,
+    GeneratorConditioning,
+    Head,
+    LatentLabel,
+    SampleLabel,
+)
+from gan_cli.networks.latent import Prior
+from gan_cli.networks.norm import Norm, Normalize, normalize_spectra
+from gan_cli.networks.registry import networks
+from gan_cli.networks.sizes import pyramid, widths
+
+
+@networks.register("dcgan_generator")
+class DCGANGenerator(nn.Module):
+    """Figure 1 of the paper: a seed map, doubled in size and halved in width layer by layer."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        latent_dim: int = 100,
+        prior: Prior = "normal",
+        width: int = 64,  # channels at half the image's size; at most 16 times as many below
+        norm: Norm = "batch",
+        conditioning: GeneratorConditioning = "none",
+    ) -> None:
+        super().__init__()
+        check_positive(latent_dim=latent_dim, width=width)
+        check_conditioning(spec, conditioning, norm)
+        size, bias = pyramid(spec), norm == "none"
+        channels = widths(width, 16 * width, size.levels)[::-1]
+        classes = spec.classes if conditioning == "batch_norm" else 0
+        self.latent_dim, self.prior = latent_dim, prior
+        self.seed_shape = (channels[0], *size.seed)
+        self.condition = LatentLabel(conditioning, latent_dim, spec.classes)
+        self.seed = nn.Linear(self.condition.width, math.prod(self.seed_shape), bias=bias)
+        self.norms = nn.ModuleList(Normalize(norm, count, classes) for count in channels)
+        self.ups = nn.ModuleList(
+            nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)
+            for inputs, outputs in pairwise([*channels, spec.shape[0]])
+        )
+        initialize(self)
+
+    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
+        """Latents (N, latent_dim) to images (N, C, H, W) in [-1, 1]."""
+        h = self.seed(self.condition(latent, label)).view(-1, *self.seed_shape)
+        for norm, up in zip(self.norms, self.ups, strict=True):
+            h = up(F.relu(norm(h, label)))  # (N, width, 2 H, 2 W)
+        return torch.tanh(h)
+
+
+@networks.register("dcgan_discriminator")
+class DCGANDiscriminator(nn.Module):
+    """The generator's mirror image: strided convolutions, leaky ReLU, one linear layer."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        width: int = 64,  # channels at half the image's size; at most 16 times as many below
+        norm: Norm = "batch",
+        spectral_norm: bool = False,
+        conditioning: DiscriminatorConditioning = "none",
+    ) -> None:
+        super().__init__()
+        check_positive(width=width)
+        check_conditioning(spec, conditioning, norm)
+        size, bias = pyramid(spec), norm == "none"
+        channels = widths(width, 16 * width, size.levels)
+        self.auxiliary = conditioning == "auxiliary"
+        self.condition = SampleLabel(conditioning, (1, *spec.shape[1:]), spec.classes)
+        self.downs = nn.ModuleList(
+            nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)
+            for inputs, outputs in pairwise([spec.shape[0] + self.condition.channels, *channels])
+        )
+        # Not on the first layer, whose input is an image (Section 3).
+        self.norms = nn.ModuleList(
+            Normalize(norm if i else "none", count) for i, count in enumerate(channels)
+        )
+        self.head = Head(conditioning, channels[-1] * math.prod(size.seed), spec.classes, bias)
+        initialize(self)
+        if spectral_norm:
+            normalize_spectra(self)
+
+    def features(self, image: Tensor, label: Tensor | None) -> Tensor:
+        h = self.condition(image, label)
+        for down, norm in zip(self.downs, self.norms, strict=True):
+            h = F.leaky_relu(norm(down(h)), 0.2)  # (N, width, H / 2, W / 2)
+        return h.flatten(1)
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        """Images (N, C, H, W) to logits (N,)."""
+        return self.head(self.features(image, label), label)
+
+    def classify(self, image: Tensor) -> Tensor:
+        """Class logits (N, classes) of the auxiliary classifier."""
+        return self.head.classify(self.features(image, None))
+
+
+def initialize(network: nn.Module) -> None:
+    """Section 4: weights ~ N(0, 0.02); the example's batch norm gains ~ N(1, 0.02), biases 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0, 0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d) and module.affine:
+            nn.init.normal_(module.weight, 1, 0.02)

@@ -1,0 +1,110 @@
+"""Fully connected networks, as in Goodfellow et al. 2014 (arXiv:1406.2661), Section 5.
+
+For vectors, toy densities and small images.
+"""
+
+import math
+from itertools import pairwise
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gan_cli.data.spec import Spec
+from gan_cli.networks.checks import check_conditioning, check_positive
+from gan_cli.networks.conditioning import (
+    DiscriminatorConditioning,
+    GeneratorConditioning,
+    Head,
+    LatentLabel,
+    SampleLabel,
+)
+from gan_cli.networks.latent import Prior
+from gan_cli.networks.norm import Norm, Normalize, normalize_spectra
+from gan_cli.networks.registry import networks
+
+LABEL_FEATURES = 50  # of a label beside a sample: Mirza & Osindero 2014, Section 4.1
+
+
+@networks.register("mlp_generator")
+class MLPGenerator(nn.Module):
+    """`depth` hidden layers of `width` ReLU units."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        latent_dim: int = 64,
+        prior: Prior = "normal",
+        width: int = 256,
+        depth: int = 3,
+        norm: Norm = "batch",
+        conditioning: GeneratorConditioning = "none",
+        output: Literal["tanh", "linear"] | None = None,  # None: tanh for images, else linear
+    ) -> None:
+        super().__init__()
+        check_positive(latent_dim=latent_dim, width=width, depth=depth)
+        check_conditioning(spec, conditioning, norm)
+        classes = spec.classes if conditioning == "batch_norm" else 0
+        self.latent_dim, self.prior, self.shape = latent_dim, prior, spec.shape
+        self.bounded = output == "tanh" or (output is None and len(spec.shape) == 3)
+        self.condition = LatentLabel(conditioning, latent_dim, spec.classes)
+        self.hidden = hidden_layers(self.condition.width, width, depth, norm)
+        self.norms = nn.ModuleList(Normalize(norm, width, classes, maps=False) for _ in self.hidden)
+        self.output = nn.Linear(width, math.prod(spec.shape))
+
+    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
+        """Latents (N, latent_dim) to samples (N, *shape)."""
+        h = self.condition(latent, label)
+        for linear, norm in zip(self.hidden, self.norms, strict=True):
+            h = F.relu(norm(linear(h), label))  # (N, width)
+        sample = self.output(h).view(-1, *self.shape)
+        return torch.tanh(sample) if self.bounded else sample
+
+
+@networks.register("mlp_discriminator")
+class MLPDiscriminator(nn.Module):
+    """`depth` hidden layers of `width` leaky ReLU units."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        width: int = 256,
+        depth: int = 3,
+        norm: Norm = "none",
+        spectral_norm: bool = False,
+        conditioning: DiscriminatorConditioning = "none",
+    ) -> None:
+        super().__init__()
+        check_positive(width=width, depth=depth)
+        check_conditioning(spec, conditioning, norm)
+        self.auxiliary = conditioning == "auxiliary"
+        self.condition = SampleLabel(conditioning, (LABEL_FEATURES,), spec.classes)
+        inputs = math.prod(spec.shape) + self.condition.channels
+        self.hidden = hidden_layers(inputs, width, depth, norm)
+        self.norms = nn.ModuleList(Normalize(norm, width, maps=False) for _ in self.hidden)
+        self.head = Head(conditioning, width, spec.classes)
+        if spectral_norm:
+            normalize_spectra(self)
+
+    def features(self, sample: Tensor, label: Tensor | None) -> Tensor:
+        h = self.condition(sample.flatten(1), label)
+        for linear, norm in zip(self.hidden, self.norms, strict=True):
+            h = F.leaky_relu(norm(linear(h)), 0.2)  # (N, width)
+        return h
+
+    def forward(self, sample: Tensor, label: Tensor | None = None) -> Tensor:
+        """Samples (N, *shape) to logits (N,)."""
+        return self.head(self.features(sample, label), label)
+
+    def classify(self, sample: Tensor) -> Tensor:
+        """Class logits (N, classes) of the auxiliary classifier."""
+        return self.head.classify(self.features(sample, None))
+
+
+def hidden_layers(inputs: int, width: int, depth: int, norm: Norm) -> nn.ModuleList:
+    """Linear layers; a norm brings its own bias."""
+    sizes = pairwise([inputs, *[width] * depth])
+    return nn.ModuleList(nn.Linear(i, o, bias=norm == "none") for i, o in sizes)

@@ -1,0 +1,128 @@
+"""The residual pair of WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028, Appendix F) and SNGAN.
+
+SNGAN (Miyato et al. 2018, arXiv:1802.05957, Appendix B.4) differs in width, in a sum instead of a
+mean over positions, and in a last layer without bias; all of these are options.
+"""
+
+import math
+from itertools import pairwise
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gan_cli.data.spec import Spec
+from gan_cli.errors import ConfigError
+from gan_cli.networks.checks import check_conditioning, check_positive
+from gan_cli.networks.conditioning import (
+    DiscriminatorConditioning,
+    GeneratorConditioning,
+    Head,
+    LatentLabel,
+    SampleLabel,
+)
+from gan_cli.networks.latent import Prior
+from gan_cli.networks.norm import Norm, Normalize, normalize_spectra
+from gan_cli.networks.registry import networks
+from gan_cli.networks.residual import DownBlock, UpBlock, initialize
+from gan_cli.networks.sizes import pyramid, widths
+
+
+@networks.register("resnet_generator")
+class ResNetGenerator(nn.Module):
+    """A seed map, then one UpBlock per doubling."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        latent_dim: int = 128,
+        prior: Prior = "normal",
+        width: int = 128,  # channels at the image's full size
+        max_width: int | None = None,  # doubled at every halving up to this; None: never
+        norm: Norm = "batch",
+        conditioning: GeneratorConditioning = "none",
+    ) -> None:
+        super().__init__()
+        check_positive(latent_dim=latent_dim, width=width)
+        check_conditioning(spec, conditioning, norm)
+        size = pyramid(spec)
+        channels = block_widths(width, max_width, size.levels + 1)[::-1]
+        classes = spec.classes if conditioning == "batch_norm" else 0
+        self.latent_dim, self.prior = latent_dim, prior
+        self.seed_shape = (channels[0], *size.seed)
+        self.condition = LatentLabel(conditioning, latent_dim, spec.classes)
+        self.seed = nn.Linear(self.condition.width, math.prod(self.seed_shape))
+        self.blocks = nn.ModuleList(UpBlock(i, o, norm, classes) for i, o in pairwise(channels))
+        self.norm = Normalize(norm, channels[-1])
+        self.output = nn.Conv2d(channels[-1], spec.shape[0], 3, padding=1)
+        initialize(self)
+
+    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
+        """Latents (N, latent_dim) to images (N, C, H, W) in [-1, 1]."""
+        h = self.seed(self.condition(latent, label)).view(-1, *self.seed_shape)
+        for block in self.blocks:
+            h = block(h, label)
+        return torch.tanh(self.output(F.relu(self.norm(h))))
+
+
+@networks.register("resnet_discriminator")
+class ResNetDiscriminator(nn.Module):
+    """DownBlocks, the last `flat_blocks` of which keep the size, then pooling over positions."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        width: int = 128,  # channels of the first block
+        max_width: int | None = None,  # doubled from block to block up to this; None: never
+        flat_blocks: Literal[1, 2] = 2,  # 2 in the papers at 32 x 32, 1 at 128 x 128
+        pooling: Literal["mean", "sum"] = "mean",
+        head_bias: bool = True,
+        norm: Norm = "none",
+        spectral_norm: bool = False,
+        conditioning: DiscriminatorConditioning = "none",
+    ) -> None:
+        super().__init__()
+        check_positive(width=width)
+        check_conditioning(spec, conditioning, norm)
+        size = pyramid(spec)
+        channels = block_widths(width, max_width, size.levels + 1)
+        halvings = max(1, len(channels) - flat_blocks)
+        self.auxiliary, self.pooling = conditioning == "auxiliary", pooling
+        self.condition = SampleLabel(conditioning, (1, *spec.shape[1:]), spec.classes)
+        self.blocks = nn.ModuleList(
+            DownBlock(inputs, outputs, norm, halves=i < halvings, first=i == 0)
+            for i, (inputs, outputs) in enumerate(
+                pairwise([spec.shape[0] + self.condition.channels, *channels])
+            )
+        )
+        self.head = Head(conditioning, channels[-1], spec.classes, head_bias)
+        initialize(self)
+        if spectral_norm:
+            normalize_spectra(self)
+
+    def features(self, image: Tensor, label: Tensor | None) -> Tensor:
+        h = self.condition(image, label)
+        for block in self.blocks:
+            h = block(h)
+        h = F.relu(h)  # (N, width, H, W)
+        return h.sum((2, 3)) if self.pooling == "sum" else h.mean((2, 3))
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        """Images (N, C, H, W) to logits (N,)."""
+        return self.head(self.features(image, label), label)
+
+    def classify(self, image: Tensor) -> Tensor:
+        """Class logits (N, classes) of the auxiliary classifier."""
+        return self.head.classify(self.features(image, None))
+
+
+def block_widths(width: int, max_width: int | None, count: int) -> list[int]:
+    limit = width if max_width is None else max_width
+    if limit < width:
+        raise ConfigError(
+            f"max_width: {limit} is below width={width}; set max_width={width} or more"
+        )
+    return widths(width, limit, count)
