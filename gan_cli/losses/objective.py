@@ -48,7 +48,7 @@ def judge(
     """
     if not differentiate:
         return critic(*sample), tuple
-    logits, pull = torch.func.vjp(critic, *sample)
+    logits, pull = torch.func.vjp(critic, *sample)  # type: ignore[misc]  # its stub is a union
     return logits, lambda: pull(torch.ones_like(logits))
 
 
@@ -131,6 +131,6 @@ class Objective:
     def constrain(self, critic: nn.Module) -> None:
         """Weight clipping (Arjovsky et al. 2017, Algorithm 1), if the loss asks for it."""
         if self.weight_clip is not None:
-            parameters = list(critic.parameters())
+            parameters: list[Tensor] = list(critic.parameters())
             torch._foreach_clamp_min_(parameters, -self.weight_clip)
             torch._foreach_clamp_max_(parameters, self.weight_clip)

@@ -1,0 +1,150 @@
+# ruff: noqa: ARG002  (all losses share one signature, whether or not they look at both logits)
+"""Adversarial losses on critic logits, each a pair (critic, generator) to be minimized."""
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from gan_cli.errors import ConfigError
+from gan_cli.losses.objective import losses
+
+
+@losses.register("minimax")
+class Minimax:
+    """Goodfellow et al. 2014 (arXiv:1406.2661), Equation 1, with D = sigmoid(logit).
+
+    At the optimal D the value is V = 2 JSD - 2 log 2 (Theorem 1), so that (V + 2 log 2) / 2, which
+    any D keeps below it, estimates the Jensen-Shannon divergence, in [0, log 2]. The generator's
+    gradient vanishes where D is sure: for theory; to train, take the nonsaturating loss.
+    """
+
+    paired = False
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        return F.softplus(-real).mean() + F.softplus(fake).mean()  # -V
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return -F.softplus(fake).mean()  # log(1 - D)
+
+    def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        return {"js_divergence": math.log(2) - self.critic(real, fake) / 2}
+
+
+@losses.register("nonsaturating")
+class NonSaturating(Minimax):
+    """Goodfellow et al. 2014 (arXiv:1406.2661), Section 3: the generator maximizes log D(G(z)).
+
+    The critic plays the minimax game and still estimates the Jensen-Shannon divergence.
+    """
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return F.softplus(-fake).mean()
+
+
+@losses.register("least_squares")
+class LeastSquares:
+    """LSGAN, Mao et al. 2017 (arXiv:1611.04076), Equation 2: targets of a, b for fake, real.
+
+    `c` is what the generator wants fakes to be taken for. Equation 9 has a = 0, b = c = 1, the
+    default; with a = -1, b = 1, c = 0 (Equation 8) the generator minimizes the Pearson divergence
+    chi2(P + Q || 2 Q) of Equation 7, the integral of (p - q)^2 / (p + q). This "triangular
+    discrimination", in [0, 2], follows from the critic's loss L for any targets: 2 - 8 L / (b-a)^2.
+    """
+
+    paired = False
+
+    def __init__(self, *, a: float = 0.0, b: float = 1.0, c: float = 1.0) -> None:
+        if a == b:
+            raise ConfigError(
+                f"loss.adversarial: a = b = {a} asks for the same score on fake and real; "
+                "set a=0 b=1 c=1, or a=-1 b=1 c=0"
+            )
+        self.a, self.b, self.c = a, b, c
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        return ((real - self.b).square().mean() + (fake - self.a).square().mean()) / 2
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return (fake - self.c).square().mean() / 2
+
+    def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        loss = self.critic(real, fake)
+        return {"triangular_discrimination": 2 - 8 * loss / (self.b - self.a) ** 2}
+
+
+@losses.register("hinge")
+class Hinge:
+    """Geometric GAN, Lim and Ye 2017 (arXiv:1705.02894), Equations 12 and 13.
+
+    The least critic loss is the integral of 2 min(p, q), which is 2 - 2 TV: the total variation
+    distance, in [0, 1], is estimated from below by 1 - loss / 2.
+    """
+
+    paired = False
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return -fake.mean()
+
+    def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        return {"total_variation": 1 - self.critic(real, fake) / 2}
+
+
+@losses.register("wasserstein")
+class Wasserstein:
+    """Arjovsky et al. 2017 (arXiv:1701.07875), Equation 2.
+
+    The estimate is the distance W1 times the Lipschitz constant that the critic is held to: clip
+    its weights, normalize them spectrally, or penalize its gradient; without, it has no optimum.
+    """
+
+    paired = False
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        return fake.mean() - real.mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return -fake.mean()
+
+    def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        return {"wasserstein": real.mean() - fake.mean()}
+
+
+@losses.register("relativistic")
+class Relativistic:
+    """RpGAN, Jolicoeur-Martineau 2018 (arXiv:1807.00734): is the real more real than its fake?
+
+    The loss of R3GAN (Huang et al. 2024, arXiv:2501.05441), which adds R1 and R2.
+    """
+
+    paired = True
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        return F.softplus(fake - real).mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
+        assert real is not None, "a relativistic generator needs the real logits"
+        return F.softplus(real - fake).mean()
+
+    def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        return {}
+
+
+@losses.register("relativistic_average")
+class RelativisticAverage:
+    """RaGAN, Jolicoeur-Martineau 2018 (arXiv:1807.00734): more real than the average fake?"""
+
+    paired = True
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        return F.softplus(fake.mean() - real).mean() + F.softplus(fake - real.mean()).mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
+        assert real is not None, "a relativistic generator needs the real logits"
+        return self.critic(fake, real)  # the critic's loss with the roles exchanged
+
+    def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        return {}
