@@ -1,0 +1,47 @@
+"""Which samples make which batch: a function of the seed, so that a run resumes anywhere."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@lru_cache(maxsize=4)
+def shuffle(count: int, seed: int, epoch: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """An epoch's order (count,) int64, and which of its images are mirrored (count,) bool."""
+    random = np.random.default_rng([seed, epoch])  # a hash of both, unlike seed + epoch
+    order = torch.from_numpy(random.permutation(count))
+    mirrored = torch.from_numpy(random.random(count) < 0.5)
+    return order.to(device), mirrored.to(device)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Every sample once an epoch, dealt to the ranks in turn; batches run across epochs' ends.
+
+    Together the ranks' batches do not depend on `world`, as long as batch_size * world stays.
+    """
+
+    count: int  # samples
+    batch_size: int  # of one rank
+    seed: int  # not negative
+    rank: int
+    world: int
+
+    def batch(self, number: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Indices (N,) int64 of batch `number`, and which of its images are mirrored (N,) bool."""
+        position = number * self.batch_size * self.world + self.rank
+        end = position + self.batch_size * self.world
+        parts = []
+        while position < end:
+            epoch, start = divmod(position, self.count)
+            stop = min(start + end - position, self.count)
+            part = [
+                x[start : stop : self.world] for x in shuffle(self.count, self.seed, epoch, device)
+            ]
+            parts.append(part)
+            position += len(part[0]) * self.world
+        index, mirrored = (torch.cat(x) for x in zip(*parts, strict=True))
+        return index, mirrored

