@@ -1,6 +1,7 @@
 """Exponential moving average of the networks that a game wants averaged."""
 
 import copy
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from gan_cli.config import EMA
 from gan_cli.games.game import Game
 
 BatchNorm = nn.modules.batchnorm._BatchNorm
+Pair = tuple[Any, Any]  # (averaged, live) tensors
 
 
 class MovingAverage:
@@ -45,17 +47,19 @@ class MovingAverage:
             average.copy_(live)
 
 
-def blended(average: nn.Module, live: nn.Module) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def blended(average: nn.Module, live: nn.Module) -> list[Pair]:
     """Parameters, and the running statistics of batch norm."""
-    pairs = list(zip(average.parameters(), live.parameters(), strict=True))
+    pairs: list[Pair] = list(zip(average.parameters(), live.parameters(), strict=True))
     for mine, theirs in zip(average.modules(), live.modules(), strict=True):
-        if isinstance(mine, BatchNorm) and mine.running_mean is not None:
-            pairs += [(mine.running_mean, theirs.running_mean)]
-            pairs += [(mine.running_var, theirs.running_var)]
+        if isinstance(mine, BatchNorm) and isinstance(theirs, BatchNorm):
+            statistics = (mine.running_mean, mine.running_var)
+            others = (theirs.running_mean, theirs.running_var)
+            pairs += [(a, b) for a, b in zip(statistics, others, strict=True) if a is not None]
     return pairs
 
 
-def copied(average: nn.Module, live: nn.Module) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def copied(average: nn.Module, live: nn.Module) -> list[Pair]:
+    """The buffers that are not blended: counters, spectral norm's vectors."""
     statistics = {id(mine) for mine, _ in blended(average, live)}
     buffers = zip(average.buffers(), live.buffers(), strict=True)
     return [(mine, theirs) for mine, theirs in buffers if id(mine) not in statistics]

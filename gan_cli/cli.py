@@ -54,8 +54,7 @@ def reported(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def fail(error: UserError) -> None:
-    program = Path(sys.argv[0]).stem
-    print(f"{program}: {error}", file=sys.stderr, flush=True)
+    print(f"gan_cli: {error}", file=sys.stderr, flush=True)
     sys.exit(error.status)
 
 
@@ -112,5 +111,3 @@ def forced(word: str, groups: dict[str, set[str]]) -> str:
     key = word.partition("=")[0]
     special = key[0] in "+~" or key.split("@")[0] in groups or key.split(".")[0].startswith("hydra")
     return word if special else f"++{word}"
-
-

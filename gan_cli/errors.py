@@ -31,7 +31,7 @@ class StorageError(UserError):
     status = 4
 
 
-class Interrupted(UserError):
+class SignalError(UserError):
     """A signal asked the run to stop; its checkpoint is written."""
 
     def __init__(self, number: int, message: str) -> None:

@@ -18,7 +18,8 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> np.ndarray
     count, channels, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
-    sheet = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), np.uint8)
+    size = (rows * (height + gap) - gap, columns * (width + gap) - gap)
+    sheet = np.zeros((*size, channels), np.uint8)
     for i, image in enumerate(images.cpu().permute(0, 2, 3, 1).numpy()):
         top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
         sheet[top : top + height, left : left + width] = image

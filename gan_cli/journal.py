@@ -22,7 +22,7 @@ PACKAGES = ("gan-cli", "torch", "torchvision", "hydra-core", "omegaconf", "numpy
 
 
 class Journal:
-    """Writes into `folder`; a process that does not own the folder passes None and writes nothing."""
+    """Writes into `folder`; a process that does not own it passes None and writes nothing."""
 
     def __init__(self, folder: Path | None, resumed_at: int = 0) -> None:
         self.folder, self.resumed_at = folder, resumed_at

@@ -19,9 +19,9 @@ class Ledger:
         self.rows: list[tuple[int, str, list[str], int, Tensor]] = []
 
     def add(self, step: int, player: str, terms: Terms) -> None:
-        names = [*terms.losses, *terms.observed]
-        values = [value.detach().float() for value in (*terms.losses.values(), *terms.observed.values())]
-        self.rows.append((step, player, names, len(terms.losses), torch.stack(values)))
+        named = {**terms.losses, **terms.observed}
+        values = torch.stack([value.detach().float() for value in named.values()])
+        self.rows.append((step, player, list(named), len(terms.losses), values))
 
     def read(self) -> dict[str, float]:
         """Means since the last reading as "<player>/<name>", over all processes.

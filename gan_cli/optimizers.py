@@ -103,4 +103,3 @@ class Player:
     def train(self, training: bool) -> None:
         for parameter in self.parameters:
             parameter.requires_grad_(training)
-

@@ -31,7 +31,7 @@ class Display:
 
     def say(self, text: str) -> None:
         if not self.silent:
-            (self.bar.console if self.live else console).print(text, markup=False)
+            (self.bar.console if self.live else console).print(text, markup=False, soft_wrap=True)
             sys.stdout.flush()
 
     def advance(self, step: int) -> None:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 Component = dict[str, Any]  # {"name": a registered name, **its options}
 Keys = dict[str, tuple[Any, Any]]  # key -> (type, default or MISSING)
 
-SCALARS = {int: IntegerNode, float: FloatNode, bool: BooleanNode, str: StringNode}
+SCALARS: dict[Any, Any] = {int: IntegerNode, float: FloatNode, bool: BooleanNode, str: StringNode}
 NOUNS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -66,8 +66,8 @@ def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
         if not isinstance(value, Mapping):
             faults.append(f"{where}: expected keys and values, got {value!r}")
             return value
-        known = keys_of_dataclass(kind)
-        return kind(**conform_keys(known, value, where, faults))
+        cls: Any = kind
+        return cls(**conform_keys(keys_of_dataclass(cls), value, where, faults))
     if origin is dict:
         if isinstance(value, Mapping):
             return {k: conform(arguments[1], v, f"{where}.{k}", faults) for k, v in value.items()}
@@ -121,7 +121,7 @@ class Registry(Generic[T]):
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.entries: dict[str, Callable[..., T]] = {}
+        self.entries: dict[str, Any] = {}
 
     def register(self, name: str) -> Callable[[Any], Any]:
         def decorate(component: Any) -> Any:
@@ -142,7 +142,8 @@ class Registry(Generic[T]):
 
     def check(self, node: Mapping[str, Any], where: str) -> Component:
         """The node's options, typed and with defaults; ConfigError lists all that is wrong."""
-        component, faults = self.find(node, where), []
+        component = self.find(node, where)
+        faults: list[str] = []
         given = {key: value for key, value in node.items() if key != "name"}
         options = conform_keys(keys_of(component), given, where, faults)
         if faults:

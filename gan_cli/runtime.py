@@ -16,6 +16,7 @@ from gan_cli.errors import ConfigError
 from gan_cli.games.game import Batch, Turn
 from gan_cli.losses.objective import Terms
 from gan_cli.optimizers import Player
+from gan_cli.registry import Component
 
 
 def pick_device(accelerator: str) -> torch.device:
@@ -31,8 +32,9 @@ def pick_device(accelerator: str) -> torch.device:
         usable = [kind for kind, there in present.items() if there]
         advice = "device=auto or device=" + ", device=".join(usable)
         raise ConfigError(f"device.accelerator: no '{accelerator}' device here; use {advice}")
-    index = int(os.environ.get("LOCAL_RANK", 0)) if accelerator == "cuda" else None
-    return torch.device(accelerator, index)
+    if accelerator == "cuda":
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device(accelerator)
 
 
 def check_precision(device: torch.device, precision: str) -> None:
@@ -75,7 +77,7 @@ class Runtime:
                 dist.broadcast(tensor, 0)
         return networks
 
-    def player(self, networks: Iterable[nn.Module], options: dict) -> Player:
+    def player(self, networks: Iterable[nn.Module], options: Component) -> Player:
         player = Player(networks, options, self.device.type)
         enabled = self.dtype == torch.float16  # bfloat16 has the range of float32
         player.scaler = torch.amp.GradScaler(self.device.type, enabled=enabled)
@@ -154,14 +156,17 @@ class Runtime:
 
     def any(self, flag: bool) -> bool:
         """Is the flag up in any process?"""
-        return self.world == 1 and flag or bool(self.mean(torch.tensor(float(flag)).to(self.device)))
+        if self.world == 1:
+            return flag
+        return bool(self.mean(torch.tensor(float(flag), device=self.device)))
 
-    def share(self, text: str) -> str:
-        """Rank 0's string, on every rank."""
-        box = [text]
-        if self.world > 1:
-            dist.broadcast_object_list(box, 0)
-        return box[0]
+    def describe(self) -> str:
+        name = self.device.type
+        if name == "cuda":
+            name = torch.cuda.get_device_name(self.device)
+        elif name == "cpu":
+            name = f"cpu ({torch.get_num_threads()} threads)"
+        return f"{name}, {str(self.dtype).removeprefix('torch.')}"
 
     def close(self) -> None:
         if self.world > 1 and dist.is_initialized():

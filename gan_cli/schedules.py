@@ -12,9 +12,9 @@ from gan_cli.registry import conform, conform_keys, keys_of_dataclass
 class Schedule:
     """A number as a function of the step.
 
-    Config: a plain number, or ``{start, end, over, shape, warmup}``. From step `warmup` on the value
-    goes from `start` to `end` in `over` steps, along a line or half a cosine, and stays there;
-    during the warm-up it rises linearly from 0 to `start`.
+    Config: a plain number, or ``{start, end, over, shape, warmup}``. From step `warmup` on the
+    value goes from `start` to `end` in `over` steps, along a line or half a cosine, and stays
+    there; during the warm-up it rises linearly from 0 to `start`.
     """
 
     start: float

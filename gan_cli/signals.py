@@ -1,6 +1,7 @@
 """SIGINT, SIGTERM and SIGUSR1 ask a run to stop after the current step."""
 
 import signal
+import threading
 from types import FrameType, TracebackType
 
 HANDLED = ("SIGINT", "SIGTERM", "SIGUSR1")  # SIGUSR1: what SLURM sends before the time limit
@@ -14,8 +15,8 @@ class StopSignal:
         self.previous: dict[int, signal._HANDLER] = {}
 
     def __enter__(self) -> "StopSignal":
-        for name in HANDLED:
-            if hasattr(signal, name):
+        if threading.current_thread() is threading.main_thread():  # Python allows it there alone
+            for name in HANDLED:
                 number = getattr(signal, name)
                 self.previous[number] = signal.signal(number, self.note)
         return self
@@ -26,7 +27,7 @@ class StopSignal:
         for number, handler in self.previous.items():
             signal.signal(number, handler)
 
-    def note(self, number: int, frame: FrameType | None) -> None:
+    def note(self, number: int, _frame: FrameType | None) -> None:
         if self.received is not None:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)

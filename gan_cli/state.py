@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gan_cli.checkpoint import State
-from gan_cli.config import Config
 from gan_cli.errors import ConfigError, NonFiniteError
 
 if TYPE_CHECKING:
     from gan_cli.training import Run
 
 FORMAT = 1
-MAY_CHANGE = ("steps", "every", "device", "metrics", "run", "imports", "check", "keep_last")
-MAY_CHANGE += ("on_nonfinite", "allow_changes")
+MAY_CHANGE = {
+    *("steps", "every", "device", "metrics", "run", "imports", "check"),
+    *("keep_last", "on_nonfinite", "allow_changes"),
+}
 
 
 def state_of(run: "Run") -> State:
@@ -75,7 +76,7 @@ def plain(value: Any) -> Any:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """"key: old -> new" for every setting that shapes the training and is not the same."""
+    """ "key: old -> new" for every setting that shapes the training and is not the same."""
     before, now = (
         dict(flat({k: v for k, v in tree.items() if k not in MAY_CHANGE})) for tree in (old, new)
     )
@@ -92,10 +93,3 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
             yield from flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
-
-
-def config_of(state: State) -> Config:
-    """The config that a checkpoint was trained with."""
-    from gan_cli.validation import validate
-
-    return validate(state["config"])

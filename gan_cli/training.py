@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from gan_cli.average import MovingAverage
 from gan_cli.checkpoint import Checkpoints
 from gan_cli.config import Config
-from gan_cli.data import datasets, open_feed
+from gan_cli.data import datasets
+from gan_cli.data.feed import open_feed
 from gan_cli.data.spec import Spec
-from gan_cli.errors import Interrupted, NonFiniteError
+from gan_cli.errors import NonFiniteError, SignalError
 from gan_cli.games import Game, games
-from gan_cli.games.game import Batch
+from gan_cli.games.game import Batch, Samples
 from gan_cli.images import grid, to_uint8
 from gan_cli.journal import Journal
 from gan_cli.ledger import Ledger
@@ -87,7 +88,7 @@ class Run:
     def train(self, journal: Journal, display: Display, stop: StopSignal) -> None:
         """Play up to the configured step.
 
-        Raises Interrupted after a signal, its checkpoint written; NonFiniteError, with the last
+        Raises SignalError after a signal, its checkpoint written; NonFiniteError, with the last
         sound checkpoint kept; StorageError when a checkpoint cannot be written.
         """
         self.journal, self.display = journal, display
@@ -118,7 +119,7 @@ class Run:
             if self.runtime.any(stop.received is not None):
                 self.save()
                 number = stop.received or signal.SIGTERM  # another process got it
-                raise Interrupted(number, f"step {self.step} is saved in {self.folder}")
+                raise SignalError(number, f"step {self.step} is saved in {self.folder}")
 
     def look_up(self) -> None:
         """What happens once in a while; most steps pass through without synchronising."""
@@ -160,7 +161,12 @@ class Run:
 
     def draw_samples(self, count: int, rng: torch.Generator) -> Tensor:
         """Of the averaged generator, with the labels of data picked at random."""
-        return self.average.game.sample(count, rng, self.feed.labels(count, rng))
+        game = self.average.game
+        assert isinstance(game, Samples)  # validation refused metrics otherwise
+        labels = self.dataset.labels()
+        if labels is not None:
+            labels = labels[torch.randint(len(labels), (count,), generator=rng)]
+        return game.sample(count, rng, labels)
 
     def save(self) -> None:
         """Only sound states are saved: everything up to now is read and checked first."""

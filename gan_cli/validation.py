@@ -17,14 +17,16 @@ from gan_cli.losses import losses, penalties
 from gan_cli.metrics import metrics
 from gan_cli.networks import networks
 from gan_cli.optimizers import optimizers, options_of
-from gan_cli.registry import Component, Registry, conform, unknown
+from gan_cli.registry import Registry, conform
+from gan_cli.text import unknown
 
 Tree = dict[str, Any]
 
 
 def validate(composed: DictConfig | Mapping[str, Any]) -> Config:
-    """A Config in which every component has all its options; ConfigError lists all that is wrong."""
-    tree, faults = resolved(composed), []
+    """A Config whose components have all their options; ConfigError lists all that is wrong."""
+    tree = resolved(composed)
+    faults: list[str] = []
     import_modules(tree.get("imports") or ())
     fill_components(tree, faults)
     config: Config = conform(Config, tree, "", faults)
@@ -53,7 +55,8 @@ def import_modules(names: list[str] | tuple[str, ...]) -> None:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise ConfigError(f"imports: cannot import '{name}' from {os.getcwd()} ({error})") from None
+            where = f"'{name}' from {os.getcwd()}"
+            raise ConfigError(f"imports: cannot import {where} ({error})") from None
 
 
 def fill_components(tree: Tree, faults: list[str]) -> None:
@@ -61,7 +64,7 @@ def fill_components(tree: Tree, faults: list[str]) -> None:
     for parent, key, registry, where in component_nodes(tree):
         if isinstance(parent.get(key), Mapping):
             node, players = dict(parent[key]), {}
-            if registry is optimizers:  # the players' own options are checked where players are known
+            if registry is optimizers:  # the players' own are checked where players are known
                 players = {"players": node.pop("players", None) or {}}
             try:
                 parent[key] = {"name": node.get("name"), **registry.check(node, where), **players}
@@ -72,28 +75,34 @@ def fill_components(tree: Tree, faults: list[str]) -> None:
 
 def component_nodes(tree: Tree) -> Iterator[tuple[Tree, str, Registry[Any], str]]:
     """(parent, key, registry, key path) of everything that a registry builds."""
+    model, loss = mapping(tree, "model"), mapping(tree, "loss")
     yield tree, "dataset", datasets, "dataset"
     yield tree, "optimizer", optimizers, "optimizer"
-    for group, key, registry in ("model", "game", games), ("loss", "adversarial", losses):
-        if isinstance(tree.get(group), dict):
-            yield tree[group], key, registry, f"{group}.{key}"
-    model, loss = ({**(tree.get(group) or {})} for group in ("model", "loss"))
-    for role in model.get("networks") or {}:
+    yield model, "game", games, "model.game"
+    yield loss, "adversarial", losses, "loss.adversarial"
+    for role in mapping(model, "networks"):
         yield model["networks"], role, networks, f"model.networks.{role}"
-    for parent, where, registry in (
-        (loss.get("penalties"), "loss.penalties", penalties),
-        (tree.get("metrics"), "metrics", metrics),
-    ):
-        for name, options in (parent or {}).items():  # a dict by name: the key is the name
+    by_name: tuple[tuple[Tree, str, Registry[Any], str], ...] = (
+        (loss, "penalties", penalties, "loss.penalties"),
+        (tree, "metrics", metrics, "metrics"),
+    )
+    for parent, key, registry, where in by_name:  # dicts in which the key is the name
+        for name, options in mapping(parent, key).items():
             if isinstance(options, dict):
                 options.setdefault("name", name)
-            yield parent, name, registry, f"{where}.{name}"
+            yield parent[key], name, registry, f"{where}.{name}"
+
+
+def mapping(tree: Tree, key: str) -> Tree:
+    """tree[key] if it is a mapping; what else it may be is told when the types are checked."""
+    node = tree.get(key)
+    return node if isinstance(node, dict) else {}
 
 
 def misfits(config: Config) -> list[str]:
     """Parts that are each right, but do not go together."""
-    checks = (check_networks, check_players, check_data, check_critics, check_numbers)
-    return [fault for check in checks for fault in check(config)]
+    parts = (check_networks, check_players, check_data, check_critics, check_metrics)
+    return [fault for check in (*parts, check_numbers) for fault in check(config)]
 
 
 def check_networks(config: Config) -> Iterator[str]:
@@ -127,30 +136,37 @@ def check_data(config: Config) -> Iterator[str]:
     for role, options in config.model.networks.items():
         if options.get("conditioning", "none") != "none" and "label" not in provided:
             yield (
-                f"model.networks.{role}.conditioning: '{options['conditioning']}' needs labels, and "
-                f"dataset '{name}' provides none; use a labelled data set (dataset.labels=folders "
-                "for a folder) or a model without conditioning"
+                f"model.networks.{role}.conditioning: '{options['conditioning']}' needs labels, "
+                f"and dataset '{name}' provides none; use a labelled data set "
+                "(dataset.labels=folders for a folder) or a model without conditioning"
             )
 
 
 def check_critics(config: Config) -> Iterator[str]:
-    per_sample = [n for n in config.loss.penalties if penalties.entries[penalty_name(config, n)].per_sample]  # type: ignore[attr-defined]
+    per_sample = [
+        key
+        for key, node in config.loss.penalties.items()
+        if penalties.entries[node["name"]].per_sample
+    ]
     for role in games.entries[config.model.game["name"]].critics:
-        options = config.model.networks.get(role, {})
+        options, where = config.model.networks.get(role, {}), f"model.networks.{role}"
         if per_sample and options.get("norm") == "batch":
             yield (
-                f"model.networks.{role}.norm: batch norm couples the samples of a batch and falsifies "
-                f"the per-sample penalty '{per_sample[0]}'; use loss.critic_norm=none, layer or instance"
+                f"{where}.norm: batch norm couples the samples of a batch and falsifies the "
+                f"per-sample penalty '{per_sample[0]}'; use loss.critic_norm=none, layer or "
+                "instance"
             )
         if config.loss.critic_spectral_norm and not options.get("spectral_norm", False):
             yield (
-                f"model.networks.{role}.spectral_norm: is off, and the loss relies on it; set it to "
-                "true, or loss.critic_spectral_norm=false"
+                f"{where}.spectral_norm: is off, and the loss relies on it; set it to true, or "
+                "loss.critic_spectral_norm=false"
             )
 
 
-def penalty_name(config: Config, key: str) -> str:
-    return config.loss.penalties[key]["name"]
+def check_metrics(config: Config) -> Iterator[str]:
+    game = config.model.game["name"]
+    if config.metrics and not hasattr(games.entries[game], "sample"):
+        yield f"metrics: game '{game}' draws no samples to measure; use metrics=none"
 
 
 def check_numbers(config: Config) -> Iterator[str]:
@@ -172,7 +188,3 @@ def check_numbers(config: Config) -> Iterator[str]:
     for key, options in config.loss.penalties.items():
         if options["every"] < 1:
             yield f"loss.penalties.{key}.every: must be at least 1, got {options['every']}"
-
-
-def component(registry: Registry[Any], node: Component) -> Any:
-    return registry.entries[node["name"]]

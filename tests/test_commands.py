@@ -171,11 +171,12 @@ class TinyCritic(nn.Module):
 
     def __init__(self, spec, *, width: int = 8):
         super().__init__()
-        self.body = nn.Sequential(nn.Flatten(), nn.LazyLinear(width), nn.ReLU(), nn.Linear(width, 1))
-        self.body(torch.zeros(1, *spec.shape))
+        pixels = torch.Size(spec.shape).numel()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(pixels, width), nn.ReLU())
+        self.head = nn.Linear(width, 1)
 
     def forward(self, image, label=None):
-        return self.body(image).squeeze(1)
+        return self.head(self.body(image)).squeeze(1)
 
 
 @losses.register("mean_gap")
@@ -211,7 +212,7 @@ def test_own_network_loss_and_dataset(tmp_path):
         (
             "model",
             "tiny",
-            "defaults: [dcgan, _self_]\nnetworks:\n  generator: {width: 8}\n"
+            "game: {name: gan}\nnetworks:\n  generator: {name: dcgan_generator, width: 8}\n"
             "  discriminator: {name: tiny_critic}\n",
         ),
     ):

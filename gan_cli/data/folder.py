@@ -87,6 +87,9 @@ class Folder:
             return None
         return {"real": self.pixels} | ({} if self.label is None else {"label": self.label})
 
+    def labels(self) -> Tensor | None:
+        return self.label
+
     def fingerprint(self) -> str:
         """Of names, file contents and labels: the same for a folder and for a zip of it."""
         labels = [] if self.label is None else self.label.tolist()

@@ -36,6 +36,9 @@ class InMemory:
     def tensors(self) -> dict[str, Tensor]:
         return self.stacked
 
+    def labels(self) -> Tensor | None:
+        return self.stacked.get("label")
+
     def fingerprint(self) -> str:
         digest = hashlib.blake2b(digest_size=8)  # 0.1 s for the 61 MB of MNIST at 32x32
         for key, values in sorted(self.stacked.items()):

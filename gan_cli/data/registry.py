@@ -34,6 +34,10 @@ class Dataset(Protocol):
         """All samples stacked, if they are in memory anyway."""
         ...
 
+    def labels(self) -> Tensor | None:
+        """All labels, (count,) int64: what generated samples are conditioned on in metrics."""
+        ...
+
     def fingerprint(self) -> str:
         """A short hash of the content, so that a resumed run notices other data."""
         ...

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +57,15 @@ class Game:
         twin = copy.copy(self)
         twin.networks = nn.ModuleDict({**self.networks, **replacements})
         return twin
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """A game that draws samples: what metrics of generated data need."""
+
+    def sample(self, count: int, rng: torch.Generator, label: Tensor | None = None) -> Tensor:
+        """(count, *shape), images in [-1, 1]; `rng` is on the CPU."""
+        ...
 
 
 games: Registry[Game] = Registry("game")

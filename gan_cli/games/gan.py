@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -66,15 +67,14 @@ class GAN(Game):
         """Equation 3 of AC-GAN: cross-entropy of the auxiliary classifier, if there is one."""
         if not self.networks["discriminator"].auxiliary:
             return Terms({})
-        logits = self.networks["discriminator"].classify(image).float()  # (N, classes)
+        discriminator: Any = self.networks["discriminator"]
+        logits = discriminator.classify(image).float()  # (N, classes)
         loss = F.cross_entropy(logits, batch["label"])
         hits = (logits.detach().argmax(1) == batch["label"]).float().mean()
         return Terms({"classification": weight * loss}, {"class_accuracy": hits})
 
     @torch.no_grad()
-    def sample(
-        self, count: int, rng: torch.Generator, label: Tensor | None = None
-    ) -> Tensor:
+    def sample(self, count: int, rng: torch.Generator, label: Tensor | None = None) -> Tensor:
         """`count` images; the latents come from `rng`, a generator on the CPU."""
         generator = self.networks["generator"]
         device = next(generator.parameters()).device
