@@ -3,8 +3,8 @@
 import itertools
 import subprocess
 import sys
-import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -241,11 +241,10 @@ def batches(sound=True):
     ],
     ids=["exception", "worker fails", "signals"],
 )
-def test_streaming_ends_cleanly(body, status, said, tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(textwrap.dedent(PROGRAM) + body + "\n")
+def test_streaming_ends_cleanly(body, status, said):
     done = subprocess.run(
-        [sys.executable, "-W", "error::ResourceWarning", str(program)],
+        [sys.executable, "-W", "error::ResourceWarning", "-c", PROGRAM + body],
+        cwd=Path(__file__).parent.parent,
         capture_output=True,
         text=True,
         timeout=120,
