@@ -45,20 +45,20 @@ def test_truncation(bound):
     assert stats.kstest(latent.double().numpy(), law.cdf).pvalue > 0.01
 
 
-def test_a_generator_repeats_and_leaves_the_global_stream_alone():
+def test_an_own_random_stream_repeats_and_leaves_the_global_one_alone():
+    network, own = generator("normal"), torch.Generator()
     before = torch.get_rng_state()
-    assert torch.equal(draw("normal"), draw("normal"))
+    first, second = (draw_latent(network, 4, CPU, own.manual_seed(1)) for _ in range(2))
+    assert torch.equal(first, second)
     assert torch.equal(before, torch.get_rng_state())
-    torch.manual_seed(3)
-    expected = torch.randn(4, 50)
-    torch.manual_seed(3)
-    assert torch.equal(draw_latent(generator_state(), 4, CPU), expected)
 
 
-def generator_state() -> torch.nn.Module:
-    """Built without touching the stream that the caller has just seeded."""
-    with torch.random.fork_rng(devices=[]):
-        return generator("normal")
+def test_without_one_the_global_stream_decides():
+    network = generator("normal")
+    torch.manual_seed(3)
+    latent = draw_latent(network, 4, CPU)
+    torch.manual_seed(3)
+    assert torch.equal(latent, torch.randn(4, 50))
 
 
 def test_refusals():

@@ -14,8 +14,8 @@ class LatentLabel(nn.Module):
     """A label joins the latent.
 
     concat: latent ++ embedding (Mirza & Osindero 2014, arXiv:1411.1784, Figure 1), the embedding
-    as long as the latent so that neither drowns the other. embed: latent * embedding (Odena et al.
-    2017's released code). "none" and "batch_norm" leave the latent alone.
+    as long as the latent so that neither drowns the other. embed: latent * embedding, the simplest
+    conditional GAN of the tutorials. "none" and "batch_norm" leave the latent alone.
     """
 
     def __init__(self, conditioning: GeneratorConditioning, latent_dim: int, classes: int) -> None:

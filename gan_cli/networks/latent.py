@@ -56,7 +56,7 @@ def truncated_normal(
 
 
 def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-    """Shoemake 1985, Section 3.3: along the great circle from `a` (t = 0) to `b` (t = 1).
+    """Shoemake 1985: along the great circle from `a` (t = 0) to `b` (t = 1).
 
     `a` and `b` are (..., D), a tensor `t` broadcasts against (..., 1). Gaussian latents live on a
     shell of radius sqrt(D), which a straight line would leave (White 2016, arXiv:1609.04468).

@@ -1,6 +1,6 @@
 """Residual blocks of WGAN-GP and SNGAN, which differ from He et al. 2016 in where they resize.
 
-Gulrajani et al. 2017 (arXiv:1704.00028), Appendix F; Miyato et al. 2018 (arXiv:1802.05957), B.4.
+Gulrajani et al. 2017 (arXiv:1704.00028) and Miyato et al. 2018 (arXiv:1802.05957), appendices.
 """
 
 import math

@@ -1,6 +1,6 @@
-"""The residual pair of WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028, Appendix F) and SNGAN.
+"""The residual pair of WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028) and SNGAN.
 
-SNGAN (Miyato et al. 2018, arXiv:1802.05957, Appendix B.4) differs in width, in a sum instead of a
+SNGAN (Miyato et al. 2018, arXiv:1802.05957) differs in width, in a sum instead of a
 mean over positions, and in a last layer without bias; all of these are options.
 """
 
