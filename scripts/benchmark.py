@@ -1,0 +1,145 @@
+"""Images per second of whole training steps against a textbook loop, and start-up times.
+
+    python scripts/benchmark.py [--steps 50] [--pairs 5] [--device cpu] [--only loops startup]
+
+Everything is measured in one run, in turns (A B C A B C ...), and a ratio is the median of the
+ratios within a round: a machine that slows down slows all of them. Same networks (DCGAN, width 64),
+batches of 64 x 3 x 32 x 32, D + G + optimizers + data; ours also logs, averages and watches for
+signals. Needs gan_cli installed (pip install -e .) and an otherwise idle machine: one busy process
+beside it costs two-thread torch two thirds of its speed. About ten minutes on two CPU cores.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+import torch
+from hydra import compose, initialize_config_dir
+from startup import startup_times
+from textbook import textbook_training
+
+from gan_cli.cli import prepared
+from gan_cli.config import Config
+from gan_cli.data import datasets
+from gan_cli.journal import Journal
+from gan_cli.paths import CONFIGS
+from gan_cli.progress import Display
+from gan_cli.runtime import pick_device
+from gan_cli.signals import StopSignal
+from gan_cli.training import Run, build_game
+from gan_cli.validation import validate
+
+BATCH = 64
+WARM_UP = 3  # untimed steps before each block: the caches and queues hold another loop's data
+SETTING = [
+    *("model=dcgan", "dataset=synthetic", "dataset.size=32", "dataset.channels=3"),
+    *("dataset.count=4096", f"batch_size={BATCH}", "metrics=none", "run=benchmark"),
+    *("every.preview=0", "every.checkpoint=0", "every.evaluate=0"),  # logging stays on
+]
+BFLOAT16 = ["device.precision=bfloat16", "device.channels_last=true"]
+
+Loop = Callable[[int], float]  # steps -> images per second
+
+
+def configure(overrides: list[str]) -> Config:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return validate(compose("train", prepared(SETTING + overrides)))
+
+
+def our_loop(overrides: list[str], folder: Path) -> Loop:
+    """A run that goes on where it stopped, every time it is called."""
+    run, journal = Run(configure(overrides), folder), Journal(folder)
+
+    def train(steps: int) -> None:
+        run.config = replace(run.config, steps=run.step + steps)
+        display = Display(run.config.steps, run.step, silent=True)
+        run.train(journal, display, StopSignal())
+        display.close()
+
+    return timed(train, run.runtime.device)
+
+
+def textbook_loop(overrides: list[str]) -> Loop:
+    """The same networks on the same images."""
+    config = configure(overrides)
+    device = pick_device(config.device.accelerator)
+    dataset = datasets.build(config.dataset, where="dataset")
+    pair = build_game(config, dataset.spec).networks
+    tensors = dataset.tensors()
+    assert tensors is not None
+    training = textbook_training(
+        pair["generator"], pair["discriminator"], tensors["real"], device, BATCH
+    )
+    return timed(lambda steps: list(islice(training, steps)), device)
+
+
+def timed(train: Callable[[int], object], device: torch.device) -> Loop:
+    def measure(steps: int) -> float:
+        train(WARM_UP)
+        synchronize(device)
+        start = time.perf_counter()
+        train(steps)
+        synchronize(device)
+        return steps * BATCH / (time.perf_counter() - start)
+
+    return measure
+
+
+def synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def compare(title: str, loops: dict[str, Loop], steps: int, pairs: int) -> None:
+    """Prints each loop's rate, and its ratio to the first of them."""
+    for measure in loops.values():
+        measure(1)  # kernels are chosen, memory is claimed
+    rounds = [{name: measure(steps) for name, measure in loops.items()} for _ in range(pairs)]
+    yardstick = next(iter(loops))
+    print(f"\n{title}: medians of {pairs} rounds of {steps} steps")
+    print(f"{'':32}{'images/s':>10}  ratio to {yardstick} (lowest, highest)")
+    for name in loops:
+        ratios = [rates[name] / rates[yardstick] for rates in rounds]
+        spread = f"{median(ratios):.2f} ({min(ratios):.2f}, {max(ratios):.2f})"
+        print(f"{name:32}{median(rates[name] for rates in rounds):>10.0f}  {spread}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--steps", type=int, default=50, help="timed steps a block (%(default)s)")
+    parser.add_argument("--pairs", type=int, default=5, help="rounds (%(default)s)")
+    parser.add_argument("--device", default="cpu", help="a file of configs/device (%(default)s)")
+    parts = ("loops", "wgan_gp", "startup")
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts)
+    options = parser.parse_args()
+    device = [f"device={options.device}"]
+    if "startup" in options.only:
+        print("start-up: medians of 3, in seconds")
+        for name, seconds in startup_times().items():
+            print(f"{name:50}{seconds:6.2f}", flush=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        if "loops" in options.only:
+            loops = {
+                "textbook, float32": textbook_loop(device),
+                "gan-train, float32": our_loop(device, folder / "float32"),
+                "gan-train, bfloat16": our_loop([*device, *BFLOAT16], folder / "bfloat16"),
+            }
+            compare("DCGAN, non-saturating", loops, options.steps, options.pairs)
+        if "wgan_gp" in options.only:
+            wgan_gp = [*device, "loss=wgan_gp"]
+            loops = {
+                "WGAN-GP, float32": our_loop(wgan_gp, folder / "gp_float32"),
+                "WGAN-GP, bfloat16": our_loop([*wgan_gp, *BFLOAT16], folder / "gp_bfloat16"),
+            }
+            # A step has five critic turns: a fifth of the steps, and rates unlike those above.
+            compare("WGAN-GP", loops, max(1, options.steps // 5), options.pairs)
+
+
+if __name__ == "__main__":
+    main()
