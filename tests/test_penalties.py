@@ -140,7 +140,7 @@ def test_a_zero_gradient_leaves_a_zero_double_backward(name: str) -> None:
     nn.init.constant_(dead[0].bias, -100.0)  # type: ignore[arg-type]
     for critic, parameter in (lambda x: x @ weight, weight), (dead, dead[2].weight):
         value = play(build(name), critic, (torch.randn(4, 3),), (torch.randn(4, 3),))
-        (slope,) = torch.autograd.grad(value, parameter)
+        (slope,) = torch.autograd.grad(value, parameter)  # type: ignore[arg-type]
         assert float(value.detach()) == (1.0 if name in ("gradient_penalty", "dragan") else 0.0)
         assert (slope == 0).all()
 

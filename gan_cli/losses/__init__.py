@@ -1,6 +1,11 @@
 """What a critic and a generator play for. Importing this fills the registries."""
 
-from gan_cli.losses import adversarial, divergences, gradient  # noqa: F401  (registration)
+from gan_cli.losses import (  # noqa: F401  (registration)
+    adversarial,
+    divergences,
+    gradient,
+    jensen_shannon,
+)
 from gan_cli.losses.objective import (
     AdversarialLoss,
     Critic,
