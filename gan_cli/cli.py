@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
@@ -70,7 +71,7 @@ def prepared(words: list[str]) -> list[str]:
     flags = [word for word in words if not is_override(word)]
     overrides = [word for word in words if is_override(word)]
     groups = available(config_folders(words))
-    faults = [fault for word in overrides for fault in misnamed(word, groups)]
+    faults = [fault for word in overrides for fault in (*unreadable(word), *misnamed(word, groups))]
     if faults:
         raise ConfigError(*faults)
     return flags + [forced(word, groups) for word in overrides]
@@ -97,6 +98,13 @@ def available(folders: list[Path]) -> dict[str, set[str]]:
         for file in folder.glob("*/*.yaml"):
             groups.setdefault(file.parent.name, set()).add(file.stem)
     return groups
+
+
+def unreadable(word: str) -> Iterator[str]:
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        yield f"cannot read '{word}'; quote it, as in 'loss.betas=[0, 0.9]' or 'run=\"a b\"'"
 
 
 def misnamed(word: str, groups: dict[str, set[str]]) -> Iterator[str]:

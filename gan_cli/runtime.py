@@ -4,7 +4,8 @@ Knows nothing about GANs: backward, autocast, all-reduce and optimizer step exis
 """
 
 import os
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -64,6 +65,8 @@ class Runtime:
         self.compile = config.compile
         self.compiled: dict[Hashable, Callable[[Batch], Terms]] = {}
         configure_torch(config)
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
         if self.world > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
 
@@ -159,6 +162,15 @@ class Runtime:
         if self.world == 1:
             return flag
         return bool(self.mean(torch.tensor(float(flag), device=self.device)))
+
+    @contextmanager
+    def one_first(self) -> Iterator[None]:
+        """Rank 0 goes first, the others when it is through: one download, not eight."""
+        if self.world > 1 and self.rank > 0:
+            dist.barrier()
+        yield
+        if self.world > 1 and self.rank == 0:
+            dist.barrier()
 
     def describe(self) -> str:
         name = self.device.type

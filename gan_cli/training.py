@@ -52,7 +52,8 @@ class Run:
         self.config, self.folder = config, folder
         self.step = self.drawn = self.rollbacks = 0
         self.runtime = runtime = Runtime(config.device, config.accumulate, config.clip_norm)
-        self.dataset = datasets.build(config.dataset, where="dataset")
+        with runtime.one_first():
+            self.dataset = datasets.build(config.dataset, where="dataset")
         torch.manual_seed(config.seed)  # initial weights, equal on every rank
         self.game = build_game(config, self.dataset.spec)
         runtime.place(self.game.networks)

@@ -175,6 +175,8 @@ def check_numbers(config: Config) -> Iterator[str]:
     for key in "steps", "batch_size", "accumulate", "keep_last":
         if getattr(config, key) < 1:
             yield f"{key}: must be at least 1, got {getattr(config, key)}"
+    if config.seed < 0:
+        yield f"seed: must be 0 or more, got {config.seed}"
     if config.loss.critic_steps < 1:
         yield f"loss.critic_steps: must be at least 1, got {config.loss.critic_steps}"
     if share > 0 and config.batch_size % share:
