@@ -1,84 +1,19 @@
 """gan-sample: images from a checkpoint, without its data set or its YAML."""
 
-import importlib.util
 import logging
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.cli import reported, run_command
-from gan_cli.config import Device
 from gan_cli.errors import ConfigError
 from gan_cli.paths import CONFIGS
-from gan_cli.registry import conform
+from gan_cli.sample_config import checked, known_runs
 from gan_cli.text import unknown
 
-STILLS = ("grid", "png", "npz")  # one image a seed
-WALKS = ("strip", "gif", "mp4")  # frames from seed to seed
 LISTS = ("seeds", "label", "format", "imports")  # keys that take several values
-TRAINING_ONLY = ("compile", "resident", "resident_gib", "workers")  # of the device group
-
-
-class Seeds(tuple[int, ...]):
-    """Config: 5, "0-63", or a list of such."""
-
-    @classmethod
-    def from_config(cls, value: Any, where: str, faults: list[str]) -> "Seeds":
-        seeds: list[int] = []
-        for item in several(value):
-            first, dash, last = str(item).partition("-")
-            if not (first.isdecimal() and (last.isdecimal() or not dash)):
-                faults.append(f"{where}: cannot read {item!r}; type {where}=0-63 or {where}=3,7,10-12")
-            elif dash and int(last) < int(first):
-                faults.append(f"{where}: {item} runs backwards; type {last}-{first}")
-            elif int(last or first) >= 2**64:
-                faults.append(f"{where}: {item} is too large; seeds are below 2^64")
-            else:
-                seeds += range(int(first), int(last or first) + 1)
-        if not seeds and not faults:
-            faults.append(f"{where}: lists none; type {where}=0-63")
-        return cls(seeds)
-
-
-@dataclass(frozen=True)
-class SampleConfig:
-    """The keys of configs/sample.yaml, which explains them."""
-
-    run: str | None = None
-    checkpoint: str | None = None
-    which: Any = "latest"  # "best", or a step
-    weights: Literal["average", "live"] = "average"
-    count: int | None = None
-    seeds: Seeds | None = None
-    label: Any = None  # a class, by number or name, or a list of them
-    truncation: float | None = None
-    interpolate: int | None = None
-    format: Any = None  # of STILLS or, to interpolate, of WALKS
-    columns: int | None = None
-    output: str | None = None
-    imports: tuple[str, ...] = ()
-    device: Device = field(default_factory=Device)
-
-    @property
-    def formats(self) -> list[str]:
-        return several(self.format or ("strip" if self.interpolate else "grid"))
-
-    @property
-    def all_seeds(self) -> tuple[int, ...]:
-        default = 8 if self.interpolate else 64
-        return self.seeds or tuple(range(default if self.count is None else self.count))
-
-
-def several(value: Any) -> list[Any]:
-    """One value or a list of them; on a command line "3,5" is a list."""
-    if isinstance(value, str):
-        return [item.strip() for item in value.split(",")]
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="sample")
@@ -90,68 +25,6 @@ def sample(composed: DictConfig) -> None:
     from gan_cli.sampling import generate  # torch is imported here, after all that needs it not
 
     print(generate(config, folder))
-
-
-def checked(tree: Any) -> SampleConfig:
-    """ConfigError lists all that is wrong before a checkpoint is opened."""
-    faults: list[str] = []
-    config: SampleConfig = conform(SampleConfig, tree, "", faults)
-    faults = faults or [*sources(config), *numbers(config), *formats(config)]
-    if faults:
-        raise ConfigError(*faults)
-    return config
-
-
-def sources(config: SampleConfig) -> Iterator[str]:
-    if config.run is None and config.checkpoint is None:
-        runs = ", ".join(known_runs()[:5]) or "none in ./outputs"
-        yield f"run: has no value; type run=NAME or checkpoint=PATH. Newest runs: {runs}"
-    if config.run is not None and config.checkpoint is not None:
-        yield "run: excludes checkpoint; leave one of them out"
-    if config.checkpoint is not None and not Path(config.checkpoint).is_file():
-        yield f"checkpoint: no file {config.checkpoint}; type run=NAME for the newest one of a run"
-    if config.which not in ("latest", "best") and type(config.which) is not int:
-        yield f"which: {unknown('choice', config.which, ('latest', 'best', 'a step'))}"
-    if config.run is None and config.which != "latest":
-        yield "which: chooses among the checkpoints of a run; leave it out, or type run=NAME"
-    for key in TRAINING_ONLY:
-        if getattr(config.device, key) != getattr(Device(), key):
-            yield f"device.{key}: is for training; leave it out"
-
-
-def numbers(config: SampleConfig) -> Iterator[str]:
-    for key in "count", "interpolate", "columns":
-        value = getattr(config, key)
-        if value is not None and value < 1:
-            yield f"{key}: must be at least 1, got {value}"
-    if config.seeds and config.count not in (None, len(config.seeds)):
-        yield f"count: is {config.count}, but seeds lists {len(config.seeds)}; leave one of them out"
-    if config.interpolate and len(config.all_seeds) < 2:
-        yield "interpolate: goes from seed to seed; name two or more, as in seeds=3,7"
-
-
-def formats(config: SampleConfig) -> Iterator[str]:
-    fitting = WALKS if config.interpolate else STILLS
-    for name in config.formats:
-        if name in STILLS and config.interpolate:
-            yield f"format: '{name}' shows one image a seed; leave out interpolate, or type format=gif"
-        elif name in WALKS and not config.interpolate:
-            yield f"format: '{name}' shows the way from seed to seed; add interpolate=8"
-        elif name not in fitting:
-            yield f"format: {unknown('format', name, fitting)}"
-    if config.columns is not None and "grid" not in config.formats:
-        yield "columns: are those of format=grid; leave it out"
-    if "mp4" in config.formats and not all(map(importlib.util.find_spec, ("imageio", "av"))):
-        yield "format: 'mp4' needs an extra package; type pip install 'gan-cli[video]', or format=gif"
-    if Path(config.output or "").suffix[1:] in (*STILLS, *WALKS):
-        yield f"output: is a folder; type output={Path(config.output or '').with_suffix('')}"
-
-
-def known_runs() -> list[str]:
-    """Names of the runs below ./outputs, the newest first."""
-    folders = {file.parent.parent for file in Path("outputs").glob("**/checkpoints/*.pt")}
-    newest = sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
-    return [str(folder.relative_to("outputs")) for folder in newest]
 
 
 def run_folder(run: str) -> Path:
