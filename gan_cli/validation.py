@@ -148,6 +148,10 @@ def check_critics(config: Config) -> Iterator[str]:
         for key, node in config.loss.penalties.items()
         if penalties.entries[node["name"]].per_sample
     ]
+    try:  # a loss may refuse some of its values; to build one costs nothing
+        losses.build(config.loss.adversarial, where="loss.adversarial")
+    except ConfigError as error:
+        yield from error.faults
     for role in games.entries[config.model.game["name"]].critics:
         options, where = config.model.networks.get(role, {}), f"model.networks.{role}"
         if per_sample and options.get("norm") == "batch":

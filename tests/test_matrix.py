@@ -68,7 +68,7 @@ def test_reduced_precision_stays_finite(precision, loss, tmp_path):
 def test_batch_norm_under_a_per_sample_penalty_is_refused():
     from gan_cli.validation import validate
 
-    with pytest.raises(ConfigError, match=r"discriminator\.norm: batch norm .* critic_norm=none"):
+    with pytest.raises(ConfigError, match=r"discriminator\.norm: batch norm (.|\n)*critic_norm=none"):
         validate(composed("run=x", "model=dcgan", "loss=wgan_gp", "loss.critic_norm=batch"))
 
 

@@ -49,6 +49,7 @@ def test_all_faults_in_one_go():
         ("batch_size=10 accumulate=3", "batch_size: 10 does not divide"),
         ("every.log=-1", "every.log: must be 0 (never) or more"),
         ("steps=0", "steps: must be at least 1"),
+        ("loss=f_alpha loss.adversarial.alpha=1", "alpha"),
         ("imports=[no_such_module]", "imports: cannot import 'no_such_module'"),
         ("model.networks.generator.width=${losss.x}", "losss"),
         ("loss.penalties.r1={every: 0}", "loss.penalties.r1.every: must be at least 1"),
@@ -56,7 +57,7 @@ def test_all_faults_in_one_go():
 )
 def test_one_fault(override, told):
     extra = ["loss.critic_norm=none"] if "r1=" in override else []
-    parts = override.split(" ") if override.startswith("batch") else [override]
+    parts = override.split(" ") if override.startswith(("batch", "loss=")) else [override]
     assert told in faults_of(*parts, *extra)
 
 
