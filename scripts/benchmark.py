@@ -39,6 +39,7 @@ WARM_UP = 3  # untimed steps before each block: the caches and queues hold anoth
 SETTING = [
     *("model=dcgan", "dataset=synthetic", "dataset.size=32", "dataset.channels=3"),
     *("dataset.count=4096", f"batch_size={BATCH}", "metrics=none", "run=benchmark"),
+    *("model.networks.generator.width=64", "model.networks.discriminator.width=64"),
     *("every.preview=0", "every.checkpoint=0", "every.evaluate=0"),  # logging stays on
 ]
 BFLOAT16 = ["device.precision=bfloat16", "device.channels_last=true"]
