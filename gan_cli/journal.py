@@ -95,7 +95,7 @@ def environment() -> dict[str, Any]:
         except PackageNotFoundError:
             versions[package] = "not installed"
     return {
-        "command": sys.argv,
+        "command": [word.removeprefix("++") for word in sys.argv],
         "versions": {"python": platform.python_version(), **versions},
         "commit": commit(),
         "platform": platform.platform(),

@@ -151,4 +151,12 @@ class Registry(Generic[T]):
         return options
 
     def build(self, node: Mapping[str, Any], *runtime: Any, where: str) -> T:
-        return self.find(node, where)(*runtime, **self.check(node, where))
+        """Constructed; a constructor's own ConfigError may name its keys alone, without `where`."""
+        component, options = self.find(node, where), self.check(node, where)
+        group = where.partition(".")[0]
+        try:
+            built: T = component(*runtime, **options)
+        except ConfigError as error:
+            told = (f if f.startswith(group) else f"{where}.{f}" for f in error.faults)
+            raise ConfigError(*told) from None
+        return built

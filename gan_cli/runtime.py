@@ -163,6 +163,13 @@ class Runtime:
             return flag
         return bool(self.mean(torch.tensor(float(flag), device=self.device)))
 
+    def share(self, text: str) -> str:
+        """Rank 0's, on every rank."""
+        box = [text]
+        if self.world > 1:
+            dist.broadcast_object_list(box, 0)
+        return box[0]
+
     @contextmanager
     def one_first(self) -> Iterator[None]:
         """Rank 0 goes first, the others when it is through: one download, not eight."""

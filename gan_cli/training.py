@@ -49,9 +49,10 @@ class Run:
     """Everything of one training run; nothing is written before `train`."""
 
     def __init__(self, config: Config, folder: Path) -> None:
-        self.config, self.folder = config, folder
+        self.config = config
         self.step = self.drawn = self.rollbacks = 0
         self.runtime = runtime = Runtime(config.device, config.accumulate, config.clip_norm)
+        self.folder = folder = Path(runtime.share(str(folder)))  # its name may hold the time
         with runtime.one_first():
             self.dataset = datasets.build(config.dataset, where="dataset")
         torch.manual_seed(config.seed)  # initial weights, equal on every rank
@@ -151,9 +152,9 @@ class Run:
 
     def evaluate(self) -> None:
         """Scores of the averaged networks, on rank 0."""
+        self.write_log()  # a diverged run is told as such, not as a failing metric
         if self.runtime.rank > 0 or not self.evaluation.metrics:
             return
-        self.write_log()  # a diverged run is told as such, not as a failing metric
         values = self.evaluation.evaluate(self.draw_samples, self.average.game.networks)
         self.journal.scalars(self.step, values)
         self.display.scored(*next(iter(values.items())))

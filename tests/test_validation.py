@@ -80,7 +80,7 @@ def test_a_penalty_can_be_added_to_any_loss():
     assert config.loss.penalties["r1"]["weight"](0) == 5.0
 
 
-@pytest.mark.parametrize("group", ["dataset", "optimizer", "device", "metrics"])
+@pytest.mark.parametrize("group", ["dataset", "optimizer", "device", "metrics", "experiment"])
 def test_every_choice_of_a_group_is_sound(group):
     for name in names(group):
         extra = ["dataset.path=x"] if name == "folder" else []
