@@ -1,6 +1,7 @@
 """A run: build it, play it, look at it once in a while."""
 
 import signal
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -28,6 +29,7 @@ from gan_cli.scores import Scores
 from gan_cli.signals import StopSignal
 from gan_cli.state import check_finite, restore, state_of
 
+PREVIEW = 64  # samples a grid
 ROLLBACKS = 3  # a run that diverged this often from sound checkpoints will do so again
 
 
@@ -94,7 +96,7 @@ class Run:
         sound checkpoint kept; StorageError when a checkpoint cannot be written.
         """
         self.journal, self.display = journal, display
-        self.fixed = next(self.feed.batches(0))  # what every preview shows
+        self.fixed = self.first_samples(PREVIEW)
         while self.step < self.config.steps:
             try:
                 self.play(stop)
@@ -160,6 +162,11 @@ class Run:
         self.display.scored(*next(iter(values.items())))
         if self.scores.record(self.step, values):
             self.checkpoints.save_best(state_of(self))
+
+    def first_samples(self, count: int) -> Batch:
+        """What every preview shows: the first of the feed."""
+        batches = list(islice(self.feed.batches(0), -(-count // self.config.batch_size)))
+        return {key: torch.cat([batch[key] for batch in batches])[:count] for key in batches[0]}
 
     def draw_samples(self, count: int, rng: torch.Generator) -> Tensor:
         """Of the averaged generator, with the labels of data picked at random."""

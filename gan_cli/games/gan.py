@@ -36,20 +36,24 @@ class GAN(Game):
         objective.constrain(networks["discriminator"])
 
     def turns(self, step: int) -> Iterator[Turn]:
+        """The generator's turn comes first, so that the critic's first can judge the same fakes:
+        alternation has no beginning, and one generator pass a step is saved."""
         due = self.objective.due(step)
         play = partial(self.discriminator_loss, due=due)
-        for _ in range(self.objective.critic_steps):
-            yield Turn("discriminator", play, variant=due, after=self.constrain)
-        yield Turn("generator", self.generator_loss, draw=False)
+        yield Turn("generator", self.generator_loss)
+        for i in range(self.objective.critic_steps):
+            variant = (due, i > 0)  # the first one draws nothing
+            yield Turn("discriminator", play, i > 0, variant, self.constrain)
 
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
         with torch.no_grad():
-            fake = self.generate(batch)
+            fake = batch["fake"] if "fake" in batch else self.generate(batch)
         terms = self.objective.critic_terms(self.critic(batch), (batch["real"],), (fake,), due)
         return terms | self.classification(batch["real"], batch, self.classify[0])
 
     def generator_loss(self, batch: Batch) -> Terms:
         fake = self.generate(batch)
+        batch["fake"] = fake.detach()  # for the critic's turn on the same batch
         terms = self.objective.generator_terms(self.critic(batch), (fake,), (batch["real"],))
         return terms | self.classification(fake, batch, self.classify[1])
 
