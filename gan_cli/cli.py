@@ -4,6 +4,8 @@ Imports neither torch nor anything that does: ``--help`` and a misspelt group an
 """
 
 import functools
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,6 +52,9 @@ def reported(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
                 print(error, file=sys.stderr, flush=True)
                 raise JobError(str(error)) from None
             fail(error)
+        except BrokenPipeError:  # as in gan-sample ... | head
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
 
     return wrapped
 

@@ -6,7 +6,13 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-console = Console(stderr=False, highlight=False)
+
+class Terminal(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would end the program
+
+
+console = Terminal(highlight=False)
 
 
 class Display:
@@ -31,8 +37,14 @@ class Display:
 
     def say(self, text: str) -> None:
         if not self.silent:
-            (self.bar.console if self.live else console).print(text, markup=False, soft_wrap=True)
-            sys.stdout.flush()
+            try:
+                self.print(text)
+            except BrokenPipeError:  # whoever read along has gone; the run goes on
+                self.silent = True
+
+    def print(self, text: str) -> None:
+        (self.bar.console if self.live else console).print(text, markup=False, soft_wrap=True)
+        sys.stdout.flush()
 
     def advance(self, step: int) -> None:
         """Cheap enough for every step: rich redraws at most ten times a second."""
