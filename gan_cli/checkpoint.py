@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import pickle
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,10 @@ def save(path: Path, state: State) -> None:
     except (OSError, RuntimeError) as error:  # torch wraps a failed write in a RuntimeError
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        free = shutil.disk_usage(path.parent).free / 2**20
         raise StorageError(
-            f"cannot write {path}: {first_line(error)}; earlier checkpoints are intact, "
-            "the same command resumes from them once there is room"
+            f"cannot write {path}, with {free:.0f} MiB free on its disk ({first_line(error)}); "
+            "earlier checkpoints are intact, the same command resumes from them"
         ) from error
 
 
