@@ -17,7 +17,7 @@ from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_cli.errors import ConfigError, UserError
+from gan_cli.errors import ConfigError, SignalError, UserError
 from gan_cli.paths import CONFIGS
 from gan_cli.text import unknown
 
@@ -33,6 +33,8 @@ def run_command(command: Callable[[], Any]) -> None:
         command()
     except UserError as error:
         fail(error)
+    except KeyboardInterrupt:  # before the first step; later ones are StopSignal's
+        fail(SignalError(signal.SIGINT, "nothing was trained"))
     except (HydraException, OmegaConfBaseException) as error:  # from --help and --cfg, unhandled
         fail(ConfigError(str(error).splitlines()[0]))
 
