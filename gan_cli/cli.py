@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_cli.errors import ConfigError, SignalError, UserError
@@ -26,8 +27,11 @@ class JobError(CompactHydraException):
     """A job of a sweep failed; Hydra prints it without a traceback and goes on with the next."""
 
 
-def run_command(command: Callable[[], Any]) -> None:
+def run_command(command: Callable[[], Any], config_name: str) -> None:
     """Run a Hydra command on sys.argv; the exit status is the error's own."""
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        print(help_text(config_name, sys.argv[1:]))
+        return
     try:
         sys.argv[1:] = prepared(sys.argv[1:])
         command()
@@ -37,6 +41,14 @@ def run_command(command: Callable[[], Any]) -> None:
         fail(SignalError(signal.SIGINT, "nothing was trained"))
     except (HydraException, OmegaConfBaseException) as error:  # from --help and --cfg, unhandled
         fail(ConfigError(str(error).splitlines()[0]))
+
+
+def help_text(config_name: str, words: list[str]) -> str:
+    """Hydra's own --help composes the whole config once a group: 1.0 s, this takes 0.4 s."""
+    template: str = OmegaConf.load(CONFIGS / f"{config_name}.yaml").hydra.help.template
+    groups = sorted(available(config_folders(words)).items())
+    lines = (f"{group}: {', '.join(sorted(choices))}" for group, choices in groups)
+    return template.replace("$APP_CONFIG_GROUPS", "\n".join(lines))
 
 
 def reported(task: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -44,7 +44,7 @@ def as_list(word: str) -> str:
 
 def main() -> None:
     sys.argv[1:] = [as_list(word) for word in sys.argv[1:]]
-    run_command(sample)
+    run_command(sample, "sample")
 
 
 if __name__ == "__main__":

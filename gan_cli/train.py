@@ -38,7 +38,7 @@ def run_folder(name: str) -> Path:
 
 
 def main() -> None:
-    run_command(train)
+    run_command(train, "train")
 
 
 if __name__ == "__main__":
