@@ -34,10 +34,6 @@ class Schedule:
             faults.append(f"{where}: needs over >= 1 and warmup >= 0, in steps")
         return schedule
 
-    @property
-    def constant(self) -> bool:
-        return self.end is None and not self.warmup
-
     def __call__(self, step: int) -> float:
         if step < self.warmup:
             return self.start * (step + 1) / (self.warmup + 1)
