@@ -80,12 +80,14 @@ def value_at(option: Any, step: int) -> Any:
 class Player:
     """Who moves: some networks' parameters and the optimizer that steps them."""
 
-    def __init__(self, networks: Iterable[nn.Module], options: Component, device: str) -> None:
+    def __init__(
+        self, networks: Iterable[nn.Module], options: Component, scaler: torch.amp.GradScaler
+    ) -> None:
         self.parameters = [p for network in networks for p in network.parameters()]
         self.optimizer = optimizers.build(options, self.parameters, where="optimizer")
         checked = optimizers.check(options, "optimizer")
         self.scheduled = {key: checked[key] for key in ("lr", "betas") if key in checked}
-        self.scaler = torch.amp.GradScaler(device, enabled=False)
+        self.scaler = scaler
 
     def schedule(self, step: int) -> None:
         """Write what the schedules say for `step` into the optimizer."""

@@ -81,10 +81,9 @@ class Runtime:
         return networks
 
     def player(self, networks: Iterable[nn.Module], options: Component) -> Player:
-        player = Player(networks, options, self.device.type)
         enabled = self.dtype == torch.float16  # bfloat16 has the range of float32
-        player.scaler = torch.amp.GradScaler(self.device.type, enabled=enabled)
-        return player
+        scaler = torch.amp.GradScaler(self.device.type, enabled=enabled)
+        return Player(networks, options, scaler)
 
     def seed(self, *entropy: int) -> None:
         """Noise depends on these numbers and the rank alone: a resumed run repeats it exactly."""
@@ -95,17 +94,21 @@ class Runtime:
         """One optimizer step: only this player's parameters gather gradients."""
         loss = self.loss_of(turn)
         player.train(True)
-        for part in self.parts(batch):
-            with self.autocast():
-                terms = loss(part)
-            total = torch.stack(list(terms.losses.values())).sum() / self.accumulate
-            player.scaler.scale(total).backward()
+        played = [self.backward(loss, part, player) for part in self.parts(batch)]
         player.train(False)
-        observed = {"gradient_norm": self.step(player)}
+        norm = self.step(player)
         if turn.after is not None:
             turn.after()
-        losses = {name: term.detach() for name, term in terms.losses.items()}
-        return Terms(losses, terms.observed | observed)
+        losses = mean_by_name([terms.losses for terms in played])
+        observed = mean_by_name([terms.observed for terms in played])
+        return Terms(losses, {**observed, "gradient_norm": norm})
+
+    def backward(self, loss: Callable[[Batch], Terms], part: Batch, player: Player) -> Terms:
+        with self.autocast():
+            terms = loss(part)
+        total = torch.stack(list(terms.losses.values())).sum() / self.accumulate
+        player.scaler.scale(total).backward()
+        return Terms({name: term.detach() for name, term in terms.losses.items()}, terms.observed)
 
     def step(self, player: Player) -> Tensor:
         """Average, unscale, clip, apply; the gradient's norm before clipping."""
@@ -190,6 +193,12 @@ class Runtime:
     def close(self) -> None:
         if self.world > 1 and dist.is_initialized():
             dist.destroy_process_group()
+
+
+def mean_by_name(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    if len(parts) == 1:
+        return parts[0]
+    return {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
 
 
 def configure_torch(config: Device) -> None:

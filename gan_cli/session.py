@@ -48,7 +48,10 @@ def play(config: Any, folder: Path, started: float) -> float | None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One process writes into a run folder; ConfigError for a second one."""
+    """One process writes into a run folder; ConfigError for a second one.
+
+    A folder in which nothing was left (the config was refused, say) is removed again.
+    """
     if int(os.environ.get("RANK", 0)) > 0:
         yield
         return
@@ -60,7 +63,12 @@ def locked(folder: Path) -> Iterator[None]:
             raise ConfigError(
                 f"run: another process is training in {folder}; take another run=NAME"
             ) from None
-        yield
+        try:
+            yield
+        finally:
+            if [path.name for path in folder.iterdir()] == [".lock"]:
+                (folder / ".lock").unlink()
+                folder.rmdir()
 
 
 def facts(run: Run) -> dict[str, Any]:
@@ -96,8 +104,10 @@ def headline(run: Run) -> str:
 
 def farewell(run: Run) -> str:
     """Where everything is, how good it got, and what to type next."""
+    outputs = Path("outputs")
+    name = run.folder.relative_to(outputs) if run.folder.is_relative_to(outputs) else run.folder
     return (
         f"{run.folder}: {run.step} steps done\n{run.scores.summary()}\n"
         f"pictures: {run.folder / 'samples'}\n"
-        f"next: gan-sample run={run.config.run}   tensorboard --logdir {run.folder}"
+        f"next: gan-sample run={name}   tensorboard --logdir {run.folder}"
     )

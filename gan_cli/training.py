@@ -13,7 +13,7 @@ from gan_cli.config import Config
 from gan_cli.data import datasets
 from gan_cli.data.feed import open_feed
 from gan_cli.data.spec import Spec
-from gan_cli.errors import NonFiniteError, SignalError
+from gan_cli.errors import ConfigError, NonFiniteError, SignalError
 from gan_cli.games import Game, games
 from gan_cli.games.game import Batch, Samples
 from gan_cli.images import grid, to_uint8
@@ -44,7 +44,23 @@ def build_game(config: Config, spec: Spec) -> Game:
     }
     loss = losses.build(config.loss.adversarial, where="loss.adversarial")
     objective = Objective(loss, penalty, config.loss.critic_steps, config.loss.weight_clip)
-    return games.build(config.model.game, nn.ModuleDict(roles), objective, where="model.game")
+    game = games.build(config.model.game, nn.ModuleDict(roles), objective, where="model.game")
+    refuse_batch_norm(game)
+    return game
+
+
+def refuse_batch_norm(game: Game) -> None:
+    """In a critic under a per-sample penalty. validate() sees the options called norm; this sees
+    the layers of any network, a user's own too."""
+    penalty = next((k for k, p in game.objective.penalties.items() if p.per_sample), None)
+    for role in game.critics if penalty else ():
+        for name, module in game.networks[role].named_modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                raise ConfigError(
+                    f"model.networks.{role}: its layer {name} is batch norm, which couples the "
+                    f"samples of a batch and falsifies the per-sample penalty '{penalty}'; use "
+                    "another norm or another loss"
+                )
 
 
 class Run:

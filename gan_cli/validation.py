@@ -1,4 +1,4 @@
-"""The check that every key of a config means something; it builds nothing and downloads nothing."""
+"""The check that every key of a config means something; no network, no data."""
 
 import importlib
 import os
@@ -101,8 +101,8 @@ def mapping(tree: Tree, key: str) -> Tree:
 
 def misfits(config: Config) -> list[str]:
     """Parts that are each right, but do not go together."""
-    parts = (check_networks, check_players, check_data, check_critics, check_metrics)
-    return [fault for check in (*parts, check_numbers) for fault in check(config)]
+    parts = (check_networks, check_players, check_data, check_loss, check_critics)
+    return [fault for check in (*parts, check_metrics, check_numbers) for fault in check(config)]
 
 
 def check_networks(config: Config) -> Iterator[str]:
@@ -142,16 +142,20 @@ def check_data(config: Config) -> Iterator[str]:
             )
 
 
+def check_loss(config: Config) -> Iterator[str]:
+    """A loss may refuse some of its values; it is formulas alone, so to build one costs nothing."""
+    try:
+        losses.build(config.loss.adversarial, where="loss.adversarial")
+    except ConfigError as error:
+        yield from error.faults
+
+
 def check_critics(config: Config) -> Iterator[str]:
     per_sample = [
         key
         for key, node in config.loss.penalties.items()
         if penalties.entries[node["name"]].per_sample
     ]
-    try:  # a loss may refuse some of its values; to build one costs nothing
-        losses.build(config.loss.adversarial, where="loss.adversarial")
-    except ConfigError as error:
-        yield from error.faults
     for role in games.entries[config.model.game["name"]].critics:
         options, where = config.model.networks.get(role, {}), f"model.networks.{role}"
         if per_sample and options.get("norm") == "batch":

@@ -75,7 +75,7 @@ def test_bad_input_gets_one_clear_line(words, told, tmp_path):
     assert done.returncode != 0
     assert told in done.stderr
     assert "Traceback" not in done.stderr
-    assert not list(tmp_path.glob("outputs/*/checkpoints"))
+    assert not list(tmp_path.glob("outputs/*"))
 
 
 def test_check_stops_before_anything_is_made(tmp_path):

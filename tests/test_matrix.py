@@ -7,9 +7,10 @@ import torch
 
 from gan_cli.data import datasets
 from gan_cli.errors import ConfigError
+from gan_cli.networks import networks
 from gan_cli.training import build_game
 from gan_cli.validation import validate
-from tests.helpers import composed, names, small, tensors_of, trained
+from tests.helpers import SMALL, composed, names, small, tensors_of, trained
 
 TINY = {
     "mlp": ("model.networks.generator.width=16", "model.networks.discriminator.width=16"),
@@ -68,6 +69,26 @@ def test_batch_norm_under_a_per_sample_penalty_is_refused():
     advice = r"discriminator\.norm: batch norm .*loss\.critic_norm=none"
     with pytest.raises(ConfigError, match=advice):
         validate(composed("run=x", "model=dcgan", "loss=wgan_gp", "loss.critic_norm=batch"))
+
+
+class OwnCritic(torch.nn.Module):
+    """A user's network, whose batch norm no option tells of."""
+
+    auxiliary = False
+
+    def __init__(self, spec) -> None:
+        super().__init__()
+        pixels = torch.Size(spec.shape).numel()
+        self.body = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.BatchNorm1d(pixels))
+
+
+def test_batch_norm_in_a_users_critic_is_refused(monkeypatch):
+    monkeypatch.setitem(networks.entries, "own_critic", OwnCritic)
+    tree = composed(*SMALL, "loss=r1")
+    tree.model.networks.discriminator = {"name": "own_critic"}
+    config = validate(tree)
+    with pytest.raises(ConfigError, match=r"discriminator: its layer body\.1 is batch norm"):
+        build_game(config, datasets.build(config.dataset, where="dataset").spec)
 
 
 def test_wgan_gp_is_right_as_typed():
