@@ -4,6 +4,7 @@ import atexit
 import signal
 import weakref
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from itertools import count, pairwise
 from typing import Any, ClassVar
 
@@ -59,7 +60,8 @@ def stream(
         worker_init_fn=ignore_signals,
         generator=torch.Generator(),  # else it would draw a seed from the networks' noise
     )
-    samples = iter(loader)
+    with signals_held():
+        samples = iter(loader)
     try:
         for number, batch in zip(count(drawn), ahead(samples, device), strict=False):
             mirrored = order.batch(number, device)[1] if dataset.hflip else None
@@ -71,11 +73,30 @@ def stream(
             samples._shutdown_workers()  # type: ignore[attr-defined]
 
 
+# Ctrl-C and a scheduler's signals reach all processes; the main one decides what to do.
+NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")  # the last is missing on Windows
+HANDLED = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Workers are born with the signals held back, until ignore_signals() drops them.
+
+    Without it, one that arrives while a worker is starting would kill it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def ignore_signals(worker: int) -> None:  # noqa: ARG001
-    """Ctrl-C and a scheduler's signals reach all processes; the main one decides what to do."""
-    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
-        if hasattr(signal, name):  # no SIGUSR1 on Windows
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in HANDLED:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
