@@ -1,0 +1,95 @@
+"""What a metric is, what features are, and what the one gets to see of the other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+from torch import Tensor
+
+from gan_cli.metrics.frechet import Moments
+from gan_cli.registry import Registry
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A batch as a feature map sees it."""
+
+    features: Tensor  # (N, D) float32
+    logits: Tensor | None = None  # (N, classes), of feature maps that classify
+
+
+class Features(Protocol):
+    """Built from (dataset, device) and its config keys; ConfigError if it cannot be had.
+
+    `dataset` lends its spec, and to features that learn from data its samples and labels.
+    """
+
+    name: ClassVar[str]
+    dimensions: ClassVar[int]  # of a sample's shape: 3 for images (C, H, W), 1 for vectors
+    classifies: ClassVar[bool]  # are there logits?
+
+    def __call__(self, samples: Tensor) -> Embedded:
+        """uint8 (N, C, H, W), or vectors (N, F) float32, on the features' device."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What a metric card says of them, such as {"weights": sha256, "resize": "tf"}.
+
+        Together with the name this identifies the function: it is part of a cache's key.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Where the probability of a data set lies, for data of which that is known."""
+
+    proportions: Tensor  # (K,) float64, of each mode in the data
+    assign: Callable[[Tensor], tuple[Tensor, Tensor]]
+    # samples (N, *shape) -> index of the nearest mode (N,) int64, is it of high quality (N,) bool
+
+
+@dataclass(frozen=True)
+class Collected:
+    """One side of a comparison, on the CPU; None where no metric needs it."""
+
+    count: int
+    moments: Moments | None = None  # streamed: their memory does not grow with count
+    features: Tensor | None = None  # (N, D) float32
+    logits: Tensor | None = None  # (N, classes) float32
+    labels: Tensor | None = None  # (N,) int64
+    samples: Tensor | None = None  # (N, *shape), uint8 images or float32 vectors
+    modes: Modes | None = None
+
+
+Need = Literal["moments", "features", "logits", "labels", "samples", "modes"]
+
+
+class Metric(Protocol):
+    """Built from its config keys alone; ConfigError if they make no sense."""
+
+    needs: ClassVar[frozenset[Need]]
+    lower_is_better: ClassVar[bool]  # of the first value
+    featured: ClassVar[bool]  # do its values depend on the features? Then they carry their name
+
+    @property
+    def minimum(self) -> int:
+        """Samples a side that it cannot do without."""
+        ...
+
+    def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
+        """Values by name; the first is the one that a sweep or `best` goes by."""
+        ...
+
+
+extractors: Registry[Features] = Registry("features")
+metrics: Registry[Metric] = Registry("metric")
+
+PUBLISHED = {"fd": "fid", "kd": "kid", "kd_std": "kid_std", "is": "is", "is_std": "is_std"}
+
+
+def shown(value: str, features: str) -> str:
+    """The name of a value: only the published Inception network makes an FID, KID or IS."""
+    if features == "inception" and value in PUBLISHED:
+        return PUBLISHED[value]
+    return f"{value}_{features}"
