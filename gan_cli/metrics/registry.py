@@ -24,7 +24,7 @@ class Features(Protocol):
     `dataset` lends its spec, and to features that learn from data its samples and labels.
     """
 
-    name: ClassVar[str]
+    name: str  # as it is shown: an instance may say more than its class
     dimensions: ClassVar[int]  # of a sample's shape: 3 for images (C, H, W), 1 for vectors
     classifies: ClassVar[bool]  # are there logits?
 
