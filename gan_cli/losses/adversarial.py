@@ -27,6 +27,9 @@ class Minimax:
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return -F.softplus(fake).mean()  # log(1 - D)
 
+    def looks_real(self, logits: Tensor) -> Tensor:
+        return logits > 0  # D > 1/2
+
     def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         return {"js_divergence": math.log(2) - self.critic(real, fake) / 2}
 
@@ -68,6 +71,9 @@ class LeastSquares:
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return (fake - self.c).square().mean() / 2
 
+    def looks_real(self, logits: Tensor) -> Tensor:
+        return (logits - self.b).abs() < (logits - self.a).abs()
+
     def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         loss = self.critic(real, fake)
         return {"triangular_discrimination": 2 - 8 * loss / (self.b - self.a) ** 2}
@@ -88,6 +94,9 @@ class Hinge:
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return -fake.mean()
+
+    def looks_real(self, logits: Tensor) -> Tensor:
+        return logits > 0
 
     def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         return {"total_variation": 1 - self.critic(real, fake) / 2}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,15 @@ class AdversarialLoss(Protocol):
 
     def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The quantity that the critic's game estimates, under its proper name."""
+        ...
+
+
+@runtime_checkable
+class Decides(Protocol):
+    """A loss whose logits have a boundary; Wasserstein's and the relativistic ones only rank."""
+
+    def looks_real(self, logits: Tensor) -> Tensor:
+        """Which logits speak for a real sample, bool (N, ...)."""
         ...
 
 
@@ -91,6 +100,7 @@ class Objective:
         weight_clip: float | None = None,
     ) -> None:
         self.loss = loss
+        self.looks_real = loss.looks_real if isinstance(loss, Decides) else None
         self.penalties = dict(penalties)
         self.critic_steps = critic_steps
         self.weight_clip = weight_clip
@@ -124,8 +134,19 @@ class Objective:
         return Terms({"adversarial": self.loss.generator(critic(*fake).float(), real_logits)})
 
     def observe(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        estimates = self.loss.estimate(real, fake)
-        return {"real_logits": real.mean(), "fake_logits": fake.mean(), **estimates}
+        means = {"real_logits": real.mean(), "fake_logits": fake.mean()}
+        return means | self.accuracy(real, fake) | self.loss.estimate(real, fake)
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """How often the critic is right; of pairs under any loss: P(D(real) > D(fake)), ties half.
+
+        The latter is the area under its ROC curve, from the N pairs of the batch.
+        """
+        shares = {"pair_accuracy": ((real - fake).sign().mean() + 1) / 2}
+        if self.looks_real is not None:
+            shares["real_accuracy"] = self.looks_real(real).float().mean()
+            shares["fake_accuracy"] = 1 - self.looks_real(fake).float().mean()
+        return shares
 
     @torch.no_grad()
     def constrain(self, critic: nn.Module) -> None:

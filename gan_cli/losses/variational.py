@@ -56,6 +56,9 @@ class FDivergence:
         rule = self.activation if self.nonsaturating else self.conjugate_of_activation
         return -rule(fake).mean()
 
+    def looks_real(self, logits: Tensor) -> Tensor:
+        return self.activation(logits) > self.threshold
+
     def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         return {self.quantity: self.bound(real, fake)}
 
