@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from gan_cli.data.spec import Spec
+
+if TYPE_CHECKING:  # the metrics import the data sets
+    from gan_cli.metrics.registry import Modes
 
 
 class InMemory:
@@ -38,6 +41,9 @@ class InMemory:
 
     def labels(self) -> Tensor | None:
         return self.stacked.get("label")
+
+    def modes(self) -> "Modes | None":
+        return None
 
     def fingerprint(self) -> str:
         digest = hashlib.blake2b(digest_size=8)  # 0.1 s for the 61 MB of MNIST at 32x32
