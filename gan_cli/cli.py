@@ -93,7 +93,8 @@ def prepared(words: list[str]) -> list[str]:
     faults = [fault for word in overrides for fault in (*unreadable(word), *misnamed(word, groups))]
     if faults:
         raise ConfigError(*faults)
-    return flags + [forced(word, groups) for word in overrides]
+    words = [part for word in overrides for part in replaced(word)]
+    return flags + [forced(word, groups) for word in words]
 
 
 def is_override(word: str) -> bool:
@@ -132,6 +133,15 @@ def misnamed(word: str, groups: dict[str, set[str]]) -> Iterator[str]:
         for choice in value.split(","):
             if choice.strip() not in groups[group] | {"null"}:
                 yield f"{group}: {unknown(group, choice.strip(), groups[group])}"
+
+
+def replaced(word: str) -> list[str]:
+    """metrics.compute=[fd,kd] stands for what is a mapping in the YAML, and would not merge."""
+    key, _, value = word.partition("=")
+    if key != "metrics.compute" or not value.startswith("["):
+        return [word]
+    names = filter(None, (name.strip() for name in value.strip("[]").split(",")))
+    return [f"~{key}", f"{key}={{{','.join(f'{name}: {{}}' for name in names)}}}"]
 
 
 def forced(word: str, groups: dict[str, set[str]]) -> str:

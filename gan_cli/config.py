@@ -1,9 +1,9 @@
 """The typed config tree. The YAML files in configs/ hold the same keys, with their comments."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from gan_cli.registry import Component
+from gan_cli.registry import Component, keys_of_dataclass
 from gan_cli.schedules import Schedule
 
 
@@ -60,13 +60,32 @@ class Every:
 
 
 @dataclass(frozen=True)
+class Metrics:
+    """What is computed, of which features, over how many samples; the first decides what is best.
+
+    In the YAML `features` is a name, and the options of those features lie beside the other keys.
+    """
+
+    count: int = 2000  # generated samples
+    real_count: int | None = 10_000  # real samples, at most; None: all
+    compute: dict[str, Component] = field(default_factory=dict)
+    features: Component = field(default_factory=lambda: {"name": "random"})
+
+    @classmethod
+    def from_config(cls, value: Any, where: str, faults: list[str]) -> "Metrics":
+        from gan_cli.metrics.settings import settled  # the registries import torch
+
+        return cls(**settled(keys_of_dataclass(cls), value, where, faults))
+
+
+@dataclass(frozen=True)
 class Config:
     model: Model
     loss: Loss
     dataset: Component
     optimizer: Component  # the shared options, and "players": {player: its own}
     device: Device = field(default_factory=Device)
-    metrics: dict[str, Component] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=Metrics)
     ema: EMA = field(default_factory=EMA)
     every: Every = field(default_factory=Every)
     steps: int = 10_000
@@ -76,6 +95,7 @@ class Config:
     seed: int = 0
     run: str = "run"
     keep_last: int = 2  # checkpoints; `best` and every.keep come on top
+    health: bool = True  # look for what goes wrong, and say it in words
     on_nonfinite: Literal["stop", "rollback"] = "stop"
     allow_changes: bool = False  # resume although the settings differ
     imports: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ class Display:
         self.since, self.at = time.monotonic(), start
         self.began = self.since
         self.live = console.is_terminal and not silent
-        self.metric = ""
+        self.metric, self.said = "", set[str]()
         self.bar = Progress(
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=20),
@@ -41,6 +41,11 @@ class Display:
                 self.print(text)
             except BrokenPipeError:  # whoever read along has gone; the run goes on
                 self.silent = True
+
+    def say_once(self, text: str) -> None:
+        if text not in self.said:
+            self.said.add(text)
+            self.say(text)
 
     def print(self, text: str) -> None:
         (self.bar.console if self.live else console).print(text, markup=False, soft_wrap=True)

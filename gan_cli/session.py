@@ -89,7 +89,7 @@ def facts(run: Run) -> dict[str, Any]:
 
 
 def outcome(run: Run) -> dict[str, Any]:
-    return {"step": run.step, "images": run.step * run.config.batch_size, **run.scores.state_dict()}
+    return {"step": run.step, "images": run.step * run.config.batch_size, **run.scores.outcome()}
 
 
 def headline(run: Run) -> str:

@@ -21,6 +21,7 @@ from gan_cli.journal import Journal
 from gan_cli.ledger import Ledger
 from gan_cli.losses import Objective, losses, penalties
 from gan_cli.metrics import Evaluation
+from gan_cli.metrics.collect import draw_labels
 from gan_cli.networks import networks
 from gan_cli.optimizers import options_of
 from gan_cli.progress import Display
@@ -84,8 +85,9 @@ class Run:
         }
         self.average = MovingAverage(self.game, config.ema)
         self.ledger = Ledger(runtime)
-        self.evaluation = Evaluation.from_config(config.metrics, self.dataset, runtime.device)
-        self.scores = Scores(self.evaluation.metrics)
+        with runtime.one_first():  # features may be downloaded or trained
+            self.evaluation = Evaluation(config.metrics, self.dataset, runtime.device)
+        self.scores = Scores()
         self.checkpoints = Checkpoints(folder / "checkpoints", config.keep_last, config.every.keep)
         self.feed = open_feed(
             self.dataset,
@@ -171,12 +173,14 @@ class Run:
     def evaluate(self) -> None:
         """Scores of the averaged networks, on rank 0."""
         self.write_log()  # a diverged run is told as such, not as a failing metric
-        if self.runtime.rank > 0 or not self.evaluation.metrics:
+        if self.runtime.rank > 0 or not self.config.metrics.compute:
             return
-        values = self.evaluation.evaluate(self.draw_samples, self.average.game.networks)
-        self.journal.scalars(self.step, values)
-        self.display.scored(*next(iter(values.items())))
-        if self.scores.record(self.step, values):
+        card = self.evaluation.evaluate(self.draw_samples, self.average.game.networks)
+        self.journal.scalars(self.step, card.values)
+        self.display.scored(*next(iter(card.values.items())))
+        for warning in card.warnings:
+            self.display.say_once(warning)
+        if self.scores.record(self.step, card):
             self.checkpoints.save_best(state_of(self))
 
     def first_samples(self, count: int) -> Batch:
@@ -184,14 +188,12 @@ class Run:
         batches = list(islice(self.feed.batches(0), -(-count // self.config.batch_size)))
         return {key: torch.cat([batch[key] for batch in batches])[:count] for key in batches[0]}
 
-    def draw_samples(self, count: int, rng: torch.Generator) -> Tensor:
+    def draw_samples(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """Of the averaged generator, with the labels of data picked at random."""
         game = self.average.game
         assert isinstance(game, Samples)  # validation refused metrics otherwise
-        labels = self.dataset.labels()
-        if labels is not None:
-            labels = labels[torch.randint(len(labels), (count,), generator=rng)]
-        return game.sample(count, rng, labels)
+        labels = draw_labels(self.dataset, count, rng)
+        return game.sample(count, rng, labels), labels
 
     def save(self) -> None:
         """Only sound states are saved: everything up to now is read and checked first."""

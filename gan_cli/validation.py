@@ -14,7 +14,7 @@ from gan_cli.data import datasets
 from gan_cli.errors import ConfigError
 from gan_cli.games import games
 from gan_cli.losses import losses, penalties
-from gan_cli.metrics import metrics
+from gan_cli.metrics.settings import unmet
 from gan_cli.networks import networks
 from gan_cli.optimizers import optimizers, options_of
 from gan_cli.registry import Registry, conform
@@ -82,15 +82,10 @@ def component_nodes(tree: Tree) -> Iterator[tuple[Tree, str, Registry[Any], str]
     yield loss, "adversarial", losses, "loss.adversarial"
     for role in mapping(model, "networks"):
         yield model["networks"], role, networks, f"model.networks.{role}"
-    by_name: tuple[tuple[Tree, str, Registry[Any], str], ...] = (
-        (loss, "penalties", penalties, "loss.penalties"),
-        (tree, "metrics", metrics, "metrics"),
-    )
-    for parent, key, registry, where in by_name:  # dicts in which the key is the name
-        for name, options in mapping(parent, key).items():
-            if isinstance(options, dict):
-                options.setdefault("name", name)
-            yield parent[key], name, registry, f"{where}.{name}"
+    for name, options in mapping(loss, "penalties").items():  # here the key is the name
+        if isinstance(options, dict):
+            options.setdefault("name", name)
+        yield loss["penalties"], name, penalties, f"loss.penalties.{name}"
 
 
 def mapping(tree: Tree, key: str) -> Tree:
@@ -172,9 +167,15 @@ def check_critics(config: Config) -> Iterator[str]:
 
 
 def check_metrics(config: Config) -> Iterator[str]:
+    """What the metrics need, against what the game, the data and the features give."""
     game = config.model.game["name"]
-    if config.metrics and not hasattr(games.entries[game], "sample"):
+    if config.metrics.compute and not hasattr(games.entries[game], "sample"):
         yield f"metrics: game '{game}' draws no samples to measure; use metrics=none"
+    generator = config.model.networks.get("generator", {})
+    provided = datasets.entries[config.dataset["name"]].provides(config.dataset)
+    if generator.get("conditioning", "none") == "none":
+        provided -= {"label"}  # generated samples have none
+    yield from unmet(config.metrics, provided)
 
 
 def check_numbers(config: Config) -> Iterator[str]:

@@ -108,7 +108,7 @@ def test_rollback_gives_up_after_three(tmp_path, monkeypatch):
 
 def test_evaluation_and_previews_do_not_disturb_the_training(tmp_path):
     quiet = trained(small("model=cgan", "steps=4", *WIDTHS), tmp_path / "quiet")
-    busy = ("metrics=fd_random", "metrics.fd_random.count=64", "every.evaluate=1")
+    busy = ("metrics=fd_random", "metrics.count=64", "every.evaluate=1")
     noisy = trained(
         small("model=cgan", "steps=4", *WIDTHS, *busy, "every.preview=1", "every.checkpoint=1"),
         tmp_path / "noisy",
@@ -152,7 +152,7 @@ def test_two_ranks_stay_equal_and_see_different_data(loss, tmp_path):
         port = free.getsockname()[1]
     settings = [f"loss={loss}", "model.networks.generator.norm=none", "loss.critic_norm=none"]
     settings += ["every={log: 2, preview: 1, evaluate: 1, checkpoint: 1}", "steps=3"]
-    settings += ["metrics=fd_random", "metrics.fd_random.count=64"]
+    settings += ["metrics=fd_random", "metrics.count=64"]
     processes = []
     for rank in range(2):
         environment = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}

@@ -90,6 +90,9 @@ class Folder:
     def labels(self) -> Tensor | None:
         return self.label
 
+    def modes(self) -> None:
+        return None
+
     def fingerprint(self) -> str:
         """Of names, file contents and labels: the same for a folder and for a zip of it."""
         labels = [] if self.label is None else self.label.tolist()

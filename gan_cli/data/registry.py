@@ -1,12 +1,15 @@
 """What a data set is to the rest of the program."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
 from gan_cli.data.spec import Spec
 from gan_cli.registry import Registry
+
+if TYPE_CHECKING:
+    from gan_cli.metrics.registry import Modes
 
 
 class Dataset(Protocol):
@@ -21,7 +24,7 @@ class Dataset(Protocol):
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
-        """The batch keys that these options give; must not touch the data."""
+        """The batch keys that these options give, and "modes"; must not touch the data."""
         ...
 
     def __len__(self) -> int: ...
@@ -36,6 +39,10 @@ class Dataset(Protocol):
 
     def labels(self) -> Tensor | None:
         """All labels, (count,) int64: what generated samples are conditioned on in metrics."""
+        ...
+
+    def modes(self) -> "Modes | None":
+        """Where its probability lies, if `provides` names "modes"."""
         ...
 
     def fingerprint(self) -> str:

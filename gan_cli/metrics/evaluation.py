@@ -1,66 +1,107 @@
-"""What a metric is, and an evaluation that leaves no trace in the training around it."""
+"""All metrics at once over two sets of samples, and in a run without leaving a trace in it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from gan_cli.config import Metrics
 from gan_cli.data.registry import Dataset
-from gan_cli.registry import ConfigError, Registry
+from gan_cli.errors import ConfigError
+from gan_cli.metrics.collect import BATCH, EMBEDDED, Batch, checked, collect, collect_data
+from gan_cli.metrics.registry import Collected, Features, Metric, Need, extractors, metrics, shown
 
-Sampler = Callable[[int, torch.Generator], Tensor]  # (count, rng) -> images in [-1, 1]
-
-
-class Metric(Protocol):
-    """Built from (dataset, device) and its config keys; called with count -> generated samples."""
-
-    name: ClassVar[str]
-    lower_is_better: ClassVar[bool]
-
-    def __call__(self, generate: Callable[[int], Tensor]) -> float: ...
+Sampler = Callable[[int, torch.Generator], Batch]  # (count, rng on the CPU) -> images in [-1, 1]
 
 
-metrics: Registry[Metric] = Registry("metric")
+@dataclass
+class Scorecard:
+    """The values of one evaluation, under the names by which they are shown."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    headlines: dict[str, bool] = field(default_factory=dict)  # a metric's first: lower is better?
+    warnings: list[str] = field(default_factory=list)
+
+
+class Panel:
+    """The metrics of a config, built, and the features that they share."""
+
+    def __init__(self, config: Metrics, dataset: Dataset, device: torch.device) -> None:
+        self.config, self.device = config, device
+        self.metrics: dict[str, Metric] = {
+            name: metrics.build(node, where=f"metrics.compute.{name}")
+            for name, node in config.compute.items()
+        }
+        self.needs: frozenset[Need] = frozenset().union(*(m.needs for m in self.metrics.values()))
+        self.features: Features | None = None
+        if self.needs & EMBEDDED:
+            self.features = extractors.build(config.features, dataset, device, where="metrics")
+            check_shape(self.features, tuple(dataset.spec.shape))
+
+    def data(self, dataset: Dataset, limit: int | None) -> Collected:
+        """A side that is a data set, or `limit` samples of it."""
+        return collect_data(dataset, limit, self.features, self.needs, self.device)
+
+    def generated(self, sample: Sampler, count: int, seed: int) -> Collected:
+        """A side that is drawn: the same `count` samples every time, rounded to uint8."""
+        # A network may draw noise of its own, so the global streams are seeded, then put back.
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            rng = torch.Generator().manual_seed(seed)
+            sizes = (min(BATCH, count - start) for start in range(0, count, BATCH))
+            drawn = checked(sample(size, rng) for size in sizes)
+            return collect(drawn, self.features, self.needs, self.device)
+
+    def score(self, real: Collected, fake: Collected) -> Scorecard:
+        card = Scorecard()
+        for metric in self.metrics.values():
+            values = metric(real, fake)
+            if metric.featured:
+                assert self.features is not None
+                values = {shown(k, self.features.name): v for k, v in values.items()}
+            card.values |= values
+            card.headlines[next(iter(values))] = metric.lower_is_better
+        card.warnings = [*few(real, "real"), *few(fake, "generated")]
+        return card
 
 
 class Evaluation:
-    """All metrics of a run, each over the same generated samples every time it is asked."""
+    """Scores of a run: always the same real samples, always the same latents."""
 
-    def __init__(self, metrics: Mapping[str, Metric], device: torch.device, seed: int = 0) -> None:
-        self.metrics = dict(metrics)
-        self.device = device
-        self.seed = seed
+    def __init__(self, config: Metrics, dataset: Dataset, device: torch.device) -> None:
+        self.config, self.dataset = config, dataset
+        self.panel = Panel(config, dataset, device)
 
-    @classmethod
-    def from_config(
-        cls, nodes: Mapping[str, Any], dataset: Dataset, device: torch.device
-    ) -> "Evaluation":
-        """From ``{name: options}``; ConfigError lists what is wrong with all of them."""
-        built: dict[str, Metric] = {}
-        faults: list[str] = []
-        for name, options in nodes.items():
-            node = {"name": name, **(options or {})}
-            try:
-                built[name] = metrics.build(node, dataset, device, where=f"metrics.{name}")
-            except ConfigError as error:
-                faults += error.faults
-        if faults:
-            raise ConfigError(*faults)
-        return cls(built, device)
+    @cached_property
+    def real(self) -> Collected:
+        return self.panel.data(self.dataset, self.config.real_count)
 
-    def evaluate(self, sample: Sampler, network: nn.Module) -> dict[str, float]:
-        """Every metric of `sample`, which draws from `network` with the CPU generator handed it."""
+    def evaluate(self, sample: Sampler, network: nn.Module, seed: int = 0) -> Scorecard:
+        """Of `sample`, which draws from `network` with the CPU generator handed to it."""
         with torch.no_grad(), evaluation_mode(network):
-            return {name: self.measure(metric, sample) for name, metric in self.metrics.items()}
+            fake = self.panel.generated(sample, self.config.count, seed)
+        return self.panel.score(self.real, fake)
 
-    def measure(self, metric: Metric, sample: Sampler) -> float:
-        # A network may draw noise of its own, so the global streams are seeded, then put back.
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(self.seed)
-            rng = torch.Generator().manual_seed(self.seed)
-            return metric(lambda count: sample(count, rng))
+
+def check_shape(features: Features, shape: tuple[int, ...]) -> None:
+    if len(shape) != features.dimensions:
+        advice = "identity" if len(shape) == 1 else "random"
+        raise ConfigError(
+            f"metrics.features: '{features.name}' cannot take samples of shape {shape}; "
+            f"use metrics=fd_{advice}, or metrics.features={advice}"
+        )
+
+
+def few(side: Collected, name: str) -> Iterator[str]:
+    """A covariance of D dimensions from fewer samples is singular, and the distance is biased."""
+    if side.moments is not None and side.count <= len(side.moments.mean):
+        yield (
+            f"only {side.count} {name} samples for features of {len(side.moments.mean)} "
+            "dimensions: the Frechet distance is far too large; raise metrics.count"
+        )
 
 
 @contextmanager

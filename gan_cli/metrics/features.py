@@ -1,10 +1,14 @@
 """Feature maps whose statistics a metric compares; they take what a data set holds."""
 
 import math
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from gan_cli.data.registry import Dataset
+from gan_cli.metrics.registry import Embedded, extractors
 
 PIXEL_LIMIT = 256  # dimensions; a covariance needs more samples than it has dimensions
 
@@ -58,3 +62,53 @@ class PixelFeatures(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) uint8 -> (N, C * h * w) float32."""
         return F.adaptive_avg_pool2d(images.float() / 255, self.size).flatten(1)
+
+
+class Mapped:
+    """A module as features; `version` rises with every change of its numbers."""
+
+    dimensions: ClassVar[int] = 3
+    classifies: ClassVar[bool] = False
+    version: ClassVar[int] = 1
+    name: str
+
+    def __init__(self, module: nn.Module, device: torch.device) -> None:
+        self.module = module.to(device)
+
+    def __call__(self, samples: Tensor) -> Embedded:
+        return Embedded(self.module(samples))
+
+    def describe(self) -> dict[str, Any]:
+        return {"version": self.version}
+
+
+@extractors.register("random")
+class Random(Mapped):
+    """RandomFeatures: no download, any size, any channels."""
+
+    name = "random"
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
+        super().__init__(RandomFeatures(dataset.spec.shape[0]), device)
+
+
+@extractors.register("pixels")
+class Pixels(Mapped):
+    """PixelFeatures: see layout and colour, but no texture."""
+
+    name = "pixels"
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
+        channels, height, width = dataset.spec.shape
+        super().__init__(PixelFeatures(channels, height, width), device)
+
+
+@extractors.register("identity")
+class Identity(Mapped):
+    """Vectors as they are."""
+
+    name = "identity"
+    dimensions = 1
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:  # noqa: ARG002
+        super().__init__(nn.Identity(), device)
