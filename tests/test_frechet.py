@@ -2,6 +2,7 @@
 
 from functools import reduce
 from operator import add
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gan_cli.metrics.frechet import Moments, frechet_distance
+from gan_cli.errors import ConfigError
+from gan_cli.metrics.frechet import Moments, frechet_distance, frechet_infinity
 
 
 def gaussian(mean: Tensor, covariance: Tensor) -> Moments:
@@ -70,6 +72,27 @@ def test_rank_deficient_covariances() -> None:
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
 
 
+def test_covariance_divides_by_n_minus_1() -> None:
+    """Of {-1, 1} against {-2, 2}: (sqrt 8 - sqrt 2)^2 = 2; divided by n it would be 1."""
+    a, b = (Moments.of(torch.tensor([[-x], [x]])) for x in (1.0, 2.0))
+    assert frechet_distance(a, b) == pytest.approx(2, rel=1e-12)
+
+
+@pytest.mark.parametrize(("first", "second"), [(8, 12), (8, 40), (40, 12), (40, 50)])
+def test_small_samples(first: int, second: int) -> None:
+    """Fewer samples than dimensions on none, one or both sides: numpy's nuclear norm and cov."""
+    rng = np.random.default_rng(first + second)
+    x, y = rng.normal(1, 2, (first, 24)), rng.normal(0, 1, (second, 24))
+    a, b = Moments.of(torch.tensor(x)), Moments.of(torch.tensor(y))
+    assert (a.thin, b.thin) == (first < 24, second < 24)
+    product = (x - x.mean(0)) @ (y - y.mean(0)).T / np.sqrt((first - 1) * (second - 1))
+    overlap = np.linalg.svd(product, compute_uv=False).sum()
+    traces = np.trace(np.cov(x, rowvar=False)) + np.trace(np.cov(y, rowvar=False))
+    expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + traces - 2 * overlap
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-8)
+    assert frechet_distance(b, a) == pytest.approx(expected, rel=1e-8)
+
+
 @given(
     rank=st.integers(1, 8),
     other=st.integers(1, 8),
@@ -109,11 +132,68 @@ def test_bias_of_a_finite_sample() -> None:
 )
 @settings(max_examples=50, deadline=None)
 def test_streamed_moments_are_numpys(sizes: list[int], offset: float, seed: int) -> None:
-    """However a sample is cut into batches, and far from the origin too."""
+    """However a sample is cut into batches, far from the origin too, and while it is thin."""
     rng = np.random.default_rng(seed)
-    batches = [rng.normal(offset, 1, (size, 4)) for size in [2, *sizes]]
+    batches = [rng.normal(offset, 1, (size, 12)) for size in [2, *sizes]]
     streamed = reduce(add, (Moments.of(torch.tensor(batch)) for batch in batches))
     together = np.concatenate(batches)
     assert streamed.count == len(together)
     np.testing.assert_allclose(streamed.mean, together.mean(0), rtol=1e-12, atol=1e-9)
     np.testing.assert_allclose(streamed.covariance, np.cov(together, rowvar=False), atol=1e-6)
+    assert streamed.variance == pytest.approx(np.cov(together, rowvar=False).trace(), rel=1e-6)
+    assert len(streamed.spread) <= 12
+
+
+@given(cut=st.integers(2, 58), seed=st.integers(0, 2**31))
+@settings(max_examples=30, deadline=None)
+def test_merging_is_commutative_and_associative(cut: int, seed: int) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    first, second, third = (
+        Moments.of(part) for part in torch.randn(90, 20, generator=rng).split([cut, 60 - cut, 30])
+    )
+    sums = [first + second + third, first + (second + third), third + second + first]
+    for moments in sums[1:]:
+        assert moments.count == sums[0].count
+        torch.testing.assert_close(moments.mean, sums[0].mean)
+        torch.testing.assert_close(moments.covariance, sums[0].covariance)
+
+
+@pytest.mark.parametrize("count", [5, 50])
+def test_statistics_are_saved_as_in_pytorch_fid(count: int, tmp_path: Path) -> None:
+    features = torch.randn(count, 16, generator=torch.Generator().manual_seed(0))
+    moments = Moments.of(features)
+    np.savez(tmp_path / "ours.npz", **moments.state_dict())
+    np.savez(tmp_path / "theirs.npz", mu=features.mean(0), sigma=np.cov(features, rowvar=False))
+    ours, theirs = (
+        Moments.from_state(np.load(tmp_path / name)) for name in ("ours.npz", "theirs.npz")
+    )
+    assert (ours.count, theirs.count) == (count, None)
+    for loaded in (ours, theirs):
+        assert frechet_distance(loaded, moments) == pytest.approx(0, abs=1e-5)
+        torch.testing.assert_close(loaded.covariance, moments.covariance, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("state", "fault"),
+    [
+        ({"mu": np.zeros(3)}, "there is no sigma"),
+        ({"mu": np.zeros(3), "sigma": np.eye(4)}, r"\(3,\) and \(4, 4\)"),
+        ({"mu": np.zeros(3), "sigma": np.full((3, 3), np.nan)}, "not finite"),
+        ({"mu": np.zeros(3), "sigma": np.eye(3), "n": 1}, "n is 1"),
+    ],
+)
+def test_unfit_statistics(state: dict[str, np.ndarray], fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        Moments.from_state(state)
+
+
+def test_frechet_infinity() -> None:
+    """Of a Gaussian shifted by 0.1 in 64 dimensions: 0.64, where 2,000 samples say 1.2."""
+    exact = gaussian(torch.zeros(64), torch.eye(64))
+    rng = torch.Generator().manual_seed(0)
+    samples = [torch.randn(2000, 64, generator=rng) + 0.1 for _ in range(6)]
+    plain = sum(frechet_distance(exact, Moments.of(sample)) for sample in samples) / 6
+    unbiased = sum(frechet_infinity(exact, sample) for sample in samples) / 6
+    assert plain == pytest.approx(0.64 + 64 / 2000 + 64 * 65 / 8000, rel=0.05)
+    assert unbiased == pytest.approx(0.64, abs=0.06)  # three standard errors
+    assert frechet_infinity(exact, samples[0]) == frechet_infinity(exact, samples[0])
