@@ -55,6 +55,10 @@ class Journal:
         save_png(self.folder / "samples" / f"{name}-{step:07d}.png", picture)
         self.writer.add_image(name, picture, step, dataformats="HWC")
 
+    def text(self, step: int, name: str, text: str) -> None:
+        if self.folder is not None:
+            self.writer.add_text(name, text, step)
+
     def run_card(self, facts: dict[str, Any]) -> None:
         """run.json: `facts` on top of what it held, versions and platform first."""
         if self.folder is None:

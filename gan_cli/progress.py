@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -23,7 +24,7 @@ class Display:
         self.since, self.at = time.monotonic(), start
         self.began = self.since
         self.live = console.is_terminal and not silent
-        self.metric, self.said = "", set[str]()
+        self.metric, self.warning, self.said = "", "", set[str]()
         self.bar = Progress(
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=20),
@@ -63,7 +64,7 @@ class Display:
         self.since, self.at = now, step
         shown = {k: v for k, v in values.items() if k.endswith("/adversarial")}
         losses = "  ".join(f"{k.split('/')[0]} {v:.3f}" for k, v in shown.items())
-        text = f"{rate:.0f} images/s  {losses}{self.metric}"
+        text = f"{rate:.0f} images/s  {losses}{self.metric}{self.warning}"
         if self.live:
             self.bar.update(self.task, completed=step, description=text)
         else:
@@ -73,6 +74,10 @@ class Display:
 
     def scored(self, name: str, value: float) -> None:
         self.metric = f"  {name} {value:.4g}"
+
+    def warn(self, names: Iterable[str]) -> None:
+        """Beside the losses from now on: what is wrong."""
+        self.warning = "".join(f"  ! {name}" for name in names)
 
     def close(self) -> None:
         self.bar.stop()

@@ -89,7 +89,8 @@ def facts(run: Run) -> dict[str, Any]:
 
 
 def outcome(run: Run) -> dict[str, Any]:
-    return {"step": run.step, "images": run.step * run.config.batch_size, **run.scores.outcome()}
+    images, findings = run.step * run.config.batch_size, run.health.findings()
+    return {"step": run.step, "images": images, **run.scores.outcome(), "findings": findings}
 
 
 def headline(run: Run) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 MAY_CHANGE = {
     *("steps", "every", "device", "metrics", "run", "imports", "check"),
-    *("keep_last", "on_nonfinite", "allow_changes"),
+    *("keep_last", "on_nonfinite", "allow_changes", "health"),
 }
 
 
@@ -36,6 +36,7 @@ def state_of(run: "Run") -> State:
         "scalers": {name: p.scaler.state_dict() for name, p in run.players.items()},
         "game": run.game.state_dict(),
         "scores": run.scores.state_dict(),
+        "health": run.health.watch.state_dict(),
     }
 
 
@@ -57,6 +58,8 @@ def restore(run: "Run", state: State) -> None:
         player.scaler.load_state_dict(state["scalers"][name])
     run.game.load_state_dict(state["game"])
     run.scores.load_state_dict(state["scores"])
+    if "health" in state:  # not in checkpoints of earlier versions
+        run.health.watch.load_state_dict(state["health"])
 
 
 def check_finite(run: "Run") -> None:

@@ -16,6 +16,7 @@ from gan_cli.data.spec import Spec
 from gan_cli.errors import ConfigError, NonFiniteError, SignalError
 from gan_cli.games import Game, games
 from gan_cli.games.game import Batch, Samples
+from gan_cli.health import Health
 from gan_cli.images import grid, to_uint8
 from gan_cli.journal import Journal
 from gan_cli.ledger import Ledger
@@ -88,6 +89,7 @@ class Run:
         with runtime.one_first():  # features may be downloaded or trained
             self.evaluation = Evaluation(config.metrics, self.dataset, runtime.device)
         self.scores = Scores()
+        self.health = Health(self.game, self.players, self.dataset, runtime.device)
         self.checkpoints = Checkpoints(folder / "checkpoints", config.keep_last, config.every.keep)
         self.feed = open_feed(
             self.dataset,
@@ -133,6 +135,8 @@ class Run:
                 if turn.draw:
                     batch = next(batches)
                     self.drawn += 1
+                if self.examines(ahead=1):
+                    self.health.weigh(turn.player)
                 terms = self.runtime.play(turn, self.players[turn.player], batch)
                 self.ledger.add(self.step, turn.player, terms)
             self.average.update(self.step, config.batch_size)
@@ -156,14 +160,33 @@ class Run:
         if self.due(every.checkpoint):
             self.save()
 
-    def due(self, every: int) -> bool:
-        return every > 0 and (self.step % every == 0 or self.step == self.config.steps)
+    def due(self, every: int, ahead: int = 0) -> bool:
+        step = self.step + ahead
+        return every > 0 and (step % every == 0 or step == self.config.steps)
 
     def write_log(self) -> None:
         values = self.ledger.read()
         if values:
+            if self.examines():
+                values |= self.examine(values)
             rate = self.display.show(self.step, self.config.batch_size, values)
             self.journal.scalars(self.step, {**values, "images_per_second": rate})
+
+    def examines(self, ahead: int = 0) -> bool:
+        """Is health looked at with the log of this step? By rank 0: it waits for no other."""
+        wanted = self.config.health and self.runtime.rank == 0
+        return wanted and self.due(self.config.every.log, ahead)
+
+    def examine(self, values: dict[str, float]) -> dict[str, float]:
+        """The signals of health; what they add up to is told when that changes."""
+        signals, changed = self.health.read(self.step, values)
+        for finding in changed:
+            self.display.say(finding.told())
+            self.journal.text(self.step, "health", finding.told())
+        if changed:
+            self.journal.run_card({"findings": self.health.findings()})
+        self.display.warn(self.health.active())
+        return {f"health/{name}": value for name, value in signals.items()}
 
     def write_preview(self) -> None:
         pictures = self.average.game.preview(self.fixed, torch.Generator().manual_seed(0))
