@@ -32,13 +32,22 @@ def run_command(command: Callable[[], Any], config_name: str) -> None:
     if {"--help", "-h"} & set(sys.argv[1:]):
         print(help_text(config_name, sys.argv[1:]))
         return
-    try:
+
+    def prepared_command() -> None:
         sys.argv[1:] = prepared(sys.argv[1:])
+        command()
+
+    told(prepared_command)
+
+
+def told(command: Callable[[], Any]) -> None:
+    """Run it; what goes wrong is told in plain words and ends the process."""
+    try:
         command()
     except UserError as error:
         fail(error)
     except KeyboardInterrupt:  # before the first step; later ones are StopSignal's
-        fail(SignalError(signal.SIGINT, "nothing was trained"))
+        fail(SignalError(signal.SIGINT, "nothing was done"))
     except (HydraException, OmegaConfBaseException) as error:  # from --help and --cfg, unhandled
         fail(ConfigError(str(error).splitlines()[0]))
 

@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from gan_cli.config import Device
 from gan_cli.errors import ConfigError
@@ -85,10 +85,23 @@ def checked(tree: Any) -> SampleConfig:
     return config
 
 
-def sources(config: SampleConfig) -> Iterator[str]:
+class Source(Protocol):
+    """Which checkpoint, on which device: the part of a config that gan-fid has too."""
+
+    @property
+    def run(self) -> str | None: ...
+    @property
+    def checkpoint(self) -> str | None: ...
+    @property
+    def which(self) -> Any: ...
+    @property
+    def device(self) -> Device: ...
+
+
+def sources(config: Source, instead: str = "") -> Iterator[str]:
     if config.run is None and config.checkpoint is None:
         runs = ", ".join(known_runs()[:5]) or "none in ./outputs"
-        yield f"run: has no value; type run=NAME or checkpoint=PATH. Newest runs: {runs}"
+        yield f"run: has no value; type run=NAME or checkpoint=PATH{instead}. Newest runs: {runs}"
     if config.run is not None and config.checkpoint is not None:
         yield "run: excludes checkpoint; leave one of them out"
     if config.checkpoint is not None and not Path(config.checkpoint).is_file():

@@ -9,7 +9,7 @@ from gan_cli.checkpoint import Checkpoints, State, load
 from gan_cli.data.spec import Spec
 from gan_cli.errors import ConfigError, StorageError
 from gan_cli.exports import EXPORTS, Drawn
-from gan_cli.sample_config import SampleConfig, several
+from gan_cli.sample_config import SampleConfig, Source, several
 from gan_cli.sampler import Sampler
 from gan_cli.validation import import_modules
 
@@ -37,7 +37,7 @@ def generate(config: SampleConfig, run: Path | None) -> str:
     return "\n".join([title, *facts(drawn, sampler.spec), *listed([str(file) for file in files])])
 
 
-def opened(config: SampleConfig, run: Path | None) -> tuple[Path, State]:
+def opened(config: Source, run: Path | None) -> tuple[Path, State]:
     """The checkpoint that is meant; of a run the latest, the best or that of a step."""
     if run is None:
         path = Path(str(config.checkpoint))

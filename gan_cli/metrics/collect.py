@@ -1,13 +1,14 @@
 """From batches of samples to what metrics look at, in one pass."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gan_cli.cache import cached, content_hash
 from gan_cli.data.registry import Dataset
 from gan_cli.errors import NonFiniteError
 from gan_cli.images import to_uint8
@@ -16,7 +17,12 @@ from gan_cli.metrics.registry import Collected, Features, Need
 
 BATCH = 250  # samples drawn and embedded at a time
 Batch = tuple[Tensor, Tensor | None]  # samples (N, *shape), labels (N,) if there are any
+Watch = Callable[[Iterable[Batch], int], Iterable[Batch]]  # shows the progress over so many samples
 EMBEDDED = frozenset({"moments", "features", "logits"})
+
+
+def unwatched(batches: Iterable[Batch], total: int) -> Iterable[Batch]:  # noqa: ARG001
+    return batches
 
 
 @torch.no_grad()
@@ -79,29 +85,37 @@ def collect_data(
     features: Features | None,
     needs: frozenset[Need],
     device: torch.device,
+    watch: Watch = unwatched,
 ) -> Collected:
     """Of a data set; what the features make of it is cached by its content, not by its name."""
-    from gan_cli.cache import cached, content_hash
-
     embedded = needs & EMBEDDED
     state: dict[str, Any] = {}
     if embedded:
         assert features is not None
         key = {
-            "content": content_hash(samples for samples, _ in real_batches(dataset, limit)),
+            "layout": 1,  # of the file; raise it with what is kept
+            "content": content_of(dataset, limit),
             "features": {"name": features.name, **features.describe()},
             "holds": sorted(embedded),
         }
 
         def compute() -> dict[str, Any]:
-            found = collect(real_batches(dataset, limit), features, embedded, device)
-            moments = found.moments and vars(found.moments)
+            batches = watch(real_batches(dataset, limit), min(len(dataset), limit or len(dataset)))
+            found = collect(batches, features, embedded, device)
+            moments = found.moments and {
+                f.name: getattr(found.moments, f.name) for f in fields(Moments)
+            }
             return {"moments": moments, "features": found.features, "logits": found.logits}
 
         state = cached("statistics", key, compute)
         state["moments"] = state["moments"] and Moments(**state["moments"])
     plain = collect(real_batches(dataset, limit), None, needs - EMBEDDED, device)
     return replace(plain, **state, modes=dataset.modes() if "modes" in needs else None)
+
+
+def content_of(dataset: Dataset, limit: int | None) -> str:
+    """A hash of the samples that real_batches hands out."""
+    return content_hash(samples for samples, _ in real_batches(dataset, limit))
 
 
 def draw_labels(dataset: Dataset, count: int, rng: torch.Generator) -> Tensor | None:

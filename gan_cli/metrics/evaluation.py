@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,7 +12,16 @@ from torch import nn
 from gan_cli.config import Metrics
 from gan_cli.data.registry import Dataset
 from gan_cli.errors import ConfigError
-from gan_cli.metrics.collect import BATCH, EMBEDDED, Batch, checked, collect, collect_data
+from gan_cli.metrics.collect import (
+    BATCH,
+    EMBEDDED,
+    Batch,
+    Watch,
+    checked,
+    collect,
+    collect_data,
+    unwatched,
+)
 from gan_cli.metrics.registry import Collected, Features, Metric, Need, extractors, metrics, shown
 
 Sampler = Callable[[int, torch.Generator], Batch]  # (count, rng on the CPU) -> images in [-1, 1]
@@ -27,23 +37,40 @@ class Scorecard:
 
 
 class Panel:
-    """The metrics of a config, built, and the features that they share."""
+    """The metrics of a config, built, and the features that they share.
 
-    def __init__(self, config: Metrics, dataset: Dataset, device: torch.device) -> None:
-        self.config, self.device = config, device
+    Without a `dataset` no features are built: there are no samples, only saved statistics.
+    """
+
+    def __init__(
+        self,
+        config: Metrics,
+        dataset: Dataset | None,
+        device: torch.device,
+        watch: Watch = unwatched,
+    ) -> None:
+        self.config, self.device, self.watch = config, device, watch
         self.metrics: dict[str, Metric] = {
             name: metrics.build(node, where=f"metrics.compute.{name}")
             for name, node in config.compute.items()
         }
         self.needs: frozenset[Need] = frozenset().union(*(m.needs for m in self.metrics.values()))
         self.features: Features | None = None
-        if self.needs & EMBEDDED:
+        if dataset is not None and self.needs & EMBEDDED:
             self.features = extractors.build(config.features, dataset, device, where="metrics")
             check_shape(self.features, tuple(dataset.spec.shape))
 
+    @property
+    def name(self) -> str:
+        """Of the features."""
+        return self.config.features["name"] if self.features is None else self.features.name
+
+    def describe(self) -> dict[str, Any]:
+        return {} if self.features is None else self.features.describe()
+
     def data(self, dataset: Dataset, limit: int | None) -> Collected:
         """A side that is a data set, or `limit` samples of it."""
-        return collect_data(dataset, limit, self.features, self.needs, self.device)
+        return collect_data(dataset, limit, self.features, self.needs, self.device, self.watch)
 
     def generated(self, sample: Sampler, count: int, seed: int) -> Collected:
         """A side that is drawn: the same `count` samples every time, rounded to uint8."""
@@ -52,7 +79,7 @@ class Panel:
             torch.manual_seed(seed)
             rng = torch.Generator().manual_seed(seed)
             sizes = (min(BATCH, count - start) for start in range(0, count, BATCH))
-            drawn = checked(sample(size, rng) for size in sizes)
+            drawn = self.watch(checked(sample(size, rng) for size in sizes), count)
             return collect(drawn, self.features, self.needs, self.device)
 
     def score(self, real: Collected, fake: Collected) -> Scorecard:
@@ -60,8 +87,7 @@ class Panel:
         for metric in self.metrics.values():
             values = metric(real, fake)
             if metric.featured:
-                assert self.features is not None
-                values = {shown(k, self.features.name): v for k, v in values.items()}
+                values = {shown(key, self.name): value for key, value in values.items()}
             card.values |= values
             card.headlines[next(iter(values))] = metric.lower_is_better
         card.warnings = [*few(real, "real"), *few(fake, "generated")]
@@ -97,10 +123,11 @@ def check_shape(features: Features, shape: tuple[int, ...]) -> None:
 
 def few(side: Collected, name: str) -> Iterator[str]:
     """A covariance of D dimensions from fewer samples is singular, and the distance is biased."""
-    if side.moments is not None and side.count <= len(side.moments.mean):
+    moments = side.moments
+    if moments is not None and moments.count is not None and moments.count <= len(moments.mean):
         yield (
-            f"only {side.count} {name} samples for features of {len(side.moments.mean)} "
-            "dimensions: the Frechet distance is far too large; raise metrics.count"
+            f"only {moments.count} {name} samples for features of {len(moments.mean)} dimensions: "
+            "the Frechet distance is far too large; raise metrics.count"
         )
 
 

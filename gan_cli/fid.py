@@ -1,0 +1,69 @@
+"""gan-fid: scores of a checkpoint or of two sets of images, as metric cards that compare."""
+
+import logging
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from gan_cli.cli import reported, run_command, told
+from gan_cli.errors import ConfigError
+from gan_cli.fid_config import checked
+from gan_cli.paths import CONFIGS
+from gan_cli.sample import as_list, run_folder
+
+SHORT = ("features", "count", "real_count", "resize", "fast", "inception_weights")
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="fid")
+@reported
+def fid(composed: DictConfig) -> float:
+    """The first value, for sweeps."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    config = checked(OmegaConf.to_container(composed, resolve=True))
+    folder = run_folder(config.run) if config.run is not None else None
+    from gan_cli.scoring import score  # torch is imported here, after all that needs it not
+
+    return score(config, folder)
+
+
+def full(word: str) -> str:
+    """count=500 as metrics.count=500, and metrics=[fid,kid] as metrics.compute=[fid,kid]."""
+    key, equals, value = word.partition("=")
+    if key == "metrics" and equals:
+        return f"metrics.compute={value if value[:1] in '[{' else f'[{value}]'}"
+    return f"metrics.{word}" if key in SHORT and equals else as_list(word)
+
+
+def compare(words: list[str]) -> None:
+    from gan_cli.metrics.compare import compared
+
+    if not words or {"-h", "--help"} & set(words):
+        raise ConfigError("compare: type gan-fid compare A B, each a metric card or a run")
+    print(compared([card_of(word) for word in words]))
+
+
+def card_of(word: str) -> Path:
+    """The card itself, or the newest one of a run."""
+    if Path(word).is_file():
+        return Path(word)
+    for folder in (Path("outputs") / word, Path(word)):
+        cards = sorted(folder.glob("cards/*.json"), key=lambda path: path.stat().st_mtime)
+        if cards:
+            return cards[-1]
+    raise ConfigError(
+        f"compare: '{word}' is neither a metric card nor a run with one in its cards/"
+    )
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["compare"]:
+        told(lambda: compare(sys.argv[2:]))
+        return
+    sys.argv[1:] = [full(word) for word in sys.argv[1:]]
+    run_command(fid, "fid")
+
+
+if __name__ == "__main__":
+    main()
