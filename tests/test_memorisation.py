@@ -94,6 +94,12 @@ def test_duplicates_within_the_data_do_not_lower_the_bar(copied: int) -> None:
     assert torch.equal(distance_to_others(real)[:300], distance_to_others(once))
 
 
+def test_the_bar_is_what_a_fresh_sample_passes_with_chance_q() -> None:
+    """Of N values it is the (N + 1) q-th smallest: of 1, 1 and 2 at q = 3/4 the third."""
+    real, fake = torch.tensor([[0.0], [1.0], [3.0]]), torch.tensor([[4.8], [5.2]])
+    assert measure(real, fake, 0.75)["memorised"] == 0.5
+
+
 def test_few_samples_take_the_least_distance_as_the_bar() -> None:
     real = torch.tensor([[0.0], [1.0], [3.0]])
     assert measure(real, torch.tensor([[0.9], [4.5], [-1.0], [7.0]]))["memorised"] == 0.5
