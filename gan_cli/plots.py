@@ -1,0 +1,41 @@
+"""Pictures of points in the plane: real and generated samples, and what moves one to the other."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan_cli.canvas import Canvas, Limits
+
+REAL, FAKE, FLOW = (84, 112, 148), (242, 129, 32), (60, 60, 60)
+
+
+def scatter(real: Tensor, fake: Tensor, limits: Limits | None = None) -> np.ndarray:
+    """Real (N, 2) below generated samples (M, 2), uint8 (512, 512, 3).
+
+    Limits None are those of the real ones: pictures of one training then have the same. How many
+    lie outside is told, so that a generator that has left the picture is not missed.
+    """
+    canvas = Canvas(limits or Limits.around(real))
+    canvas.dots(real, [2.0] * len(real), REAL, 0.5)
+    canvas.dots(fake, [2.0] * len(fake), FAKE, 0.6)
+    outside = len(fake) - int(canvas.limits.holds(fake).sum())
+    canvas.legend([("real", REAL), (f"fake ({outside} outside)" if outside else "fake", FAKE)])
+    return canvas.picture()
+
+
+def transport_plan(
+    real: Tensor, fake: Tensor, plan: Tensor, limits: Limits | None = None
+) -> np.ndarray:
+    """A line for every entry of `plan` (N, M), the darker the more it moves; uint8 (512, 512, 3).
+
+    real (N, 2), fake (M, 2); a dot's area is the mass that starts or ends there.
+    """
+    canvas = Canvas(limits or Limits.around(torch.cat([real, fake])))
+    opacity = plan / plan.max()
+    for i, j in (opacity > 0.01).nonzero().tolist():
+        canvas.line(torch.stack([real[i], fake[j]]), FLOW, 0.1 + 0.6 * opacity[i, j].item())
+    for points, mass, color in ((real, plan.sum(1), REAL), (fake, plan.sum(0), FAKE)):
+        radius = 4 * (mass / mass.mean()).sqrt()
+        canvas.dots(points, radius.tolist(), color, 0.9)
+    canvas.legend([("real", REAL), ("fake", FAKE)])
+    return canvas.picture()
