@@ -19,6 +19,8 @@ from gan_cli.checkpoint import State, first_line
 
 log = logging.getLogger("gan_cli")
 
+ADVICE = "set GAN_CLI_CACHE to a folder of yours, or the next run computes this again"
+
 
 def folder() -> Path:
     """$GAN_CLI_CACHE, else gan_cli where the XDG base directory specification has caches."""
@@ -52,9 +54,6 @@ def cached(kind: str, key: Mapping[str, Any], compute: Callable[[], State]) -> S
     return state
 
 
-ADVICE = "set GAN_CLI_CACHE to a folder of yours, or the next run computes this again"
-
-
 @functools.cache
 def warn_once(message: str) -> None:
     log.warning("%s", message)
@@ -70,7 +69,7 @@ def read(path: Path, key: str) -> State | None:
         return None
     except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
         entry = None
-    if isinstance(entry, dict) and entry.get("key") == key and isinstance(entry["state"], dict):
+    if isinstance(entry, dict) and entry.get("key") == key:
         return entry["state"]
     log.warning("%s is damaged; computing it anew", path)
     return None

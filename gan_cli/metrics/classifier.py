@@ -6,12 +6,10 @@ of them carry their name (fd_classifier) and compare within one data set only.
 
 import hashlib
 import logging
-import math
 from time import monotonic
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_cli.cache import cached, content_hash
@@ -20,64 +18,12 @@ from gan_cli.data.registry import Dataset
 from gan_cli.errors import ConfigError
 from gan_cli.metrics.classifier_training import train
 from gan_cli.metrics.registry import Embedded, extractors
+from gan_cli.metrics.small_resnet import Classifier, shrunk, shrunk_size
 
 log = logging.getLogger("gan_cli")
 
 VERSION = 1  # of all that decides the weights
-LARGEST = 64  # pixels a side; larger images are averaged down
 POOL = 60_000  # images at most, to learn from and to be tested on
-
-
-class Block(nn.Module):
-    """A basic block of He et al. 2016 (arXiv:1512.03385), figure 2, that halves the resolution."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=2, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = self.norm1(self.conv1(x)).relu()
-        return (self.norm2(self.conv2(h)) + self.shortcut(x)).relu()  # (N, outputs, H / 2, W / 2)
-
-
-class Classifier(nn.Module):
-    """0.29 million parameters; works at about 16x16, where a core trains on 1,000 images/s."""
-
-    accuracy: float  # on images of its data set that it has not learned from
-
-    def __init__(self, shape: tuple[int, ...], classes: int) -> None:
-        super().__init__()
-        self.size = shrunk_size(*shape[1:])
-        stride = max(1, round(math.sqrt(math.prod(self.size)) / 16))
-        self.stem = nn.Conv2d(shape[0], 32, 3 * stride, stride, padding=stride, bias=False)
-        self.norm = nn.BatchNorm2d(32)
-        self.blocks = nn.Sequential(Block(32, 64), Block(64, 128))
-        self.head = nn.Linear(128, classes)
-
-    def embed(self, images: Tensor) -> Tensor:
-        """uint8 (N, C, H, W) -> (N, 128)."""
-        x = shrunk(images, self.size).float() / 127.5 - 1
-        return self.blocks(self.norm(self.stem(x)).relu()).mean((2, 3))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """uint8 (N, C, H, W) -> logits (N, classes)."""
-        return self.head(self.embed(images))
-
-
-def shrunk_size(height: int, width: int) -> tuple[int, int]:
-    shrink = min(1.0, LARGEST / max(height, width))
-    return max(1, round(height * shrink)), max(1, round(width * shrink))
-
-
-def shrunk(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """uint8, each pixel the mean of those that it stands for."""
-    if images.shape[2:] == size:
-        return images
-    return F.adaptive_avg_pool2d(images.float(), size).round().byte()
 
 
 def trained_classifier(dataset: Dataset, device: torch.device) -> Classifier:
@@ -119,8 +65,8 @@ def pool(dataset: Dataset) -> tuple[Tensor, Tensor]:
     found = 0 if labels is None else len(labels.unique())
     if labels is None or found < 2:
         raise ConfigError(
-            "name: 'classifier' learns to tell the classes of the data set apart, which has "
-            f"{'labels of one class only' if found else 'no labels'}; use 'random'"
+            "features: 'classifier' learns to tell the classes of the data set apart, which has "
+            f"{'labels of one class only' if found else 'no labels'}; use metrics.features=random"
         )
     picked = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:POOL]
     shape = (dataset.spec.shape[0], *shrunk_size(*dataset.spec.shape[1:]))
