@@ -16,7 +16,7 @@ class Memorisation:
     """Distances fake to nearest real, against those of real samples to the nearest other one.
 
     `memorised`: the share of fakes that are nearer to a real sample than all but `quantile` of the
-    real samples are to another. Fresh data would score `quantile` (0.01; 1 / N of N real samples
+    real samples are to another. Fresh data would score `quantile` (0.01; 2 / N of N real samples
     where that is more), copies 1.
     `memorised_auc`: the chance that a fake is nearer to the data than a real sample is to the
     others: 0.5 for fresh data, 1 for copies, below 0.5 for fakes that are unlike the data. It is
