@@ -1,0 +1,142 @@
+"""Small line charts as inline SVG: they scale with the page and need no script."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gan_cli.report.axes import Axis
+from gan_cli.report.html import Markup, tag
+from gan_cli.report.records import Point, finite_values
+from gan_cli.report.words import compact, finite, number
+
+WIDTH, HEIGHT = 340, 180
+LEFT, RIGHT, TOP, BOTTOM = 42, 10, 12, 24  # margins
+BUCKETS = 160  # a curve is about 290 pixels wide; each bucket keeps its two extremes
+CROSSES = 40
+
+
+@dataclass(frozen=True)
+class Curve:
+    label: str
+    points: Sequence[Point]
+    best: Point | None = None
+
+
+def chart(title: str, curves: Sequence[Curve]) -> Markup:
+    """A panel: its title, what each line is and ends at, and the lines."""
+    values = [value for curve in curves for value in finite_values(list(curve.points))]
+    y = Axis.around(values)
+    x = Axis.steps([step for curve in curves for step, _ in curve.points])
+    lines = [mark(curve, i, x, y) for i, curve in enumerate(curves)]
+    picture = tag(
+        "svg",
+        *grid_lines(x, y),
+        *lines,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
+        aria_label="; ".join(described(curve) for curve in curves),
+    )
+    scale = tag("small", "log scale") if y.log else None
+    heading = tag("figcaption", tag("b", title), scale, key(curves))
+    return tag("figure", heading, picture, class_="chart")
+
+
+def key(curves: Sequence[Curve]) -> Markup:
+    """Colour, name and last value of each line; a lone line needs only the value."""
+    alone = len(curves) == 1
+    entries = (
+        tag("li", None if alone else curve.label, tag("b", last_value(curve)), class_=f"c{i}")
+        for i, curve in enumerate(curves)
+    )
+    return tag("ul", *entries, class_="alone" if alone else None)
+
+
+def last_value(curve: Curve) -> str:
+    return number(curve.points[-1][1]) if curve.points else "-"
+
+
+def described(curve: Curve) -> str:
+    """The curve in words, for those who cannot see it."""
+    values = finite_values(list(curve.points))
+    if not values:
+        return f"{curve.label}: no finite value"
+    text = f"{curve.label}: {number(values[0])} at first, {number(values[-1])} at last"
+    text += f", between {number(min(values))} and {number(max(values))}"
+    if curve.best is not None:
+        text += f", best {number(curve.best[1])} at step {number(curve.best[0])}"
+    return text
+
+
+def grid_lines(x: Axis, y: Axis) -> Iterator[Markup]:
+    for value in y.ticks():
+        at = across(y.position(value), HEIGHT - BOTTOM, TOP)
+        yield tag("path", d=f"M{LEFT} {at}H{WIDTH - RIGHT}", class_="rule")
+        yield tag("text", compact(value), x=LEFT - 6, y=at, dy="0.35em", text_anchor="end")
+    for step in x.ticks(5):
+        at = across(x.position(step), LEFT, WIDTH - RIGHT)
+        anchor = "end" if at > WIDTH - 24 else "middle"
+        yield tag("text", compact(step), x=at, y=HEIGHT - 7, text_anchor=anchor)
+
+
+def mark(curve: Curve, index: int, x: Axis, y: Axis) -> Markup:
+    """The line, broken where it is not finite and crossed out there; a ring around the best."""
+
+    def place(point: Point) -> tuple[float, float]:
+        return (
+            across(x.position(point[0]), LEFT, WIDTH - RIGHT),
+            across(y.position(point[1]), HEIGHT - BOTTOM, TOP),
+        )
+
+    def stroke(points: Sequence[Point]) -> Markup:
+        told = " ".join(f"{step}:{value:.5g}" for step, value in points)
+        if len(points) == 1:
+            cx, cy = place(points[0])
+            return tag("circle", cx=cx, cy=cy, r=3, data_values=told)
+        path = " ".join("{:g},{:g}".format(*place(point)) for point in points)
+        return tag("polyline", points=path, data_values=told)
+
+    runs, lost = broken(extremes(curve.points))
+    crosses = "".join(
+        f"M{across(x.position(step), LEFT, WIDTH - RIGHT) - 3:g} {TOP - 6}l6 6m0 -6l-6 6"
+        for step in lost[:CROSSES]
+    )
+    bad = tag("path", tag("title", "not finite"), d=crosses, class_="lost") if crosses else None
+    ring = None
+    if curve.best is not None:
+        cx, cy = place(curve.best)
+        text = f"best {number(curve.best[1])} at step {number(curve.best[0])}"
+        ring = tag("circle", tag("title", text), cx=cx, cy=cy, r=4.5, class_="best")
+    label = curve.label
+    return tag("g", *map(stroke, runs), bad, ring, class_=f"line c{index}", data_label=label)
+
+
+def across(share: float, start: float, end: float) -> float:
+    return round(start + share * (end - start), 1)
+
+
+def extremes(points: Sequence[Point]) -> list[Point]:
+    """Thousands of points to a few hundred, so that no peak and nothing infinite is lost."""
+    if len(points) <= 2 * BUCKETS:
+        return list(points)
+    kept = {0, len(points) - 1}
+    size = math.ceil(len(points) / BUCKETS)
+    for start in range(0, len(points), size):
+        bucket = range(start, min(start + size, len(points)))
+        sound = [i for i in bucket if finite(points[i][1])]
+        kept |= {i for i in bucket if not finite(points[i][1])}
+        if sound:
+            kept |= {f(sound, key=lambda i: points[i][1]) for f in (min, max)}
+    return [points[i] for i in sorted(kept)]
+
+
+def broken(points: Sequence[Point]) -> tuple[list[list[Point]], list[int]]:
+    """Stretches of finite points, and the steps at which the value was not."""
+    runs: list[list[Point]] = [[]]
+    lost = []
+    for step, value in points:
+        if finite(value):
+            runs[-1].append((step, value))
+        else:
+            lost.append(step)
+            runs.append([])
+    return [run for run in runs if run], lost

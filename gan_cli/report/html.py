@@ -1,0 +1,71 @@
+"""HTML as nested calls. Text is escaped unless it is Markup: names and settings may hold anything."""
+
+from collections.abc import Iterable
+from html import escape
+from importlib.resources import files
+from typing import Union
+
+
+class Markup(str):
+    """HTML that is meant as such."""
+
+    __slots__ = ()
+
+
+Child = Union[str, None, Iterable["Child"]]
+
+VOID = {"img", "input", "meta", "br"}
+# A page may show its own bytes and nothing else, whatever slipped into it.
+POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+def tag(name: str, /, *children: Child, **attributes: object) -> Markup:
+    """`class_` is class and aria_label is aria-label; an attribute of None or False is left out."""
+    words = [name]
+    for key, value in attributes.items():
+        key = key.rstrip("_").replace("_", "-")
+        if value is True:
+            words.append(key)
+        elif value is not None and value is not False:
+            words.append(f'{key}="{escape(str(value))}"')
+    start = f"<{' '.join(words)}>"
+    return Markup(start if name in VOID else f"{start}{join(children)}</{name}>")
+
+
+def join(children: Iterable[Child]) -> Markup:
+    return Markup("".join(text_of(child) for child in children))
+
+
+def text_of(child: Child) -> str:
+    if child is None:
+        return ""
+    if isinstance(child, str):
+        return child if isinstance(child, Markup) else escape(child)
+    return join(child)
+
+
+def section(title: str, *children: Child, note: str | None = None) -> Markup:
+    name = title.lower().replace(" ", "-")
+    heading = tag("h2", title, tag("small", note) if note else None, id=name)
+    return tag("section", heading, *children, aria_labelledby=name)
+
+
+def page(title: str, *body: Child) -> str:
+    """A whole document, with styles and script inside."""
+    head = (
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+        tag("style", Markup(packaged("page.css"))),
+    )
+    script = tag("script", Markup(packaged("page.js")))
+    return f'<!doctype html>\n<html lang="en"><head>{join(head)}</head>{tag("body", *body, script)}</html>\n'
+
+
+def packaged(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")

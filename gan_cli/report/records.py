@@ -1,0 +1,112 @@
+"""A run folder as it was left, read back; a file that a killed run cut short costs its last line."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan_cli.report.words import finite
+
+Point = tuple[int, float]  # (step, value)
+
+
+class Frame(NamedTuple):
+    """A picture of the fixed latents."""
+
+    step: int
+    path: Path
+
+
+class Objective(NamedTuple):
+    """What a sweep minimises or maximises, at its best."""
+
+    name: str
+    lower_is_better: bool
+    value: float
+    step: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything a report is made of."""
+
+    folder: Path
+    card: dict[str, Any]  # run.json
+    job: dict[str, Any]  # job.json, of a sweep's job
+    series: dict[str, list[Point]]  # metrics.jsonl, by name
+    frames: dict[str, list[Frame]]  # samples/, by name, oldest first
+    metric_cards: list[dict[str, Any]]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Record":
+        return cls(
+            folder,
+            read_json(folder / "run.json"),
+            read_json(folder / "job.json"),
+            read_series(folder / "metrics.jsonl"),
+            find_frames(folder / "samples"),
+            [read_json(path) for path in sorted((folder / "cards").glob("*.json"))],
+        )
+
+    @property
+    def status(self) -> str:
+        """finished, running, or why it ended; a job knows failures from before its run began."""
+        default = "running" if self.card else "not started"
+        status = self.card.get("status", default)
+        return str(self.job.get("error") or status)
+
+    @property
+    def objective(self) -> Objective | None:
+        if stated := self.card.get("objective"):
+            return Objective(*(stated[key] for key in Objective._fields))
+        for name, (value, step) in self.card.get("best", {}).items():
+            return Objective(name, True, value, step)
+        return None
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        return self.card.get("findings", [])
+
+    @property
+    def overrides(self) -> dict[str, str]:
+        """What was typed, by key: a job's own share of the sweep's command line."""
+        words = self.job.get("overrides") or self.card.get("command", [])[1:]
+        pairs = (word.lstrip("+~").partition("=") for word in words if not word.startswith("-"))
+        return {key: value for key, _, value in pairs}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """{} where there is no such file."""
+    if not path.exists():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def read_series(path: Path) -> dict[str, list[Point]]:
+    """By name, in order of steps; a step played again after a rollback counts as it was last."""
+    series: dict[str, dict[int, float]] = {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            row = json.loads(line)
+            step = row.pop("step")
+        except (ValueError, KeyError):  # the half line of a killed run
+            continue
+        for name, value in row.items():
+            if name != "time" and isinstance(value, int | float):
+                series.setdefault(name, {})[step] = value
+    return {name: sorted(points.items()) for name, points in series.items()}
+
+
+def find_frames(folder: Path) -> dict[str, list[Frame]]:
+    """samples/<name>-<step>.png by name."""
+    frames: dict[str, list[Frame]] = {}
+    for path in folder.glob("*.png"):
+        if match := re.fullmatch(r"(.+)-(\d+)", path.stem):
+            frames.setdefault(match[1], []).append(Frame(int(match[2]), path))
+    return {name: sorted(found) for name, found in sorted(frames.items())}
+
+
+def finite_values(points: list[Point]) -> list[float]:
+    return [value for _, value in points if finite(value)]

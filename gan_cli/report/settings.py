@@ -1,0 +1,58 @@
+"""A config as YAML, with what was typed marked."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gan_cli.report.html import Markup, join, tag
+
+SCHEDULE = {"start", "end", "over", "shape", "warmup"}
+
+
+def settings_of(config: Mapping[str, Any], overrides: Mapping[str, str]) -> Markup:
+    lines = (marked(path, line, overrides) for path, line in written(config))
+    return tag("pre", join(lines), class_="settings", tabindex=0)
+
+
+def marked(path: str, line: str, overrides: Mapping[str, str]) -> Markup:
+    if path not in overrides:
+        return tag("span", line + "\n")
+    note = tag("i", f"{path}={overrides[path]}")
+    return tag("mark", line, note, "\n")
+
+
+def written(tree: Mapping[str, Any], prefix: str = "", indent: str = "") -> Iterator[tuple[str, str]]:
+    """(key path, line of YAML), depth first."""
+    for key, value in tree.items():
+        path, value = prefix + str(key), constant(value)
+        if isinstance(value, Mapping) and value:
+            yield path, f"{indent}{key}:"
+            yield from written(value, f"{path}.", indent + "  ")
+        else:
+            yield path, f"{indent}{key}: {scalar(value)}"
+
+
+def scalar(value: Any) -> str:
+    """JSON is YAML; plain words need no quotes."""
+    if isinstance(value, list):
+        return f"[{', '.join(scalar(constant(item)) for item in value)}]"
+    plain = isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum()
+    return str(value) if plain else json.dumps(value)
+
+
+def constant(value: Any) -> Any:
+    """A schedule that never moves is its value."""
+    moves = not isinstance(value, Mapping) or set(value) != SCHEDULE
+    if moves or value["end"] is not None or value["warmup"]:
+        return value
+    return value["start"]
+
+
+def nested(value: Any) -> Markup | str:
+    """Any JSON as tables within tables."""
+    if isinstance(value, Mapping):
+        rows = (tag("tr", tag("th", str(k)), tag("td", nested(v))) for k, v in value.items())
+        return tag("table", *rows, class_="facts")
+    if isinstance(value, list):
+        return ", ".join(scalar(item) for item in value)
+    return f"{value:.6g}" if isinstance(value, float) else "-" if value is None else str(value)
