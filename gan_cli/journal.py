@@ -92,18 +92,23 @@ def forget_after(path: Path, step: int) -> None:
 
 def environment() -> dict[str, Any]:
     """Versions, commit, platform and command line, for run.json."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed"
     return {
         "command": [word.removeprefix("++") for word in sys.argv],
-        "versions": {"python": platform.python_version(), **versions},
+        "versions": versions(),
         "commit": commit(),
         "platform": platform.platform(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that shape a result."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
 
 
 def commit() -> str | None:

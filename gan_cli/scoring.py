@@ -13,13 +13,15 @@ from gan_cli.config import Metrics
 from gan_cli.data import datasets
 from gan_cli.errors import ConfigError
 from gan_cli.fid_config import FidConfig
-from gan_cli.journal import environment
+from gan_cli.images import save_png
 from gan_cli.metrics.card import Card, make_card, protocol_of, unused, write_card
 from gan_cli.metrics.collect import Batch
 from gan_cli.metrics.evaluation import Panel
-from gan_cli.metrics.registry import metrics
+from gan_cli.metrics.registry import Collected, metrics
 from gan_cli.metrics.settings import unmet
 from gan_cli.metrics.sides import Data, Model, Side, Statistics, open_side, save_statistics
+from gan_cli.metrics.transport import Transport, distances, picked, plan
+from gan_cli.plots import transport_plan
 from gan_cli.progress import console
 from gan_cli.runtime import Runtime
 from gan_cli.sampler import Sampler
@@ -42,18 +44,22 @@ def score(config: FidConfig, run: Path | None) -> float:
     check(settings, real, fake)
     data = next((side.dataset for side in (real, fake) if isinstance(side, Data)), None)
     panel = Panel(settings, data, device, watched)
-    truth = real.collect(panel, 0)
-    scores = {seed: panel.score(truth, fake.collect(panel, seed)) for seed in config.all_seeds}
+    truth, scores = real.collect(panel, 0), {}
+    panel.check_count("real", truth.count)
+    for seed in config.all_seeds:
+        drawn = fake.collect(panel, seed)
+        panel.check_count("generated", drawn.count)
+        scores[seed] = panel.score(truth, drawn)
     card = make_card(
         scores,
         metrics=plain(settings.compute),
         protocol=protocol_of(panel, real.about(), fake.about()),
         subject=subject_of(config, run, path, state),
-        versions=environment()["versions"],
     )
     if config.save is not None:
         keep(Path(config.save), real, truth.moments, card["protocol"]["features"])
     written = write_card(card_path(config, run, state, panel.name), card)
+    draw_plan(panel, truth, drawn, written.with_suffix(".png"))
     report(card, written, time.monotonic() - started)
     return next(iter(card["values"].values()))
 
@@ -180,6 +186,15 @@ def watched(batches: Iterable[Batch], total: int) -> Iterable[Batch]:
         for batch in batches:
             yield batch
             bar.advance(task, len(batch[0]))
+
+
+def draw_plan(panel: Panel, real: Collected, fake: Collected, path: Path) -> None:
+    """In the plane the plan of the exact transport can be seen."""
+    metric = panel.metrics.get("transport")
+    if isinstance(metric, Transport) and real.features is not None and real.features.shape[1] == 2:
+        a, b = picked(real, metric.count), picked(fake, metric.count)
+        save_png(path, transport_plan(a, b, plan(distances(a, b))))
+        console.print(f"plan of W1: {path}", markup=False, soft_wrap=True)
 
 
 def report(card: Card, path: Path, seconds: float) -> None:

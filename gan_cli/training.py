@@ -22,6 +22,7 @@ from gan_cli.journal import Journal
 from gan_cli.ledger import Ledger
 from gan_cli.losses import Objective, losses, penalties
 from gan_cli.metrics import Evaluation
+from gan_cli.metrics.card import training_card, write_card
 from gan_cli.metrics.collect import draw_labels
 from gan_cli.networks import networks
 from gan_cli.optimizers import options_of
@@ -203,7 +204,11 @@ class Run:
         self.display.scored(*next(iter(card.values.items())))
         for warning in card.warnings:
             self.display.say_once(warning)
-        if self.scores.record(self.step, card):
+        improved = self.scores.record(self.step, card)
+        written = training_card(self.evaluation, card, self.folder.name, self.step)
+        write_card(self.folder / "cards" / "last.json", written)
+        if improved:
+            write_card(self.folder / "cards" / "best.json", written)
             self.checkpoints.save_best(state_of(self))
 
     def first_samples(self, count: int) -> Batch:

@@ -1,6 +1,5 @@
 """Features, metrics over a data set, and an evaluation that leaves no trace."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,16 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor, nn
 
+from gan_cli.config import Metrics
 from gan_cli.data.in_memory import InMemory
 from gan_cli.data.mnist_5k import MNIST5k
 from gan_cli.errors import ConfigError, NonFiniteError
-from gan_cli.metrics import Evaluation, metrics
-from gan_cli.metrics.fd import RandomFrechet
-from gan_cli.metrics.features import PIXEL_LIMIT, PixelFeatures, RandomFeatures
+from gan_cli.metrics import Evaluation, Sampler, Scorecard, metrics
+from gan_cli.metrics.collect import Batch
+from gan_cli.metrics.features import PIXEL_LIMIT, PixelFeatures, Random, RandomFeatures
+from gan_cli.metrics.registry import shown
+from gan_cli.metrics.settings import unmet
+from gan_cli.scores import Scores
 
 CPU = torch.device("cpu")
 CONFIGS = Path(__file__).parent.parent / "configs" / "metrics"
@@ -42,15 +45,34 @@ def blobs(count: int, seed: int, channels: int = 3, size: int = 24) -> Tensor:
     return (inside[:, None] * colour).to(torch.uint8)
 
 
-def replay(images: Tensor) -> Callable[[int, torch.Generator], Tensor]:
+def replay(images: Tensor) -> Sampler:
     """A sampler that hands out uint8 images in order, as a generator would draw them."""
-    batches = iter(images.float() / 127.5 - 1)
-    return lambda count, rng: torch.stack([next(batches) for _ in range(count)])
+    return handing_out(images.float() / 127.5 - 1)
 
 
-def measure(name: str, real: Tensor, fake: Tensor) -> float:
-    evaluation = Evaluation.from_config({name: {"count": len(fake)}}, held(real), CPU)
-    return evaluation.evaluate(replay(fake), nn.Identity())[name]
+def handing_out(samples: Tensor) -> Sampler:
+    each = iter(samples)
+    return lambda count, rng: (torch.stack([next(each) for _ in range(count)]), None)
+
+
+def settings(features: str, compute: str = "fd", **shared: int | None) -> Metrics:
+    faults: list[str] = []
+    node = {"features": features, "compute": [compute], **shared}
+    config = Metrics.from_config(node, "metrics", faults)
+    assert not faults
+    return config
+
+
+def evaluate(
+    features: str, dataset: InMemory, sample: Sampler, count: int, real_count: int | None = None
+) -> float:
+    config = settings(features, count=count, real_count=real_count)
+    card = Evaluation(config, dataset, CPU).evaluate(sample, nn.Identity())
+    return card.values[f"fd_{features}"]
+
+
+def measure(features: str, real: Tensor, fake: Tensor) -> float:
+    return evaluate(features, held(real), replay(fake), len(fake))
 
 
 def blurred(images: Tensor, kernel: int = 5) -> Tensor:
@@ -107,7 +129,7 @@ def test_small_images_are_their_own_pixel_features() -> None:
 # Metrics
 
 
-@pytest.mark.parametrize("name", ["fd_random", "fd_pixels"])
+@pytest.mark.parametrize("name", ["random", "pixels"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_worse_images_are_farther(name: str, channels: int) -> None:
     real, fresh = blobs(600, 0, channels), blobs(600, 1, channels)
@@ -125,22 +147,22 @@ def test_fd_random_of_digits() -> None:
     data = digits()
     data = data[torch.randperm(5000, generator=torch.Generator().manual_seed(0))]
     real, fake = data[:2500], data[2500:]
-    close = measure("fd_random", real, fake)
+    close = measure("random", real, fake)
     for damaged in (
         blurred(fake, 3),
         fake.roll(4, dims=3),
         fake.flip(2),
         fake[:50].repeat(50, 1, 1, 1),
     ):
-        assert measure("fd_random", real, damaged) > 3 * close
-    assert measure("fd_random", real, noise_like(fake)) > 100 * close
+        assert measure("random", real, damaged) > 3 * close
+    assert measure("random", real, noise_like(fake)) > 100 * close
 
 
 def test_pixels_of_a_known_shift() -> None:
     """All fakes brighter by s/255: covariances cancel, |m1 - m2|^2 = d (s/255)^2 is left."""
     real = torch.randint(50, 150, (500, 1, 8, 8), generator=torch.Generator().manual_seed(0)).byte()
     expected = 64 * (20 / 255) ** 2
-    assert measure("fd_pixels", real, real + 20) == pytest.approx(expected, rel=1e-4)
+    assert measure("pixels", real, real + 20) == pytest.approx(expected, rel=1e-4)
 
 
 def test_generated_images_are_rounded_like_files() -> None:
@@ -149,37 +171,70 @@ def test_generated_images_are_rounded_like_files() -> None:
     wobble = 0.8 * torch.rand(real.shape, generator=torch.Generator().manual_seed(0)) - 0.4
     images = (real.float() + wobble) / 127.5 - 1
     images = torch.where(real == 255, images + 3, images)
-    draw = iter(images.split(200))
-    metric = RandomFrechet(held(real), CPU, count=200)
-    assert metric(lambda count: next(draw)) < 1e-6
+    assert evaluate("random", held(real), handing_out(images), 200) < 1e-6
 
 
 def test_vectors() -> None:
     """N(0, I) against N(mu, 4 I) in two dimensions: |mu|^2 + 2 (2 - 1)^2."""
     rng = torch.Generator().manual_seed(0)
     real, fake = torch.randn(2, 20_000, 2, generator=rng)
-    evaluation = Evaluation.from_config(
-        {"fd_vectors": {"count": 20_000, "real_count": 20_000}}, held(real), CPU
-    )
-    drawn = iter(fake * 2 + torch.tensor([3.0, 0.0]))
-    sample = lambda count, rng: torch.stack([next(drawn) for _ in range(count)])  # noqa: E731
-    assert evaluation.evaluate(sample, nn.Identity())["fd_vectors"] == pytest.approx(11, rel=0.02)
+    sample = handing_out(fake * 2 + torch.tensor([3.0, 0.0]))
+    assert evaluate("identity", held(real), sample, 20_000) == pytest.approx(11, rel=0.02)
 
 
-def test_both_kinds_of_data_set_give_the_same_statistics() -> None:
-    images = {"real": blobs(300, 0)}
-    resident, streaming = (
-        RandomFrechet(kind(images), CPU, real_count=260).real for kind in (InMemory, Streamed)
+def test_both_kinds_of_data_set_give_the_same_statistics(monkeypatch, tmp_path) -> None:
+    images, found = {"real": blobs(300, 0)}, []
+    for kind in (InMemory, Streamed):
+        monkeypatch.setenv("GAN_CLI_CACHE", str(tmp_path / kind.__name__))
+        found.append(Evaluation(settings("random", real_count=260), kind(images), CPU).real)
+    assert found[0].count == 260
+    torch.testing.assert_close(
+        found[0].moments.covariance, found[1].moments.covariance, rtol=0, atol=0
     )
-    assert resident.count == 260
-    torch.testing.assert_close(resident.covariance, streaming.covariance, rtol=0, atol=0)
 
 
 def test_non_finite_samples_are_no_number() -> None:
-    evaluation = Evaluation.from_config({"fd_pixels": {}}, held(blobs(20, 0)), CPU)
-    sample = lambda count, rng: torch.full((count, 3, 24, 24), torch.nan)  # noqa: E731
-    with pytest.raises(NonFiniteError, match="fd_pixels"):
-        evaluation.evaluate(sample, nn.Identity())
+    sample = handing_out(torch.full((20, 3, 24, 24), torch.nan))
+    with pytest.raises(NonFiniteError, match="not finite"):
+        evaluate("pixels", held(blobs(20, 0)), sample, 20)
+
+
+def test_real_statistics_are_cached_by_content(monkeypatch, tmp_path) -> None:
+    """Other pixels under any name are computed anew; the same pixels in another set are not."""
+    monkeypatch.setenv("GAN_CLI_CACHE", str(tmp_path))
+    embedded = []
+    plain = Random.__call__
+    monkeypatch.setattr(
+        Random, "__call__", lambda self, x: embedded.append(len(x)) or plain(self, x)
+    )
+    images = blobs(60, 0)
+    first = Evaluation(settings("random"), held(images), CPU).real
+    again = Evaluation(settings("random"), Streamed({"real": images.clone()}), CPU).real
+    assert embedded == [60]
+    assert torch.equal(first.moments.mean, again.moments.mean)
+    images[7, 0, 3, 3] ^= 1
+    Evaluation(settings("random"), held(images), CPU).real  # noqa: B018
+    assert embedded == [60, 60]
+
+
+def test_a_damaged_cache_is_computed_anew(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("GAN_CLI_CACHE", str(tmp_path))
+    data = held(blobs(60, 0))
+    first = Evaluation(settings("random"), data, CPU).real
+    (file,) = tmp_path.glob("statistics/*.pt")
+    file.write_bytes(file.read_bytes()[:-100])
+    again = Evaluation(settings("random"), data, CPU).real
+    assert torch.equal(first.moments.covariance, again.moments.covariance)
+
+
+def test_too_few_samples_are_said() -> None:
+    card = Evaluation(settings("random", count=60), held(blobs(60, 0)), CPU).evaluate(
+        replay(blobs(60, 1)), nn.Identity()
+    )
+    assert len(card.warnings) == 2
+    assert "only 60 generated samples for features of 128 dimensions" in card.warnings[1]
+    enough = Evaluation(settings("random", count=200), held(blobs(200, 0)), CPU)
+    assert not enough.evaluate(replay(blobs(200, 1)), nn.Identity()).warnings
 
 
 # Evaluation
@@ -200,13 +255,14 @@ class Noisy(nn.Module):
 def test_an_evaluation_leaves_no_trace() -> None:
     network = Noisy()
     weights = {key: value.clone() for key, value in network.state_dict().items()}
-    evaluation = Evaluation.from_config(
-        {"fd_random": {"count": 300}, "fd_pixels": {"count": 300}}, held(blobs(300, 0)), CPU
+    config = Metrics(
+        300, None, {"fd": {"name": "fd"}, "prdc": {"name": "prdc"}}, {"name": "random"}
     )
+    evaluation = Evaluation(config, held(blobs(300, 0)), CPU)
 
-    def sample(count: int, rng: torch.Generator) -> Tensor:
+    def sample(count: int, rng: torch.Generator) -> Batch:
         assert not network.training
-        return network(torch.randn(count, 3, 24, 24, generator=rng))
+        return network(torch.randn(count, 3, 24, 24, generator=rng)), None
 
     before = torch.get_rng_state()
     first = evaluation.evaluate(sample, network)
@@ -217,31 +273,100 @@ def test_an_evaluation_leaves_no_trace() -> None:
     assert all(torch.equal(weights[key], value) for key, value in network.state_dict().items())
     torch.manual_seed(123)  # wherever the training's stream stands, the same samples are judged
     assert evaluation.evaluate(sample, network) == first
+    assert {"fd_random", "coverage_random", "recall_random"} <= first.values.keys()
+    assert first.headlines == {"fd_random": True, "coverage_random": False}
 
 
 def test_modes_come_back_after_an_error() -> None:
     network = Noisy()
-    evaluation = Evaluation.from_config({"fd_pixels": {}}, held(blobs(20, 0)), CPU)
+    evaluation = Evaluation(settings("pixels"), held(blobs(20, 0)), CPU)
     with pytest.raises(ZeroDivisionError):
         evaluation.evaluate(lambda count, rng: 1 / 0, network)  # type: ignore[arg-type, return-value]
     assert network.training
 
 
+# Settings
+
+
+def faults_of(**node: object) -> str:
+    faults: list[str] = []
+    Metrics.from_config(node, "metrics", faults)
+    return "\n".join(faults)
+
+
 def test_all_faults_at_once() -> None:
-    nodes = {"fid": {}, "fd_random": {"count": 1}, "fd_pixels": {"cuont": 2}, "fd_vectors": None}
-    with pytest.raises(ConfigError) as error:
-        Evaluation.from_config(nodes, held(blobs(20, 0)), CPU)
-    faults = "\n".join(error.value.faults)
-    assert "metrics.fid.name: unknown metric 'fid'" in faults
-    assert "metrics.fd_random.count: needs 2 or more, got 1" in faults
-    assert "did you mean 'count'?" in faults
-    assert "metrics.fd_vectors" in faults
-    assert "use metrics=fd_random" in faults
+    told = faults_of(features="randon", compute={"fdd": {}, "kd": {"subset": 2}}, conut=3)
+    assert "metrics.features: unknown features 'randon'; did you mean 'random'?" in told
+    assert "unknown metric 'fdd'; did you mean 'fd'?" in told
+    assert "unknown key 'subset'; did you mean 'subsets'?" in told
+    assert "metrics.conut: unknown key 'conut'; did you mean 'count'?" in told
 
 
-def test_every_metric_has_a_config_with_its_defaults() -> None:
-    known = {name: metrics.check({"name": name}, name) for name in metrics.entries}
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {*known, "none"}
-    for name, options in known.items():
-        assert yaml.safe_load((CONFIGS / f"{name}.yaml").read_text()) == {name: options}
-        assert metrics.entries[name].name == name  # type: ignore[attr-defined]
+def test_an_option_of_other_features_is_refused() -> None:
+    assert "metrics.resize: unknown key" in faults_of(features="random", resize="clean")
+
+
+def test_fid_is_a_name_for_the_distance_and_never_for_its_value() -> None:
+    config = settings("random", "fid", count=200)
+    card = Evaluation(config, held(blobs(200, 0)), CPU).evaluate(
+        replay(blobs(200, 1)), nn.Identity()
+    )
+    assert list(card.values) == ["fd_random"]
+    assert shown("fd", "inception") == "fid"
+    assert shown("kd_std", "inception") == "kid_std"
+    assert shown("fd", "inception_0123abcd") == "fd_inception_0123abcd"
+    assert shown("precision", "inception") == "precision_inception"
+
+
+@pytest.mark.parametrize(
+    ("compute", "features", "provided", "told"),
+    [
+        ("is", "random", {"label"}, "needs features that classify"),
+        ("class_fd", "random", set(), "needs labels"),
+        ("modes", "pixels", {"label"}, "needs data whose modes are known"),
+        ("kd", "random", set(), "metrics.count: kd needs 1000 or more, got 500"),
+    ],
+)
+def test_unmet_needs(compute: str, features: str, provided: set[str], told: str) -> None:
+    config = settings(features, compute, count=500, real_count=2000)
+    assert told in "\n".join(unmet(config, frozenset(provided)))
+    met = settings("random", "fd", count=500)
+    assert not list(unmet(met, frozenset()))
+
+
+def test_features_and_shapes_must_fit() -> None:
+    with pytest.raises(ConfigError, match="metrics=fd_random"):
+        Evaluation(settings("identity"), held(blobs(20, 0)), CPU)
+    with pytest.raises(ConfigError, match="metrics=fd_identity"):
+        Evaluation(settings("random"), held(torch.zeros(20, 2)), CPU)
+
+
+def test_more_real_samples_than_there_are_is_told_before_training() -> None:
+    with pytest.raises(ConfigError, match=r"metrics\.compute\.kd: needs 1000 samples a side"):
+        Evaluation(settings("pixels", "kd"), held(blobs(20, 0)), CPU)
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_yaml_holds_every_option_with_its_default(file: Path) -> None:
+    """What a user sees in the YAML is what there is to set."""
+    node = yaml.safe_load(file.read_text())
+    for name, options in node["compute"].items():
+        defaults = {k: v for k, v in metrics.check({"name": name}, name).items() if k != "name"}
+        assert options == defaults, f"{file.stem}: {name}"
+
+
+def test_scores_keep_the_best_of_either_direction() -> None:
+    scores = Scores()
+    both = {"fd_random": True, "coverage_random": False}
+    assert scores.record(10, Scorecard({"fd_random": 3.0, "coverage_random": 0.2}, both))
+    assert not scores.record(20, Scorecard({"fd_random": 4.0, "coverage_random": 0.5}, both))
+    assert scores.best == {"fd_random": (3.0, 10), "coverage_random": (0.5, 20)}
+    assert scores.last["fd_random"] == (4.0, 20)
+    assert scores.objective == 3.0
+    again = Scores()
+    again.load_state_dict(scores.state_dict())
+    assert again.outcome() == scores.outcome()
+    first = Scorecard({"coverage_random": 0.1}, {"coverage_random": False})
+    assert not again.record(30, first)  # now this one decides, and 0.5 was better
+    assert again.objective == 0.5
+    assert list(again.best) == ["coverage_random"]

@@ -1,6 +1,19 @@
 """Metrics: numbers that say how close generated samples are to real ones."""
 
-from gan_cli.metrics import fd, features
+from gan_cli.metrics import (
+    classifier,
+    conditional,
+    coverage,
+    fd,
+    features,
+    inception,
+    inception_score,
+    kernel,
+    memorisation,
+    neighbours,
+    sliced,
+    transport,
+)
 from gan_cli.metrics.evaluation import Evaluation, Panel, Sampler, Scorecard
 from gan_cli.metrics.registry import Collected, Features, Metric, Modes, extractors, metrics
 
@@ -13,8 +26,18 @@ __all__ = [
     "Panel",
     "Sampler",
     "Scorecard",
+    "classifier",
+    "conditional",
+    "coverage",
     "extractors",
     "fd",
     "features",
+    "inception",
+    "inception_score",
+    "kernel",
+    "memorisation",
     "metrics",
+    "neighbours",
+    "sliced",
+    "transport",
 ]

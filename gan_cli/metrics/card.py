@@ -9,7 +9,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 from gan_cli.errors import ConfigError, StorageError
-from gan_cli.metrics.evaluation import Panel, Scorecard
+from gan_cli.journal import versions
+from gan_cli.metrics.evaluation import Evaluation, Panel, Scorecard
 
 FORMAT = 1
 Card = dict[str, Any]
@@ -21,7 +22,6 @@ def make_card(
     metrics: Mapping[str, Any],
     protocol: Mapping[str, Any],
     subject: Mapping[str, Any],
-    versions: Mapping[str, str],
 ) -> Card:
     """`scores` by seed; `protocol` is what must be equal for two cards to compare."""
     first = next(iter(scores.values()))
@@ -39,7 +39,7 @@ def make_card(
         "protocol": dict(protocol),
         "subject": {**subject, "seeds": list(scores)},
         "warnings": first.warnings,
-        "versions": dict(versions),
+        "versions": versions(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 
@@ -47,6 +47,17 @@ def make_card(
 def protocol_of(panel: Panel, real: Mapping[str, Any], fake: Mapping[str, Any]) -> dict[str, Any]:
     features = {"name": panel.name, **panel.describe()}
     return {"features": features, "images": "rounded to uint8", "real": real, "fake": fake}
+
+
+def training_card(evaluation: Evaluation, scores: Scorecard, run: str, step: int) -> Card:
+    """As gan-fid would write it for the same samples."""
+    fake = {"count": evaluation.config.count, "weights": "average", "truncation": None}
+    return make_card(
+        {evaluation.seed: scores},
+        metrics=evaluation.config.compute,
+        protocol=protocol_of(evaluation.panel, evaluation.about_data, fake),
+        subject={"run": run, "step": step},
+    )
 
 
 def write_card(path: Path, card: Card) -> Path:

@@ -118,6 +118,12 @@ def content_of(dataset: Dataset, limit: int | None) -> str:
     return content_hash(samples for samples, _ in real_batches(dataset, limit))
 
 
+def about(dataset: Dataset, limit: int | None) -> dict[str, Any]:
+    """What a metric card says of a data set: its content, whatever it is called."""
+    count = len(dataset) if limit is None else min(limit, len(dataset))
+    return {"count": count, "content": content_of(dataset, limit)}
+
+
 def draw_labels(dataset: Dataset, count: int, rng: torch.Generator) -> Tensor | None:
     """Of samples of the data picked at random: what generated ones are conditioned on."""
     labels = dataset.labels()

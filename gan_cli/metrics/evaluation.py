@@ -17,6 +17,7 @@ from gan_cli.metrics.collect import (
     EMBEDDED,
     Batch,
     Watch,
+    about,
     checked,
     collect,
     collect_data,
@@ -82,6 +83,14 @@ class Panel:
             drawn = self.watch(checked(sample(size, rng) for size in sizes), count)
             return collect(drawn, self.features, self.needs, self.device)
 
+    def check_count(self, side: str, count: int) -> None:
+        for name, metric in self.metrics.items():
+            if count < metric.minimum:
+                raise ConfigError(
+                    f"metrics.compute.{name}: needs {metric.minimum} samples a side, and there are "
+                    f"{count} {side} ones; leave it out, or give it more"
+                )
+
     def score(self, real: Collected, fake: Collected) -> Scorecard:
         card = Scorecard()
         for metric in self.metrics.values():
@@ -97,18 +106,26 @@ class Panel:
 class Evaluation:
     """Scores of a run: always the same real samples, always the same latents."""
 
-    def __init__(self, config: Metrics, dataset: Dataset, device: torch.device) -> None:
-        self.config, self.dataset = config, dataset
+    def __init__(
+        self, config: Metrics, dataset: Dataset, device: torch.device, seed: int = 0
+    ) -> None:
+        self.config, self.dataset, self.seed = config, dataset, seed
         self.panel = Panel(config, dataset, device)
+        self.panel.check_count("real", min(len(dataset), config.real_count or len(dataset)))
 
     @cached_property
     def real(self) -> Collected:
         return self.panel.data(self.dataset, self.config.real_count)
 
-    def evaluate(self, sample: Sampler, network: nn.Module, seed: int = 0) -> Scorecard:
+    @cached_property
+    def about_data(self) -> dict[str, Any]:
+        """For metric cards."""
+        return about(self.dataset, self.config.real_count)
+
+    def evaluate(self, sample: Sampler, network: nn.Module) -> Scorecard:
         """Of `sample`, which draws from `network` with the CPU generator handed to it."""
         with torch.no_grad(), evaluation_mode(network):
-            fake = self.panel.generated(sample, self.config.count, seed)
+            fake = self.panel.generated(sample, self.config.count, self.seed)
         return self.panel.score(self.real, fake)
 
 

@@ -6,7 +6,8 @@ it carries their name (fd_random, fd_pixels, ...) and compares with nothing else
 
 from typing import ClassVar
 
-from gan_cli.metrics.frechet import frechet_distance
+from gan_cli.errors import ConfigError
+from gan_cli.metrics.frechet import frechet_distance, frechet_infinity
 from gan_cli.metrics.registry import Collected, Need, metrics
 
 
@@ -25,3 +26,24 @@ class FrechetDistance:
         assert real.moments is not None
         assert fake.moments is not None
         return {"fd": frechet_distance(real.moments, fake.moments)}
+
+
+@metrics.register("fd_infinity")
+class FrechetInfinity:
+    """What the Frechet distance tends to with more and more fakes; see frechet_infinity()."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"moments", "features"})
+    lower_is_better: ClassVar[bool] = True
+    featured: ClassVar[bool] = True
+    minimum: ClassVar[int] = 100
+
+    def __init__(self, *, sizes: int = 15, seed: int = 0) -> None:
+        if sizes < 2:
+            raise ConfigError(f"sizes: a line needs 2 points or more, got {sizes}")
+        self.sizes, self.seed = sizes, seed
+
+    def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
+        assert real.moments is not None
+        assert fake.features is not None
+        value = frechet_infinity(real.moments, fake.features, self.sizes, self.seed)
+        return {"fd_infinity": value}

@@ -23,7 +23,7 @@ class InceptionScore:
     lower_is_better: ClassVar[bool] = False
     featured: ClassVar[bool] = True
 
-    def __init__(self, *, splits: int = 10, seed: int = 0) -> None:
+    def __init__(self, *, splits: int = 10, seed: int = 2020) -> None:
         if splits < 1:
             raise ConfigError(f"splits: needs 1 or more, got {splits}")
         if not 0 <= seed < 2**32:

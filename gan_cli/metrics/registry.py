@@ -85,7 +85,16 @@ class Metric(Protocol):
 extractors: Registry[Features] = Registry("features")
 metrics: Registry[Metric] = Registry("metric")
 
-PUBLISHED = {"fd": "fid", "kd": "kid", "kd_std": "kid_std", "is": "is", "is_std": "is_std"}
+PUBLISHED = {
+    "fd": "fid",
+    "fd_infinity": "fid_infinity",
+    "kd": "kid",
+    "kd_std": "kid_std",
+    "is": "is",
+    "is_std": "is_std",
+    "class_fd": "class_fid",
+    "worst_class_fd": "worst_class_fid",
+}
 
 
 def shown(value: str, features: str) -> str:

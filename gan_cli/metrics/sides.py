@@ -14,7 +14,7 @@ from gan_cli.data.folder import Folder
 from gan_cli.data.in_memory import InMemory
 from gan_cli.data.registry import Dataset
 from gan_cli.errors import ConfigError, StorageError
-from gan_cli.metrics.collect import Batch, content_of, draw_labels
+from gan_cli.metrics.collect import Batch, about, draw_labels
 from gan_cli.metrics.evaluation import Panel
 from gan_cli.metrics.frechet import Moments
 from gan_cli.metrics.registry import Collected
@@ -41,11 +41,7 @@ class Data:
         return panel.data(self.dataset, self.limit)
 
     def about(self) -> dict[str, Any]:
-        content = content_of(self.dataset, self.limit)
-        return {
-            "count": min(len(self.dataset), self.limit or len(self.dataset)),
-            "content": content,
-        }
+        return about(self.dataset, self.limit)
 
 
 @dataclass(frozen=True)
