@@ -1,6 +1,5 @@
 """A folder for what is expensive to compute: files of plain tensors under a hash of their key."""
 
-import functools
 import hashlib
 import json
 import logging
@@ -20,6 +19,7 @@ from gan_cli.checkpoint import State, first_line
 log = logging.getLogger("gan_cli")
 
 ADVICE = "set GAN_CLI_CACHE to a folder of yours, or the next run computes this again"
+warned: set[str] = set()
 
 
 def folder() -> Path:
@@ -42,7 +42,7 @@ def cached(kind: str, key: Mapping[str, Any], compute: Callable[[], State]) -> S
         path = folder() / kind / name
         found = read(path, told)
     except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
-        warn_once(f"the cache cannot be read ({first_line(error)}); {ADVICE}")
+        warn_once("read", error)
         return compute()
     if found is not None:
         return found
@@ -50,13 +50,15 @@ def cached(kind: str, key: Mapping[str, Any], compute: Callable[[], State]) -> S
     try:
         write(path, {"key": told, "state": state})
     except (OSError, RuntimeError) as error:  # torch wraps a failed write in a RuntimeError
-        warn_once(f"the cache cannot be written ({first_line(error)}); {ADVICE}")
+        warn_once("written", error)
     return state
 
 
-@functools.cache
-def warn_once(message: str) -> None:
-    log.warning("%s", message)
+def warn_once(what: str, error: Exception) -> None:
+    """A process; the errors themselves differ, since each names its file."""
+    if what not in warned:
+        warned.add(what)
+        log.warning("the cache cannot be %s (%s); %s", what, first_line(error), ADVICE)
 
 
 def read(path: Path, key: str) -> State | None:

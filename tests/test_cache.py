@@ -2,9 +2,11 @@
 
 import logging
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from gan_cli import cache
 from gan_cli.cache import cached, content_hash
 
-STATE = {
+STATE: dict[str, Any] = {
     "weights": torch.arange(6.0).view(2, 3),
     "accuracy": 0.5,
     "names": ["a", "b"],
@@ -25,7 +27,7 @@ STATE = {
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GAN_CLI_CACHE", str(tmp_path / "cache"))
-    cache.warn_once.cache_clear()
+    monkeypatch.setattr(cache, "warned", set())
     return tmp_path / "cache"
 
 
@@ -88,7 +90,7 @@ def damage_no_entry(path: Path) -> None:
     "damage", [damage_nothing_left, damage_cut, damage_weight, damage_key, damage_no_entry]
 )
 def test_a_damaged_file_is_computed_anew(
-    damage, own_folder: Path, caplog: pytest.LogCaptureFixture
+    damage: Callable[[Path], None], own_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     cached("kind", {"a": 1}, lambda: STATE)
     damage(only_file(own_folder))
@@ -98,7 +100,7 @@ def test_a_damaged_file_is_computed_anew(
 
 
 class Code:
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return os._exit, (1,)
 
 
@@ -115,7 +117,7 @@ def test_no_folder_to_write_to(
     (tmp_path / "file").touch()
     monkeypatch.setenv("GAN_CLI_CACHE", str(tmp_path / "file" / "cache"))
     for value in range(3):
-        assert cached("kind", {}, lambda: {"x": value}) == {"x": value}  # noqa: B023
+        assert cached("kind", {"a": value}, lambda: {"x": value}) == {"x": value}  # noqa: B023
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "set GAN_CLI_CACHE to a folder" in caplog.text
 
@@ -123,7 +125,7 @@ def test_no_folder_to_write_to(
 def test_a_full_disk(
     own_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full(_entry: dict, file) -> None:
+    def full(_entry: dict, file: BinaryIO) -> None:
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
