@@ -14,14 +14,15 @@ START = 1000  # steps in which fakes may look all alike: least squares needed 50
 ALIKE = 0.3  # of the real samples' mean distance; sound runs rise above 0.8
 REPEATED = 0.5  # of the fakes with a twin among 64; sound runs: 0
 SURE = 0.999  # of the pairs told apart; so do sound runs for hundreds of steps, hence the next
-VANISHED = 0.01  # of a player's largest gradient: sound runs fall to 0.05, a lost one to 0.003
+VANISHED = 0.01  # of the generator's largest gradient: sound runs fall to 0.05, a lost one to 0.003
+SATED = 100.0  # times the critic's gradient, that of the generator; sound runs: 0.03 to 20
 GUESSING = 0.55  # of the pairs
 OBVIOUS = 0.95  # accuracy of the nearest neighbour; sound runs fall to 0.8 by step 1000
 BIG_STEP = 0.03  # of the weights, in one update: 0.002 in sound runs, hinge 0.016, lr x 100: 0.05
 BLOWN_UP = 100.0  # times the logits at the start
 MARGIN = 0.1  # by which the critic's accuracy must pass one half to count as ahead, or behind
-TURNS = 4  # changes of who is ahead, among the readings that are remembered
-COPIED = 0.5  # of the distance between neighbours in the data; sound runs: above 1
+TURNS = 3  # changes of who is ahead, among the readings that are remembered; sound runs: 0
+COPIED = 0.5  # of the distance between neighbours in the data; sound runs: 1.2, a mere blur 0.7
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,6 @@ class Past:
 
     def largest(self, prefix: str) -> float:
         return largest(self.readings[-1], prefix)
-
-    def faded(self, name: str) -> bool:
-        return self.now(name) < VANISHED * self.peaks.get(name, 0.0)
 
 
 def largest(reading: Mapping[str, float], prefix: str) -> float:
@@ -71,9 +69,10 @@ def few_outputs(past: Past) -> bool:
 
 
 def nothing_to_learn(past: Past) -> bool:
-    """A gradient has died: the generator's (minimax), or (nonsaturating) that of D alone."""
-    faded = past.faded("generator_gradient") or past.faded("critic_gradient")
-    return past.now("pair_accuracy") > SURE and faded
+    """The generator's gradient has died (minimax), or that of a critic who knows it all."""
+    vanished = VANISHED * past.peaks.get("generator_gradient", 0.0)
+    died = past.now("generator_gradient") < vanished or past.now("gradient_ratio") > SATED
+    return past.now("pair_accuracy") > SURE and died
 
 
 def guesses(past: Past) -> bool:
@@ -89,6 +88,7 @@ def runs_away(past: Past) -> bool:
 
 
 def swings(past: Past) -> bool:
+    """Back and forth over several readings; what is faster than a reading averages out."""
     accuracy = [reading.get("pair_accuracy", 0.5) for reading in past.readings]
     ahead = [value > 0.5 for value in accuracy if abs(value - 0.5) > MARGIN]
     return sum(a != b for a, b in pairwise(ahead)) >= TURNS
@@ -114,7 +114,8 @@ RULES = (
         "discriminator_won",
         nothing_to_learn,
         ("pair_accuracy", "logit_gap", "generator_gradient", "critic_gradient"),
-        "the discriminator is never wrong any more, and a player's gradient has vanished",
+        "the discriminator is never wrong any more, and a gradient has vanished: the generator's, "
+        "or its own",
         (
             "loss=nonsaturating instead of minimax, or a loss that does not saturate: "
             "loss=hinge, loss=wgan_gp",

@@ -9,7 +9,6 @@ from gan_cli.health.signals import Reading
 
 REMEMBERED = 12  # readings
 READINGS, STEPS = 4, 200  # how long a sign must last: one noisy reading is no finding
-PEAKS = ("generator_gradient", "critic_gradient")
 
 
 @dataclass
@@ -50,9 +49,8 @@ class Watch:
         """The findings that this reading makes appear or pass."""
         self.readings.append(reading)
         self.first = self.first or reading
-        for name, value in {**reading, "diversity": largest(reading, "diversity")}.items():
-            if name in (*PEAKS, "diversity") and value > self.peaks.get(name, 0.0):
-                self.peaks[name] = value
+        for name in ("generator_gradient", "diversity"):
+            self.peaks[name] = max(self.peaks.get(name, 0.0), largest(reading, name))
         past = Past(step, tuple(self.readings), self.first, self.peaks)
         return [found for rule in RULES if (found := self.judge(rule, past)) is not None]
 

@@ -1,0 +1,372 @@
+"""Health: signals against other sources, findings on runs made to fail, silence on sound ones."""
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from scipy.optimize import minimize_scalar
+from scipy.spatial import KDTree
+from scipy.spatial.distance import pdist
+from torch import nn
+
+from gan_cli.checkpoint import load, save
+from gan_cli.health import Finding, pictures
+from gan_cli.health.signals import of_players
+from gan_cli.health.watch import READINGS, STEPS, Watch
+from gan_cli.losses import Objective, losses
+from gan_cli.networks import networks
+from gan_cli.training import Run
+from tests.helpers import small, tensors_of, trained
+
+# ---- Accuracy under every loss
+
+
+def looks_real(name: str, logit: float, **options: float) -> bool | None:
+    decide = Objective(losses.build({"name": name, **options}, where=""), {}).looks_real
+    return None if decide is None else bool(decide(torch.tensor([logit])).item())
+
+
+BOUNDED = sorted(
+    {n for n in losses.entries if looks_real(n, 0.0) is not None} - {"hinge", "f_total_variation"}
+)
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_the_boundary_is_where_a_critic_of_equal_distributions_ends_up(name):
+    """The least of critic(v, v); hinge and total variation are flat there."""
+    loss = losses.build({"name": name}, where="")
+
+    def at(v: float) -> float:
+        logit = torch.tensor([v], dtype=torch.float64)
+        return loss.critic(logit, logit).item()
+
+    boundary = minimize_scalar(at, bounds=(-5, 5), method="bounded", options={"xatol": 1e-9}).x
+    assert looks_real(name, boundary + 1e-3)
+    assert not looks_real(name, boundary - 1e-3)
+
+
+@pytest.mark.parametrize("name", ["hinge", "f_total_variation"])
+def test_symmetric_losses_part_at_zero(name):
+    assert looks_real(name, 1e-3)
+    assert not looks_real(name, -1e-3)
+
+
+def test_other_targets_of_least_squares():
+    assert looks_real("least_squares", 0.1, a=-1.0, b=1.0, c=0.0)
+    assert looks_real("least_squares", 0.1, a=1.0, b=-1.0, c=0.0) is False
+
+
+def test_losses_that_only_rank():
+    for name in ("wasserstein", "relativistic", "relativistic_average"):
+        assert looks_real(name, 0.0) is None
+
+
+def test_accuracies_of_gaussian_logits():
+    """P(X > Y) = Phi(gap / sqrt 2) and P(X > 0) = Phi(mean) for unit variances."""
+    rng = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(2, 40_000, generator=rng) + torch.tensor([[0.5], [-0.3]])
+    seen = Objective(losses.build({"name": "hinge"}, where=""), {}).accuracy(real, fake)
+    known = {"pair_accuracy": 0.8 / math.sqrt(2), "real_accuracy": 0.5, "fake_accuracy": 0.3}
+    for name, z in known.items():
+        assert seen[name].item() == pytest.approx(stats.norm.cdf(z), abs=0.01), name
+    area = stats.mannwhitneyu(real[:4000], fake[:4000]).statistic / 4000**2
+    assert seen["pair_accuracy"].item() == pytest.approx(area, abs=0.02)
+
+
+def test_a_critic_that_says_nothing_is_right_half_the_time():
+    constant = torch.zeros(8)
+    wasserstein = Objective(losses.build({"name": "wasserstein"}, where=""), {})
+    assert wasserstein.accuracy(constant, constant) == {"pair_accuracy": torch.tensor(0.5)}
+
+
+# ---- Distances
+
+
+POINTS = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+
+
+def test_spread_and_neighbours_against_scipy():
+    points = torch.from_numpy(POINTS)
+    assert pictures.spread(points).item() == pytest.approx(pdist(POINTS).mean(), rel=1e-5)
+    nearest = KDTree(POINTS).query(POINTS, k=2)[0][:, 1]
+    np.testing.assert_allclose(pictures.nearest(points), nearest, rtol=1e-5)
+
+
+def test_near_duplicates_keep_their_distance():
+    """From inner products in float32 it would be 0 or 0.01."""
+    pair = torch.full((30, 50), 100.0)
+    pair[1, 0] += 1e-3
+    assert pictures.distances(pair, pair)[0, 1].item() == pytest.approx(1e-3, rel=0.05)
+
+
+def test_separability_against_a_tree():
+    real, fake = POINTS[:20], POINTS[20:] + 0.7
+    both = np.concatenate([real, fake])
+    neighbour = KDTree(both).query(both, k=2)[1][:, 1]
+    expected = np.mean((neighbour >= 20) == (np.arange(40) >= 20))
+    seen = pictures.separability(torch.from_numpy(real), torch.from_numpy(fake))
+    assert seen.item() == pytest.approx(expected)
+
+
+def test_separability_of_equal_and_of_far_distributions():
+    rng = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(2, 500, 3, generator=rng)
+    assert pictures.separability(real, fake).item() == pytest.approx(0.5, abs=0.05)
+    assert pictures.separability(real, fake + 20).item() == 1
+
+
+def held_against(*overrides: str) -> tuple[pictures.Pictures, torch.Tensor]:
+    """Pictures of a small run, and its training images in [-1, 1]."""
+    run = Run(small("dataset.count=200", "dataset.size=16", *overrides), Path("unused"))
+    real = torch.stack([run.dataset[i]["real"] for i in range(200)]).float() / 127.5 - 1
+    return pictures.Pictures(run.dataset, torch.device("cpu")), real
+
+
+def test_what_pictures_say_of_copies_repetitions_and_noise():
+    data, real = held_against()
+    copied = data.compare(real[:64])
+    assert copied["novelty"] == 0
+    assert copied["duplicates"] == 0
+    assert copied["diversity_pixels"] == pytest.approx(1, abs=0.1)
+    assert copied["separability"] < 0.5  # where copies of the very batch have their twins in it
+    same = data.compare(real[:1].expand(64, -1, -1, -1))
+    assert same["diversity_pixels"] == same["diversity_random"] == 0
+    assert same["duplicates"] == 1
+    few = data.compare(real[:4].repeat(16, 1, 1, 1))
+    assert few["duplicates"] == 1
+    assert few["diversity_pixels"] > 0.5  # which diversity alone would not show
+    noise = data.compare(torch.rand(64, *real.shape[1:]) * 2 - 1)
+    assert noise["novelty"] > 1
+    assert noise["separability"] > 0.8
+
+
+def test_a_mirrored_copy_is_a_copy():
+    data, real = held_against("dataset.hflip=true")
+    assert data.compare(real[:64].flip(-1))["novelty"] == 0
+
+
+# ---- Players
+
+
+def test_several_critics_and_generators():
+    turns = {
+        "discriminator": {"real_logits": 2.0, "fake_logits": -1.0, "pair_accuracy": 0.9},
+        "critic": {"real_logits": 4.0, "fake_logits": 1.0, "pair_accuracy": 0.7},
+        "generator": {"adversarial": 1.0},
+        "encoder": {"adversarial": 1.0},
+    }
+    norms = {"discriminator": 5.0, "critic": 12.0, "generator": 3.0, "encoder": 4.0}
+    values = {f"{p}/{k}": v for p, terms in turns.items() for k, v in terms.items()}
+    values |= {f"{player}/gradient_norm": norm for player, norm in norms.items()}
+    reading = of_players(values)
+    assert reading["pair_accuracy"] == pytest.approx(0.8)
+    assert reading["logit_gap"] == 3
+    assert reading["gradient_ratio"] == pytest.approx(5 / 13)  # hypot(3, 4) / hypot(5, 12)
+    assert "real_accuracy" not in reading  # a loss that only ranks has none
+
+
+# ---- What holds on becomes a finding
+
+SOUND = {
+    "pair_accuracy": 0.99,
+    "logit_gap": 6.0,
+    "logit_scale": 3.0,
+    "critic_gradient": 10.0,
+    "generator_gradient": 20.0,
+    "gradient_ratio": 2.0,
+    "update_ratio/generator": 0.003,
+    "update_ratio/discriminator": 0.002,
+    "diversity_pixels": 0.9,
+    "diversity_random": 0.85,
+    "duplicates": 0.0,
+    "novelty": 1.2,
+    "separability": 0.8,
+}
+FAULTS = {
+    "generator_collapsed": {"diversity_pixels": 0.1, "diversity_random": 0.2},
+    "discriminator_won": {"pair_accuracy": 1.0, "generator_gradient": 0.1},
+    "discriminator_too_weak": {"pair_accuracy": 0.5, "separability": 1.0},
+    "diverging": {"update_ratio/generator": 0.05},
+    "memorising": {"novelty": 0.2},
+}
+
+
+def told(watch: Watch, readings: Iterable[dict[str, float]], start: int, every: int = 50) -> list:
+    """(name, step, active) of all findings that appear or pass."""
+    changes = []
+    for i, reading in enumerate(readings):
+        step = start + (i + 1) * every
+        changes += [(f.name, step, f.active) for f in watch.take(step, reading)]
+    return changes
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_lasting_fault_is_told_once_and_told_again_when_it_has_passed(name):
+    watch = Watch()
+    assert told(watch, [SOUND] * 20, 0) == []
+    assert told(watch, [SOUND | FAULTS[name]] * 20, 1000) == [(name, 1050 + STEPS, True)]
+    assert told(watch, [SOUND] * 20, 2000) == [(name, 2050 + STEPS, False)]
+    (finding,) = watch.findings
+    assert (finding.step, finding.last) == (1050 + STEPS, 2000)
+    assert set(FAULTS[name]) <= set(finding.numbers)
+    assert finding.advice
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_noisy_readings_are_no_finding(name):
+    noisy = [SOUND, SOUND | FAULTS[name], SOUND | FAULTS[name], SOUND | FAULTS[name]] * 10
+    assert told(Watch(), noisy, 2000) == []
+
+
+def test_few_readings_do_not_suffice_however_many_steps_lie_between():
+    watch = Watch()
+    wild = SOUND | FAULTS["diverging"]
+    assert told(watch, [wild] * (READINGS - 1), 0, every=1000) == []
+    assert [change[0] for change in told(watch, [wild], 3000, every=1000)] == ["diverging"]
+
+
+def test_a_slow_start_is_no_collapse_but_an_endless_one_is():
+    alike = SOUND | FAULTS["generator_collapsed"] | {"duplicates": 1.0}
+    watch = Watch()
+    assert told(watch, [alike] * 19, 0) == []
+    assert told(watch, [alike] * 9, 950) == [("generator_collapsed", 1200, True)]
+
+
+def test_repetition_is_a_collapse_unless_it_copies():
+    repeating = SOUND | {"duplicates": 0.9}
+    assert told(Watch(), [repeating] * 9, 1000)[0][0] == "generator_collapsed"
+    assert told(Watch(), [repeating | {"novelty": 0.1}] * 9, 1000)[0][0] == "memorising"
+
+
+def test_logits_that_grow_and_grow():
+    sums = [SOUND | {"logit_scale": 0.5 * 1.5**i} for i in range(40)]
+    assert told(Watch(), sums, 0)[0][0] == "diverging"
+    large = [SOUND | {"logit_scale": 300.0}] * 40  # WGAN's are as large as they like
+    assert told(Watch(), large, 0) == []
+
+
+def test_taking_turns_at_being_ahead():
+    swinging = [SOUND | {"pair_accuracy": 0.5 + 0.4 * math.cos(i)} for i in range(40)]
+    assert told(Watch(), swinging, 0)[0][0] == "oscillating"
+    level = [SOUND | {"pair_accuracy": 0.5 + 0.05 * math.cos(i)} for i in range(40)]
+    assert told(Watch(), level, 0) == []  # R3GAN converges to one half
+
+
+def test_a_nonsaturating_generator_hears_a_critic_that_knows_it_all():
+    loud = SOUND | {"pair_accuracy": 1.0, "critic_gradient": 0.05, "gradient_ratio": 400.0}
+    assert told(Watch(), [loud] * 9, 0)[0][0] == "discriminator_won"
+
+
+def test_a_game_without_critic_or_samples_is_silent():
+    assert told(Watch(), [{}, {"update_ratio/flow": 0.01}] * 20, 0) == []
+
+
+def test_what_is_told():
+    numbers = {"novelty": 0.21234}
+    finding = Finding("memorising", 300, 300, True, "it copies", numbers, ["one way", "another"])
+    assert finding.told() == (
+        "! step 300, memorising: it copies (novelty 0.212)\n   try one way\n    or another"
+    )
+    finding.active, finding.last = False, 450
+    assert finding.told() == "memorising: has passed; last seen at step 450"
+
+
+@pytest.mark.parametrize("cut", [3, 22, 27])
+def test_memory_survives_a_checkpoint(cut, tmp_path):
+    series = [SOUND] * 20 + [SOUND | FAULTS["diverging"]] * 10 + [SOUND] * 10
+    straight, before, after = Watch(), Watch(), Watch()
+    changes = told(straight, series, 0)
+    first = told(before, series[:cut], 0)
+    save(tmp_path / "state.pt", {"step": 0, "networks": {}, "health": before.state_dict()})
+    after.load_state_dict(load(tmp_path / "state.pt")["health"])
+    assert first + told(after, series[cut:], 50 * cut) == changes
+    assert after.state_dict() == straight.state_dict()
+
+
+# ---- In a run
+
+TINY = ("dataset.size=8", "dataset.channels=1", "model=mlp", "batch_size=8")
+WIDTHS = ("model.networks.generator.width=32", "model.networks.discriminator.width=32")
+
+
+def logged(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_logs_the_signals(tmp_path):
+    line = logged(trained(small(*TINY, *WIDTHS), tmp_path).folder)[0]
+    for name in (
+        *("pair_accuracy", "real_accuracy", "fake_accuracy", "logit_gap", "gradient_ratio"),
+        *("update_ratio/generator", "update_ratio/discriminator"),
+        *("diversity_pixels", "diversity_random", "duplicates", "novelty", "separability"),
+    ):
+        assert f"health/{name}" in line
+
+
+def test_the_update_ratio_is_that_of_one_update(tmp_path):
+    """Adam's first update moves every weight by the learning rate."""
+    settings = (*TINY, *WIDTHS, "steps=1", "optimizer.lr=1e-3")
+    before = Run(small(*settings), tmp_path / "before")
+    line = logged(trained(small(*settings), tmp_path / "run").folder)[0]
+    for role, network in before.game.networks.items():
+        weights = torch.cat([p.detach().flatten() for p in network.parameters()])
+        expected = 1e-3 * math.sqrt(len(weights)) / weights.norm().item()
+        assert line[f"health/update_ratio/{role}"] == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("model", ["mlp", "cgan"])
+def test_readings_leave_no_trace_in_the_training(model, tmp_path):
+    settings = (f"model={model}", "loss=nonsaturating", "steps=6")
+    settings += ("model.networks.generator.width=8", "model.networks.discriminator.width=8")
+    quiet = tensors_of(trained(small(*settings, "health=false"), tmp_path / "quiet"))
+    watched = tensors_of(trained(small(*settings), tmp_path / "watched"))
+    assert all(torch.equal(quiet[name], watched[name]) for name in quiet)
+    assert not any(key.startswith("health/") for key in logged(tmp_path / "quiet")[0])
+
+
+def test_a_resumed_run_takes_up_its_readings(tmp_path):
+    settings = (*TINY, *WIDTHS, "every.checkpoint=4")
+    straight = trained(small(*settings, "steps=8"), tmp_path / "straight")
+    trained(small(*settings, "steps=4"), tmp_path / "parts")
+    resumed = trained(small(*settings, "steps=8"), tmp_path / "parts")
+    assert resumed.health.watch.state_dict() == straight.health.watch.state_dict()
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_readings(tmp_path):
+    run = trained(small(*TINY, *WIDTHS, "every.checkpoint=2"), tmp_path)
+    path = run.checkpoints.path(2)
+    save(path, {key: value for key, value in load(path).items() if key != "health"})
+    again = Run(run.config, tmp_path)
+    again.resume()
+    assert again.step == 2
+
+
+# ---- Runs made to fail
+
+
+@networks.register("one_image")
+class OneImage(nn.Module):
+    """A generator deaf to its latent."""
+
+    latent_dim, prior = 2, "normal"
+
+    def __init__(self, spec):
+        super().__init__()
+        self.image = nn.Parameter(0.1 * torch.randn(spec.shape))
+
+    def forward(self, latent, label=None):
+        return self.image.tanh().expand(len(latent), *self.image.shape)
+
+
+def findings(folder: Path, *overrides: str) -> list[dict]:
+    """Of a run on tiny images, from its run.json."""
+    run = trained(small(*TINY, "every.log=20", *overrides), folder)
+    card = folder / "run.json"
+    told = json.loads(card.read_text())["findings"] if card.exists() else []
+    assert told == run.health.findings()
+    return told
