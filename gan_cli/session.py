@@ -1,6 +1,7 @@
 """One invocation of a run: its folder locked, its journal open, its end told."""
 
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 from gan_cli.errors import ConfigError, StorageError, UserError
 from gan_cli.journal import Journal, environment
 from gan_cli.progress import Display
+from gan_cli.report.run_report import write_report
 from gan_cli.signals import StopSignal
 from gan_cli.state import plain
 from gan_cli.training import Run
@@ -40,10 +42,20 @@ def play(config: Any, folder: Path, started: float) -> float | None:
             display.close()
             journal.close()
             journal.run_card({**outcome(run), "status": status, "ended": time.time()})
+            if owner:
+                report(folder)
             run.feed.close()
             run.runtime.close()
         display.say(farewell(run))
         return run.scores.objective
+
+
+def report(folder: Path) -> None:
+    """A report that cannot be written hides neither a result nor the error that ended the run."""
+    try:
+        write_report(folder)
+    except Exception as error:  # whatever is in the folder: nothing of it is needed to train
+        logging.warning("%s: no report.html: %s: %s", folder, type(error).__name__, error)
 
 
 @contextmanager
@@ -109,6 +121,6 @@ def farewell(run: Run) -> str:
     name = run.folder.relative_to(outputs) if run.folder.is_relative_to(outputs) else run.folder
     return (
         f"{run.folder}: {run.step} steps done\n{run.scores.summary()}\n"
-        f"pictures: {run.folder / 'samples'}\n"
+        f"report: {run.folder / 'report.html'}   pictures: {run.folder / 'samples'}\n"
         f"next: gan-sample run={name}   tensorboard --logdir {run.folder}"
     )

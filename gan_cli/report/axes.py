@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LOG_FROM = 100.0  # two decades: less than that a linear axis still shows
+LOG_FROM = 50.0  # highest / lowest; a linear axis still shows what spans less
 
 
 @dataclass(frozen=True)
@@ -19,16 +19,15 @@ class Axis:
         low, high = min(values, default=0.0), max(values, default=1.0)
         if low > 0 and high / low >= LOG_FROM:
             return cls(low / 1.3, high * 1.3, log=True)
-        if high > low:
-            air = 0.06 * (high - low)
-        else:
-            air = abs(low) * 0.1 or 1.0
+        air = 0.06 * (high - low) or 0.1 * abs(low) or 1.0
         return cls(low - air, high + air)
 
     @classmethod
     def steps(cls, steps: Sequence[int]) -> "Axis":
+        """From 0, unless only the second half is there."""
         low, high = min(steps, default=0), max(steps, default=1)
-        return cls(0 if low < 0.2 * high else low, high if high > low else low + 1)
+        start = 0 if low < 0.5 * high else low
+        return cls(start, high if high > start else start + 1)
 
     def position(self, value: float) -> float:
         """0 at the low end, 1 at the high end."""
@@ -38,7 +37,7 @@ class Axis:
     def transformed(self, *values: float) -> list[float]:
         return [math.log10(value) for value in values] if self.log else list(values)
 
-    def ticks(self, most: int = 4) -> list[float]:
+    def ticks(self, most: int = 5) -> list[float]:
         if self.log:
             return self.decades(most)
         span = self.high - self.low

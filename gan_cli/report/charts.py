@@ -10,7 +10,7 @@ from gan_cli.report.records import Point, finite_values
 from gan_cli.report.words import compact, finite, number
 
 WIDTH, HEIGHT = 340, 180
-LEFT, RIGHT, TOP, BOTTOM = 42, 10, 12, 24  # margins
+LEFT, RIGHT, TOP, BOTTOM = 42, 14, 12, 24  # margins
 BUCKETS = 160  # a curve is about 290 pixels wide; each bucket keeps its two extremes
 CROSSES = 40
 
@@ -22,11 +22,10 @@ class Curve:
     best: Point | None = None
 
 
-def chart(title: str, curves: Sequence[Curve]) -> Markup:
-    """A panel: its title, what each line is and ends at, and the lines."""
+def chart(title: str, curves: Sequence[Curve], x: Axis) -> Markup:
+    """A panel: its title, what each line is and ends at, and the lines over the steps `x`."""
     values = [value for curve in curves for value in finite_values(list(curve.points))]
     y = Axis.around(values)
-    x = Axis.steps([step for curve in curves for step, _ in curve.points])
     lines = [mark(curve, i, x, y) for i, curve in enumerate(curves)]
     picture = tag(
         "svg",
@@ -74,8 +73,7 @@ def grid_lines(x: Axis, y: Axis) -> Iterator[Markup]:
         yield tag("text", compact(value), x=LEFT - 6, y=at, dy="0.35em", text_anchor="end")
     for step in x.ticks(5):
         at = across(x.position(step), LEFT, WIDTH - RIGHT)
-        anchor = "end" if at > WIDTH - 24 else "middle"
-        yield tag("text", compact(step), x=at, y=HEIGHT - 7, text_anchor=anchor)
+        yield tag("text", compact(step), x=at, y=HEIGHT - 7, text_anchor="middle")
 
 
 def mark(curve: Curve, index: int, x: Axis, y: Axis) -> Markup:

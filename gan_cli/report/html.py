@@ -1,9 +1,9 @@
-"""HTML as nested calls. Text is escaped unless it is Markup: names and settings may hold anything."""
+"""HTML as nested calls. Text is escaped unless it is Markup: a run may be called anything."""
 
 from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
-from typing import Union
+from typing import TypeAlias
 
 
 class Markup(str):
@@ -12,7 +12,7 @@ class Markup(str):
     __slots__ = ()
 
 
-Child = Union[str, None, Iterable["Child"]]
+Child: TypeAlias = "str | Iterable[Child] | None"
 
 VOID = {"img", "input", "meta", "br"}
 # A page may show its own bytes and nothing else, whatever slipped into it.
@@ -64,7 +64,8 @@ def page(title: str, *body: Child) -> str:
         tag("style", Markup(packaged("page.css"))),
     )
     script = tag("script", Markup(packaged("page.js")))
-    return f'<!doctype html>\n<html lang="en"><head>{join(head)}</head>{tag("body", *body, script)}</html>\n'
+    whole = tag("html", tag("head", *head), tag("body", *body, script), lang="en")
+    return f"<!doctype html>\n{whole}\n"
 
 
 def packaged(name: str) -> str:

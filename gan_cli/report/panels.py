@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from gan_cli.report.axes import Axis
 from gan_cli.report.charts import Curve, chart
 from gan_cli.report.html import Markup, tag
 from gan_cli.report.records import Point, Record
@@ -10,29 +11,22 @@ from gan_cli.report.words import finite, number
 
 Series = Mapping[str, list[Point]]
 
-PAIR = re.compile(r"(?<![a-z])(real|fake)(?![a-z])")
+PAIR = re.compile(r"\b(real|fake)\b")
+LAST = ("gradient_norm", "images_per_second")
 
 
 def curves_of(record: Record) -> list[Markup]:
-    """Small multiples under a heading for each prefix, then every number's range as a table."""
-    best = record.card.get("best", {})
+    """Small multiples over the same steps, then every number's range as a table."""
+    series, best = record.series, record.card.get("best", {})
+    x = Axis.steps([step for points in series.values() for step, _ in points])
     blocks = []
-    for heading, panels in grouped(record.series).items():
-        charts = (
-            chart(
-                title,
-                [
-                    Curve(label, record.series[name], mark_of(name, best, record.series))
-                    for label, name in lines.items()
-                ],
-            )
-            for title, lines in panels.items()
-        )
-        blocks.append(tag("h3", heading))
-        blocks.append(tag("div", *charts, class_="charts"))
-    if blocks:
-        blocks.append(ranges(record.series))
-    return blocks
+    for heading, panels in grouped(series).items():
+        charts = []
+        for title, lines in panels.items():
+            curves = [Curve(k, series[n], mark_of(n, best, series)) for k, n in lines.items()]
+            charts.append(chart(title, curves, x))
+        blocks += [tag("h3", heading), tag("div", *charts, class_="charts")]
+    return [*blocks, ranges(series)]
 
 
 def mark_of(name: str, best: Mapping[str, list[float]], series: Series) -> Point | None:
@@ -45,34 +39,30 @@ def mark_of(name: str, best: Mapping[str, list[float]], series: Series) -> Point
 
 
 def grouped(series: Series) -> dict[str, dict[str, dict[str, str]]]:
-    """heading -> panel -> label -> name in `series`. Metrics first, speed last."""
-    groups: dict[str, dict[str, dict[str, str]]] = {"metrics": {}}
-    speed = [name for name in series if name == "images_per_second"]
-    for name in [*(name for name in series if name not in speed), *speed]:
+    """heading -> panel -> label -> name in `series`, in the order of a reader's questions."""
+    groups: dict[str, dict[str, dict[str, str]]] = {"metrics": {}, "training": {}, "health": {}}
+    for name in sorted(series, key=lambda name: name.endswith(LAST)):
         heading, panel, label = placed(name)
-        groups.setdefault(heading, {}).setdefault(panel, {})[label] = name
+        groups[heading].setdefault(panel, {})[label] = name
     return {heading: panels for heading, panels in groups.items() if panels}
 
 
 def placed(name: str) -> tuple[str, str, str]:
     """Heading, panel, label. What is said of real and of fake is compared, and so are players."""
-    prefix, _, rest = name.rpartition("/")
+    prefix, _, rest = name.partition("/")
     if name == "images_per_second":
-        return "speed and gradients", "images/s", "images/s"
+        return "training", "images/s", name
+    if not rest:
+        return "metrics", name, name
+    heading = "health" if prefix == "health" else "training"
     if rest == "gradient_norm":
-        return "speed and gradients", "gradient norm", prefix
-    if not prefix:
-        return "metrics", spaced(name), name
-    pair = PAIR.search(rest.replace("_", " "))
+        return heading, "gradient norm", prefix
+    words = rest.replace("_", " ")
+    title = words if prefix == "health" else f"{prefix}: {words}"
+    pair = PAIR.search(title)
     if pair is None:
-        return prefix, spaced(rest), rest
-    start, end = pair.span()
-    panel = f"{rest[:start]} {rest[end:]}".replace("_", " ").split()
-    return prefix, " ".join(panel) or spaced(rest), pair[1]
-
-
-def spaced(name: str) -> str:
-    return name.replace("_", " ") if "/" in name or not name.startswith("fd_") else name
+        return heading, title, name
+    return heading, " ".join(f"{title[: pair.start()]} {title[pair.end() :]}".split()), pair[1]
 
 
 def ranges(series: Series) -> Markup:

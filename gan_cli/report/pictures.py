@@ -34,10 +34,10 @@ def embedded(path: Path, budget: int, alt: str, rows: int | None = None) -> Mark
 
 def encoded(path: Path, budget: int, rows: int | None) -> tuple[str, bytes, tuple[int, int]]:
     with Image.open(path) as image:
-        whole = rows is None or rows >= image.height
-        if whole and path.stat().st_size <= budget:
+        height = min(rows or image.height, image.height)
+        if height == image.height and path.stat().st_size <= budget:
             return "png", path.read_bytes(), image.size
-        picture = image if whole else image.crop((0, 0, image.width, rows))
+        picture = image.crop((0, 0, image.width, height))
         data = BytesIO()
         picture.save(data, "png")
         while len(data.getvalue()) > budget:

@@ -1,4 +1,4 @@
-"""A run folder as it was left, read back; a file that a killed run cut short costs its last line."""
+"""A run folder read back as it was left; one that was killed loses the line it was writing."""
 
 import json
 import re
@@ -36,7 +36,7 @@ class Record:
     job: dict[str, Any]  # job.json, of a sweep's job
     series: dict[str, list[Point]]  # metrics.jsonl, by name
     frames: dict[str, list[Frame]]  # samples/, by name, oldest first
-    metric_cards: list[dict[str, Any]]
+    metric_cards: dict[str, dict[str, Any]]  # cards/, by file name
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
@@ -46,15 +46,14 @@ class Record:
             read_json(folder / "job.json"),
             read_series(folder / "metrics.jsonl"),
             find_frames(folder / "samples"),
-            [read_json(path) for path in sorted((folder / "cards").glob("*.json"))],
+            {path.stem: read_json(path) for path in sorted((folder / "cards").glob("*.json"))},
         )
 
     @property
     def status(self) -> str:
         """finished, running, or why it ended; a job knows failures from before its run began."""
-        default = "running" if self.card else "not started"
-        status = self.card.get("status", default)
-        return str(self.job.get("error") or status)
+        told = self.card.get("status", "not started")
+        return str(self.job.get("error", told) if told in ("failed", "not started") else told)
 
     @property
     def objective(self) -> Objective | None:

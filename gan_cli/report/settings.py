@@ -17,11 +17,14 @@ def settings_of(config: Mapping[str, Any], overrides: Mapping[str, str]) -> Mark
 def marked(path: str, line: str, overrides: Mapping[str, str]) -> Markup:
     if path not in overrides:
         return tag("span", line + "\n")
-    note = tag("i", f"{path}={overrides[path]}")
-    return tag("mark", line, note, "\n")
+    text = line.lstrip()
+    chosen = tag("small", f"  # {path}={overrides[path]}") if line.endswith(":") else None
+    return tag("span", line[: -len(text)], tag("mark", text), chosen, "\n")
 
 
-def written(tree: Mapping[str, Any], prefix: str = "", indent: str = "") -> Iterator[tuple[str, str]]:
+def written(
+    tree: Mapping[str, Any], prefix: str = "", indent: str = ""
+) -> Iterator[tuple[str, str]]:
     """(key path, line of YAML), depth first."""
     for key, value in tree.items():
         path, value = prefix + str(key), constant(value)

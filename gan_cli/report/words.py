@@ -18,17 +18,17 @@ def compact(value: float) -> str:
     """As short as an axis needs it: 2k, 1.5M, 0.05, 1e-6."""
     for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if factor <= abs(value) < 1e12:
-            return f"{value / factor:.3g}{unit}"
+            return f"{value / factor:.4g}{unit}"
     return f"{value:.3g}".replace("e-0", "e-").replace("e+", "e")
 
 
 def duration(seconds: float) -> str:
-    """1 h 02 min, 3 min 20 s, 4.1 s."""
+    """1 h 02 min, 34 min, 3 min 20 s, 4.1 s."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
+        return f"{minutes} min" + (f" {rest:02d} s" if minutes < 10 else "")
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 

@@ -1,0 +1,59 @@
+"""The top of a run's report: how it ended, and the numbers that matter most."""
+
+from statistics import median
+
+from gan_cli.report.html import Markup, section, tag
+from gan_cli.report.parts import failure, status_pill, tile
+from gan_cli.report.records import Record, finite_values
+from gan_cli.report.words import compact, duration, moment, number
+
+
+def header(record: Record) -> Markup:
+    card = record.card
+    config = card.get("config", {})
+    loss = config.get("loss", {}).get("adversarial", {}).get("name")
+    nets = [net.get("name") for net in config.get("model", {}).get("networks", {}).values()]
+    words = [", ".join(map(str, nets)), loss, config.get("dataset", {}).get("name")]
+    if "started" in card:
+        words.append(moment(card["started"]))
+    title = tag("h1", record.folder.name, status_pill(record.status))
+    told = tag("p", " \u00b7 ".join(str(word) for word in words if word), class_="muted")
+    return tag("header", title, told, failure(record.status))
+
+
+def tiles(record: Record) -> list[Markup]:
+    card, found = record.card, []
+    if best := record.objective:
+        note = f"best, at step {number(best.step)}"
+        if best.name in card.get("last", {}):
+            value, step = card["last"][best.name]
+            note += f" \u00b7 last {number(value)} at {number(step)}"
+        found.append(tile(best.name, number(best.value), note, main=True))
+    if "step" in card:
+        asked = card.get("config", {}).get("steps")
+        found.append(tile("steps", number(card["step"]), f"of {number(asked)}" if asked else None))
+    if speeds := finite_values(record.series.get("images_per_second", [])):
+        images = f"{compact(card['images'])} images" if "images" in card else None
+        found.append(tile("images/s", number(round(median(speeds), 1)), images))
+    if "ended" in card and "started" in card:
+        resumed = card.get("resumed_at")
+        since = f"since step {number(resumed)}" if resumed else None
+        found.append(tile("duration", duration(card["ended"] - card["started"]), since))
+    if sizes := card.get("parameters"):
+        note = " + ".join(f"{compact(count)} {role}" for role, count in sizes.items())
+        found.append(tile("parameters", compact(sum(sizes.values())), note))
+    return found
+
+
+def scores(record: Record) -> Markup | None:
+    """All metrics, best and last, where there are more than the tile shows."""
+    last, best = record.card.get("last", {}), record.card.get("best", {})
+    if len(last) < 2:
+        return None
+    head = tag("tr", *(tag("th", word) for word in ("metric", "best", "step", "last", "step")))
+    rows = (
+        tag("tr", tag("th", name), *(tag("td", number(n)) for n in (*best.get(name, "--"), *pair)))
+        for name, pair in last.items()
+    )
+    table = tag("div", tag("table", head, *rows, class_="numbers"), class_="scroll")
+    return section("Metrics", table)

@@ -1,0 +1,71 @@
+"""The table of a sweep: a row for jobs that differ in their seed alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from gan_cli.report.axes import Axis
+from gan_cli.report.charts import across
+from gan_cli.report.html import Child, Markup, tag
+from gan_cli.report.jobs import Group, differing, metrics_of, seed_of
+from gan_cli.report.parts import failure, status_pill
+from gan_cli.report.pictures import embedded
+from gan_cli.report.records import Objective, Record
+from gan_cli.report.words import number
+
+STRIP = 24_000  # bytes of a job's samples: a hundred jobs make 3 MB
+COLUMNS = 4  # metrics beside the objective; sweep.csv has all
+
+
+def ranking(sweep: Path, groups: Sequence[Group], objective: Objective | None) -> Markup:
+    jobs = [job for group in groups for job in group.jobs]
+    name = objective.name if objective else ""
+    others = [metric for metric in metrics_of(jobs) if metric != name][:COLUMNS]
+    axis = Axis.around([value for group in groups for value in group.folded("best", name).values])
+    rows = []
+    for group in groups:
+        cells: list[tuple[str, Child]] = list(group.settings.items())
+        if objective:
+            best = group.folded("best", name)
+            cells.append((f"best {name}", [tag("b", str(best)), dots(best.values, axis)]))
+            cells.append((f"last {name}", str(group.folded("last", name))))
+        cells += [(f"best {other}", str(group.folded("best", other))) for other in others]
+        cells.append(("jobs", [job_line(sweep, job) for job in group.jobs]))
+        rows.append(tag("tr", *(tag("td", cell, data_label=label) for label, cell in cells)))
+    labels = [*differing(jobs), *([f"best {name}", f"last {name}"] if objective else [])]
+    labels += [*(f"best {other}" for other in others), "jobs"]
+    head = tag("tr", *(tag("th", label, scope="col") for label in labels))
+    return tag("table", tag("thead", head), tag("tbody", *rows), class_="ranking")
+
+
+def dots(values: Sequence[float], axis: Axis) -> Markup | None:
+    """Each seed, on one axis for all rows."""
+    if not values:
+        return None
+    marks = (
+        tag("circle", cx=across(axis.position(value), 4, 116), cy=6, r=3.5) for value in values
+    )
+    rule = tag("path", d="M4 6H116", class_="rule")
+    return tag("svg", rule, *marks, viewBox="0 0 120 12", class_="line c0 dots", aria_hidden="true")
+
+
+def job_line(sweep: Path, job: Record) -> Markup:
+    """Its samples, its seed as a link to its report, and what was found or went wrong."""
+    seed = f"seed {seed_of(job)}"
+    href = quote(f"{job.folder.relative_to(sweep).as_posix()}/report.html")
+    name = tag("a", seed, href=href) if (job.folder / "report.html").exists() else seed
+    value = tag("b", number(job.objective.value)) if job.objective else None
+    pill = status_pill(job.status) if job.status != "finished" else None
+    notes = (tag("span", found["name"].replace("_", " "), class_="bad") for found in job.findings)
+    words = tag("div", tag("span", name), value, pill, *notes, class_="words")
+    return tag("div", samples(job), words, failure(job.status), class_="job")
+
+
+def samples(job: Record) -> Markup | None:
+    """The first row of the last grid; the whole picture where samples are not images."""
+    if not job.frames:
+        return None
+    name, frames = next(iter(job.frames.items()))
+    shape = job.card.get("data", {}).get("shape", [])
+    alt = f"{name} at step {number(frames[-1].step)}"
+    return embedded(frames[-1].path, STRIP, alt, rows=shape[1] if len(shape) == 3 else None)
