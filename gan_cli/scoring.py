@@ -45,10 +45,10 @@ def score(config: FidConfig, run: Path | None) -> float:
     data = next((side.dataset for side in (real, fake) if isinstance(side, Data)), None)
     panel = Panel(settings, data, device, watched)
     truth, scores = real.collect(panel, 0), {}
-    panel.check_count("real", truth.count)
     for seed in config.all_seeds:
         drawn = fake.collect(panel, seed)
-        panel.check_count("generated", drawn.count)
+        for side, found in (("real", truth), ("generated", drawn)):
+            panel.check_count(side, found.count)
         scores[seed] = panel.score(truth, drawn)
     card = make_card(
         scores,

@@ -83,9 +83,9 @@ class Panel:
             drawn = self.watch(checked(sample(size, rng) for size in sizes), count)
             return collect(drawn, self.features, self.needs, self.device)
 
-    def check_count(self, side: str, count: int) -> None:
+    def check_count(self, side: str, count: int | None) -> None:
         for name, metric in self.metrics.items():
-            if count < metric.minimum:
+            if count is not None and count < metric.minimum:
                 raise ConfigError(
                     f"metrics.compute.{name}: needs {metric.minimum} samples a side, and there are "
                     f"{count} {side} ones; leave it out, or give it more"

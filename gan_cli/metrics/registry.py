@@ -53,7 +53,7 @@ class Modes:
 class Collected:
     """One side of a comparison, on the CPU; None where no metric needs it."""
 
-    count: int
+    count: int | None  # None: of saved statistics that do not tell
     moments: Moments | None = None  # streamed: their memory does not grow with count
     features: Tensor | None = None  # (N, D) float32
     logits: Tensor | None = None  # (N, classes) float32

@@ -60,7 +60,7 @@ class Statistics:
                     f"metrics.features: the saved statistics are of {key} {value}, not of "
                     f"{described[key]}; save them again, or ask for what they are of"
                 )
-        return Collected(self.moments.count or 0, self.moments)
+        return Collected(self.moments.count, self.moments)
 
     def about(self) -> dict[str, Any]:
         known = {"count": self.moments.count, "content": self.content}
