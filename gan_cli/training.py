@@ -26,13 +26,14 @@ from gan_cli.metrics.card import training_card, write_card
 from gan_cli.metrics.collect import draw_labels
 from gan_cli.networks import networks
 from gan_cli.optimizers import options_of
+from gan_cli.plots import scatter
 from gan_cli.progress import Display
 from gan_cli.runtime import Runtime
 from gan_cli.scores import Scores
 from gan_cli.signals import StopSignal
 from gan_cli.state import check_finite, restore, state_of
 
-PREVIEW = 64  # samples a grid
+IMAGES, POINTS = 64, 2000  # samples a picture
 ROLLBACKS = 3  # a run that diverged this often from sound checkpoints will do so again
 
 
@@ -117,7 +118,7 @@ class Run:
         sound checkpoint kept; StorageError when a checkpoint cannot be written.
         """
         self.journal, self.display = journal, display
-        self.fixed = self.first_samples(PREVIEW)
+        self.fixed = self.first_samples(IMAGES if len(self.dataset.spec.shape) == 3 else POINTS)
         while self.step < self.config.steps:
             try:
                 self.play(stop)
@@ -191,8 +192,11 @@ class Run:
 
     def write_preview(self) -> None:
         pictures = self.average.game.preview(self.fixed, torch.Generator().manual_seed(0))
-        for name, images in pictures.items():
-            self.journal.picture(self.step, name, grid(to_uint8(images)))
+        for name, samples in pictures.items():
+            if samples.ndim == 4:
+                self.journal.picture(self.step, name, grid(to_uint8(samples)))
+            elif samples.shape[1] == 2:
+                self.journal.picture(self.step, name, scatter(self.fixed["real"], samples))
 
     def evaluate(self) -> None:
         """Scores of the averaged networks, on rank 0."""
