@@ -13,6 +13,7 @@ WIDTH, HEIGHT = 340, 180
 LEFT, RIGHT, TOP, BOTTOM = 42, 14, 12, 24  # margins
 BUCKETS = 160  # a curve is about 290 pixels wide; each bucket keeps its two extremes
 CROSSES = 40
+COLOURS = 6  # as many as page.css has and can be told apart
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,12 @@ def key(curves: Sequence[Curve]) -> Markup:
     """Colour, name and last value of each line; a lone line needs only the value."""
     alone = len(curves) == 1
     entries = (
-        tag("li", None if alone else curve.label, tag("b", last_value(curve)), class_=f"c{i}")
+        tag(
+            "li",
+            None if alone else curve.label,
+            tag("b", last_value(curve)),
+            class_=f"c{i % COLOURS}",
+        )
         for i, curve in enumerate(curves)
     )
     return tag("ul", *entries, class_="alone" if alone else None)
@@ -105,7 +111,9 @@ def mark(curve: Curve, index: int, x: Axis, y: Axis) -> Markup:
         text = f"best {number(curve.best[1])} at step {number(curve.best[0])}"
         ring = tag("circle", tag("title", text), cx=cx, cy=cy, r=4.5, class_="best")
     label = curve.label
-    return tag("g", *map(stroke, runs), bad, ring, class_=f"line c{index}", data_label=label)
+    return tag(
+        "g", *map(stroke, runs), bad, ring, class_=f"line c{index % COLOURS}", data_label=label
+    )
 
 
 def across(share: float, start: float, end: float) -> float:

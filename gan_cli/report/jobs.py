@@ -25,9 +25,11 @@ class Folded:
 
     def __str__(self) -> str:
         """With the sample standard deviation, where there is one, to its second digit."""
-        spread = stdev(self.values) if len(self.values) > 1 else 0.0
-        if not self.values or spread < 1e-4 * abs(self.mean):
+        if len(self.values) < 2:
             return number(self.mean) if self.values else "-"
+        spread = stdev(self.values)
+        if spread <= 1e-4 * abs(self.mean):  # its digits would drown in the mean's
+            return f"{number(self.mean)} \u00b1 {spread:.2g}"
         places = max(0, 1 - math.floor(math.log10(spread)))
         return f"{self.mean:,.{places}f} \u00b1 {spread:,.{places}f}"
 

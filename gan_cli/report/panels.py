@@ -57,6 +57,9 @@ def placed(name: str) -> tuple[str, str, str]:
     heading = "health" if prefix == "health" else "training"
     if rest == "gradient_norm":
         return heading, "gradient norm", prefix
+    if "/" in rest:
+        panel, _, label = rest.partition("/")
+        return heading, panel.replace("_", " "), label
     words = rest.replace("_", " ")
     title = words if prefix == "health" else f"{prefix}: {words}"
     pair = PAIR.search(title)

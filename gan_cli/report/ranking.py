@@ -1,6 +1,6 @@
 """The table of a sweep: a row for jobs that differ in their seed alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,7 +27,7 @@ def ranking(sweep: Path, groups: Sequence[Group], objective: Objective | None) -
         cells: list[tuple[str, Child]] = list(group.settings.items())
         if objective:
             best = group.folded("best", name)
-            cells.append((f"best {name}", [tag("b", str(best)), dots(best.values, axis)]))
+            cells.append((f"best {name}", [tag("b", str(best)), *dots(best.values, axis)]))
             cells.append((f"last {name}", str(group.folded("last", name))))
         cells += [(f"best {other}", str(group.folded("best", other))) for other in others]
         cells.append(("jobs", [job_line(sweep, job) for job in group.jobs]))
@@ -38,15 +38,16 @@ def ranking(sweep: Path, groups: Sequence[Group], objective: Objective | None) -
     return tag("table", tag("thead", head), tag("tbody", *rows), class_="ranking")
 
 
-def dots(values: Sequence[float], axis: Axis) -> Markup | None:
-    """Each seed, on one axis for all rows."""
+def dots(values: Sequence[float], axis: Axis) -> Iterator[Markup]:
+    """How many seeds, and each of them on one axis for all rows."""
     if not values:
-        return None
+        return
     marks = (
         tag("circle", cx=across(axis.position(value), 4, 116), cy=6, r=3.5) for value in values
     )
     rule = tag("path", d="M4 6H116", class_="rule")
-    return tag("svg", rule, *marks, viewBox="0 0 120 12", class_="line c0 dots", aria_hidden="true")
+    yield tag("small", f" n = {len(values)}")
+    yield tag("svg", rule, *marks, viewBox="0 0 120 12", class_="line c0 dots", aria_hidden="true")
 
 
 def job_line(sweep: Path, job: Record) -> Markup:

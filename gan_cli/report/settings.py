@@ -1,11 +1,14 @@
 """A config as YAML, with what was typed marked."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gan_cli.report.html import Markup, join, tag
 
+WORD = re.compile(r"[A-Za-z][\w-]*")
+RESERVED = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}  # of YAML 1.1
 SCHEDULE = {"start", "end", "over", "shape", "warmup"}
 
 
@@ -39,8 +42,8 @@ def scalar(value: Any) -> str:
     """JSON is YAML; plain words need no quotes."""
     if isinstance(value, list):
         return f"[{', '.join(scalar(constant(item)) for item in value)}]"
-    plain = isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum()
-    return str(value) if plain else json.dumps(value)
+    plain = isinstance(value, str) and WORD.fullmatch(value) and value.lower() not in RESERVED
+    return value if plain else json.dumps(value)
 
 
 def constant(value: Any) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from gan_cli.report.axes import Axis
-from gan_cli.report.charts import Curve, chart
+from gan_cli.report.charts import COLOURS, Curve, chart
 from gan_cli.report.html import Markup, page, section, tag
 from gan_cli.report.jobs import (
     Group,
@@ -22,8 +22,6 @@ from gan_cli.report.jobs import (
 from gan_cli.report.parts import tile
 from gan_cli.report.ranking import ranking
 from gan_cli.report.records import Objective, Point, Record
-
-CURVES = 6  # as many colours as can be told apart
 
 
 def write_sweep_report(sweep: Path) -> Path:
@@ -94,21 +92,19 @@ def winner(groups: Sequence[Group], objective: Objective | None) -> Markup | Non
 
 def progress(groups: Sequence[Group], objective: Objective | None) -> Markup | None:
     """The objective over time of the best groups, each a mean over its seeds."""
-    shown = [group for group in groups if group.finished][:CURVES]
+    shown = [group for group in groups if group.finished][:COLOURS]
     if not objective or not shown:
         return None
     curves = [Curve(label(group), mean_curve(group.finished, objective.name)) for group in shown]
-    note = f"the best {CURVES} of {len(groups)}" if len(groups) > len(shown) == CURVES else None
+    note = f"the best {COLOURS} of {len(groups)}" if len(groups) > len(shown) == COLOURS else None
     x = Axis.steps([step for curve in curves for step, _ in curve.points])
     panel = tag("div", chart(objective.name, curves, x), class_="wide")
     return section("Over the steps", panel, note=note)
 
 
 def label(group: Group) -> str:
-    """The values that set it apart; with their keys where there are several."""
-    if len(group.settings) == 1:
-        return next(iter(group.settings.values()))
-    return " ".join(f"{key}={value}" for key, value in group.settings.items()) or "all"
+    """The values that set it apart."""
+    return ", ".join(group.settings.values()) or "all"
 
 
 def mean_curve(jobs: Sequence[Record], metric: str) -> list[Point]:
