@@ -76,7 +76,8 @@ def ours(real: Tensor, fake: Tensor, weights: Path, subset: int, fast: bool = Fa
     kernel = KernelDistance(subset_size=subset, seed=SEED)
     for metric in (kernel, InceptionScore(seed=SEED), PrecisionRecall()):
         values |= metric(*sides)
-    return {{"kd": "kid", "kd_std": "kid_std"}.get(k, k): v for k, v in values.items()}
+    values |= {"kid": values["kd"], "kid_std": values["kd_std"]}
+    return {name: values[name] for name in NAMES}
 
 
 def torch_fidelity(real: Path, fake: Path, weights: Path, subset: int) -> Values:
@@ -105,10 +106,8 @@ def pytorch_fid(real: Tensor, fake: Tensor, weights: Path, as_tensorflow: bool) 
     from pytorch_fid import inception
     from pytorch_fid.fid_score import calculate_frechet_distance
 
-    def load(*_: object, **__: object) -> dict[str, Tensor]:
-        return torch.load(weights, weights_only=True)
-
-    with mock.patch.object(inception, "load_state_dict_from_url", load):
+    state = torch.load(weights, weights_only=True)
+    with mock.patch.object(inception, "load_state_dict_from_url", return_value=state):
         network = inception.InceptionV3([3], not as_tensorflow, not as_tensorflow).eval()
     prepare = to_tensorflow if as_tensorflow else to_unit
     statistics: list[np.ndarray] = []

@@ -4,6 +4,7 @@ Random weights in the published layout stand in for the published ones: nothing 
 """
 
 import logging
+import math
 import pickle
 import sys
 from pathlib import Path
@@ -205,7 +206,9 @@ def test_fast_is_half_precision(
     assert 0 < (half - exact).norm() < 0.1 * exact.norm()
 
 
-@pytest.mark.parametrize(("distance", "refused"), [(10.009, False), (10.011, True), (9.98, True)])
+@pytest.mark.parametrize(
+    ("distance", "refused"), [(10.009, False), (10.011, True), (9.98, True), (math.inf, True)]
+)
 def test_fast_is_refused_where_it_moves_the_distance(
     distance: float, refused: bool, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
