@@ -28,7 +28,7 @@ class Folded:
         if len(self.values) < 2:
             return number(self.mean) if self.values else "-"
         spread = stdev(self.values)
-        if spread <= 1e-4 * abs(self.mean):  # its digits would drown in the mean's
+        if spread <= max(1e-4 * abs(self.mean), 1e-6):  # one would drown in the other's digits
             return f"{number(self.mean)} \u00b1 {spread:.2g}"
         places = max(0, 1 - math.floor(math.log10(spread)))
         return f"{self.mean:,.{places}f} \u00b1 {spread:,.{places}f}"
