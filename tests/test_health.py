@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from scipy import stats
 from scipy.optimize import minimize_scalar
 from scipy.spatial import KDTree
@@ -15,13 +16,16 @@ from scipy.spatial.distance import pdist
 from torch import nn
 
 from gan_cli.checkpoint import load, save
+from gan_cli.data import datasets
 from gan_cli.health import Finding, pictures
 from gan_cli.health.signals import of_players
 from gan_cli.health.watch import READINGS, STEPS, Watch
+from gan_cli.images import save_png
 from gan_cli.losses import Objective, losses
 from gan_cli.networks import networks
 from gan_cli.training import Run
-from tests.helpers import small, tensors_of, trained
+from gan_cli.validation import validate
+from tests.helpers import composed, small, tensors_of, trained
 
 # ---- Accuracy under every loss
 
@@ -136,9 +140,10 @@ def test_what_pictures_say_of_copies_repetitions_and_noise():
     assert copied["separability"] < 0.5  # where copies of the very batch have their twins in it
     same = data.compare(real[:1].expand(64, -1, -1, -1))
     assert same["diversity_pixels"] == same["diversity_random"] == 0
-    assert same["duplicates"] == 1
+    natural = 1 - 0.995**63  # of 64 drawn from 200 that have a twin
+    assert same["duplicates"] == pytest.approx(1 - natural)
     few = data.compare(real[:4].repeat(16, 1, 1, 1))
-    assert few["duplicates"] == 1
+    assert few["duplicates"] == pytest.approx(1 - natural)
     assert few["diversity_pixels"] > 0.5  # which diversity alone would not show
     noise = data.compare(torch.rand(64, *real.shape[1:]) * 2 - 1)
     assert noise["novelty"] > 1
@@ -207,19 +212,19 @@ def told(watch: Watch, readings: Iterable[dict[str, float]], start: int, every: 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_lasting_fault_is_told_once_and_told_again_when_it_has_passed(name):
-    watch = Watch()
+    watch, late = Watch(), 100 if name == "diverging" else 0  # two readings, of the median of 5
     assert told(watch, [SOUND] * 20, 0) == []
-    assert told(watch, [SOUND | FAULTS[name]] * 20, 1000) == [(name, 1050 + STEPS, True)]
-    assert told(watch, [SOUND] * 20, 2000) == [(name, 2050 + STEPS, False)]
+    assert told(watch, [SOUND | FAULTS[name]] * 20, 1000) == [(name, 1050 + late + STEPS, True)]
+    assert told(watch, [SOUND] * 20, 2000) == [(name, 2050 + late + STEPS, False)]
     (finding,) = watch.findings
-    assert (finding.step, finding.last) == (1050 + STEPS, 2000)
+    assert (finding.step, finding.last) == (1050 + late + STEPS, 2000 + late)
     assert set(FAULTS[name]) <= set(finding.numbers)
     assert finding.advice
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_noisy_readings_are_no_finding(name):
-    noisy = [SOUND, SOUND | FAULTS[name], SOUND | FAULTS[name], SOUND | FAULTS[name]] * 10
+    noisy = [SOUND, SOUND, SOUND | FAULTS[name]] * 13
     assert told(Watch(), noisy, 2000) == []
 
 
@@ -237,10 +242,9 @@ def test_a_slow_start_is_no_collapse_but_an_endless_one_is():
     assert told(watch, [alike] * 9, 950) == [("generator_collapsed", 1200, True)]
 
 
-def test_repetition_is_a_collapse_unless_it_copies():
+def test_a_few_outputs_over_and_over():
     repeating = SOUND | {"duplicates": 0.9}
     assert told(Watch(), [repeating] * 9, 1000)[0][0] == "generator_collapsed"
-    assert told(Watch(), [repeating | {"novelty": 0.1}] * 9, 1000)[0][0] == "memorising"
 
 
 def test_logits_that_grow_and_grow():
@@ -251,9 +255,9 @@ def test_logits_that_grow_and_grow():
 
 
 def test_taking_turns_at_being_ahead():
-    swinging = [SOUND | {"pair_accuracy": 0.5 + 0.4 * math.cos(i)} for i in range(40)]
+    swinging = [SOUND | {"pair_accuracy": 0.5 + 0.4 * math.cos(0.7 * i)} for i in range(40)]
     assert told(Watch(), swinging, 0)[0][0] == "oscillating"
-    level = [SOUND | {"pair_accuracy": 0.5 + 0.05 * math.cos(i)} for i in range(40)]
+    level = [SOUND | {"pair_accuracy": 0.5 + 0.04 * math.cos(i)} for i in range(40)]
     assert told(Watch(), level, 0) == []  # R3GAN converges to one half
 
 
@@ -363,10 +367,79 @@ class OneImage(nn.Module):
         return self.image.tanh().expand(len(latent), *self.image.shape)
 
 
-def findings(folder: Path, *overrides: str) -> list[dict]:
-    """Of a run on tiny images, from its run.json."""
-    run = trained(small(*TINY, "every.log=20", *overrides), folder)
+def findings(folder: Path, *overrides: str) -> dict[str, dict]:
+    """Of a run on tiny images: from its run.json, which says what the run found."""
+    run = trained(small(*TINY, *WIDTHS, "every.log=20", *overrides), folder)
     card = folder / "run.json"
     told = json.loads(card.read_text())["findings"] if card.exists() else []
-    assert told == run.health.findings()
-    return told
+    assert [f["name"] for f in told] == [f["name"] for f in run.health.findings()]
+    return {finding["name"]: finding for finding in told}
+
+
+def test_a_sound_run_is_silent(tmp_path):
+    assert findings(tmp_path, "steps=400") == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["minimax", "nonsaturating"])
+def test_a_far_stronger_discriminator(loss, tmp_path):
+    stronger = ("discriminator.lr=3e-3", "generator.lr=2e-5")
+    wider = ("discriminator.width=128", "generator.width=16")
+    found = findings(
+        tmp_path,
+        f"loss={loss}",
+        "steps=600",
+        *(f"optimizer.players.{setting}" for setting in stronger),
+        *(f"model.networks.{setting}" for setting in wider),
+    )
+    assert list(found) == ["discriminator_won"]
+    assert found["discriminator_won"]["active"]
+
+
+@pytest.mark.slow
+def test_a_discriminator_that_hardly_learns(tmp_path):
+    slow = "optimizer.players.discriminator.lr=1e-7"
+    assert list(findings(tmp_path, slow, "steps=300")) == ["discriminator_too_weak"]
+
+
+@pytest.mark.slow
+def test_a_generator_of_one_image(tmp_path):
+    one = ("~model.networks.generator", "+model.networks.generator={name: one_image}")
+    run = trained(small(*TINY, WIDTHS[1], "every.log=50", *one, "steps=1200"), tmp_path)
+    (finding,) = run.health.findings()
+    assert finding["name"] == "generator_collapsed"
+    assert finding["numbers"]["diversity_pixels"] == 0
+
+
+@pytest.mark.slow
+def test_a_learning_rate_a_hundred_times_too_large(tmp_path):
+    """On an MLP, whose weights grow with it, it would soon be none."""
+    narrow = [f"model.networks.{role}.width=8" for role in ("generator", "discriminator")]
+    settings = ("model=dcgan", "dataset.size=16", "optimizer.lr=2e-2", "steps=300")
+    found = findings(tmp_path, *settings, *narrow)
+    assert found["diverging"]["numbers"]["update_ratio/generator"] > 0.02
+
+
+@pytest.mark.slow
+def test_a_critic_without_bound(tmp_path):
+    unbounded = ("loss=wgan", "loss.weight_clip=null", "loss.critic_steps=1")
+    found = findings(tmp_path, *unbounded, "optimizer.lr=1e-3", "steps=900")
+    assert found.keys() >= {"oscillating", "diverging"}
+
+
+@pytest.mark.slow
+def test_a_dozen_images_are_learnt_by_heart(tmp_path):
+    """Digits: the made-up stripes lie on a curve, where a distance of zero is nothing special."""
+    digits = datasets.build({"name": "mnist_5k", "size": None}, where="dataset")
+    for i in range(12):
+        image = F.adaptive_avg_pool2d(digits[400 * i]["real"].float(), 14)
+        save_png(tmp_path / "images" / f"{i}.png", image.byte().permute(1, 2, 0).numpy())
+    config = composed(
+        *("run=test", "dataset=folder", f"dataset.path={tmp_path}/images", "dataset.channels=1"),
+        *("model=mlp", "batch_size=16", "optimizer.lr=1e-3", "steps=1300", "metrics=none"),
+        "every={log: 50, preview: 0, evaluate: 0, checkpoint: 0}",
+        *(f"model.networks.{role}.width=64" for role in ("generator", "discriminator")),
+        "device=cpu",
+    )
+    run = trained(validate(config), tmp_path / "run")
+    assert [finding["name"] for finding in run.health.findings()] == ["memorising"]

@@ -7,6 +7,7 @@ nonsaturating, least-squares, hinge, WGAN-GP and R3GAN losses; the numbers stand
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 
 from gan_cli.health.signals import Reading
 
@@ -18,10 +19,12 @@ VANISHED = 0.01  # of the generator's largest gradient: sound runs fall to 0.05,
 SATED = 100.0  # times the critic's gradient, that of the generator; sound runs: 0.03 to 20
 GUESSING = 0.55  # of the pairs
 OBVIOUS = 0.95  # accuracy of the nearest neighbour; sound runs fall to 0.8 by step 1000
-BIG_STEP = 0.03  # of the weights, in one update: 0.002 in sound runs, hinge 0.016, lr x 100: 0.05
-BLOWN_UP = 100.0  # times the logits at the start
-MARGIN = 0.1  # by which the critic's accuracy must pass one half to count as ahead, or behind
-TURNS = 3  # changes of who is ahead, among the readings that are remembered; sound runs: 0
+BIG_STEP = 0.025  # of the weights, in one update: 0.002 in sound runs, hinge 0.01, lr x 100: 0.05
+RECENT = 5  # readings whose median is the usual step: a single update varies twofold
+BLOWN_UP = 100.0  # times the logits at the start; WGAN-GP's are as large as they like, but settle
+GROWING = 1.1  # times the median of the older readings
+MARGIN = 0.05  # by which the critic's accuracy must pass one half to count as ahead, or behind
+TURNS = 4  # changes of who is ahead, among the readings that are remembered; sound runs: 0
 COPIED = 0.5  # of the distance between neighbours in the data; sound runs: 1.2, a mere blur 0.7
 
 
@@ -57,15 +60,12 @@ class Rule:
 
 
 def few_outputs(past: Past) -> bool:
-    """Alike after the start, or again after having differed; or the same few over and over.
-
-    A generator that copies a small data set repeats itself too: that is another finding.
-    """
+    """Alike after the start, or again after having differed; or the same few over and over."""
     diversity, best = past.largest("diversity"), min(past.peaks.get("diversity", 0.0), 1.0)
     alike = past.step >= START and diversity < ALIKE
     fallen = best > 0.7 and diversity < best / 2
     repeating = past.step >= START and past.now("duplicates") > REPEATED
-    return alike or fallen or (repeating and past.now("novelty") >= COPIED)
+    return alike or fallen or repeating
 
 
 def nothing_to_learn(past: Past) -> bool:
@@ -81,10 +81,12 @@ def guesses(past: Past) -> bool:
 
 
 def runs_away(past: Past) -> bool:
-    scale = [reading["logit_scale"] for reading in past.readings if "logit_scale" in reading]
-    risen = len(scale) > 4 and scale[-1] > 1.2 * scale[-5]
-    first = max(past.first.get("logit_scale", 1.0), 1.0)  # a critic starts near zero
-    return past.largest("update_ratio") > BIG_STEP or (risen and scale[-1] > BLOWN_UP * first)
+    """Too large a step, or logits a hundred times those of the start that still grow."""
+    scale = [reading.get("logit_scale", 0.0) for reading in past.readings]
+    start = max(past.first.get("logit_scale", 0.0), 1.0)  # a critic begins near zero
+    grows = scale[-1] > GROWING * median(scale[: len(scale) // 2 + 1])
+    steps = [largest(reading, "update_ratio") for reading in past.readings[-RECENT:]]
+    return median(steps) > BIG_STEP or (grows and scale[-1] > BLOWN_UP * start)
 
 
 def swings(past: Past) -> bool:

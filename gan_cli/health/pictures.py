@@ -26,6 +26,8 @@ class Pictures:
         self.spread = {name: spread(points) for name, points in self.real.items()}
         self.first = next(iter(self.spaces))  # in which distances are told in numbers
         self.near = NEAR * nearest(self.real[self.first]).median()
+        # Who draws from a small data set repeats itself: this share has a twin in the batch.
+        self.natural = 1 - (1 - 1 / len(dataset)) ** (BATCH - 1)
         # Mirrored, a copy is still a copy; the fakes of such data may be either.
         mirrored = [real.flip(-1)] if dataset.hflip else []
         self.training = self.spaces[self.first](torch.cat([real, *mirrored])).features
@@ -37,7 +39,8 @@ class Pictures:
         points = {name: space(samples).features for name, space in self.spaces.items()}
         first, last = points[self.first], list(points)[-1]
         values = {f"diversity_{k}": spread(p) / self.spread[k] for k, p in points.items()}
-        values["duplicates"] = (nearest(first) < self.near).float().mean()
+        twins = (nearest(first) < self.near).float().mean()
+        values["duplicates"] = (twins - self.natural).clamp(min=0)
         values["novelty"] = distances(first, self.training).amin(1).median() / self.apart
         values["separability"] = separability(self.real[last], points[last])
         return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))

@@ -7,7 +7,7 @@ from typing import Any
 from gan_cli.health.findings import RULES, Past, Rule, largest
 from gan_cli.health.signals import Reading
 
-REMEMBERED = 12  # readings
+REMEMBERED = 20  # readings
 READINGS, STEPS = 4, 200  # how long a sign must last: one noisy reading is no finding
 
 
