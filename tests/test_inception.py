@@ -7,6 +7,7 @@ import logging
 import math
 import pickle
 import sys
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -88,9 +89,10 @@ def test_clean_resize_is_pils_bicubic_unrounded() -> None:
     assert 0.2 < error.abs().max() < 1.5  # PIL rounds uint8 after each of two passes
 
 
-def test_clean_resize_leaves_full_size_alone(features: Inception, weights: Path) -> None:
+def test_clean_resize_leaves_full_size_alone(features: Inception) -> None:
     images = textures(1, 3, 299, 299)
-    clean = build(weights, resize="clean")
+    clean = copy(features)
+    clean.resize = "clean"
     assert clean.describe() == {**features.describe(), "resize": "clean"}
     torch.testing.assert_close(clean(images).features, features(images).features)
 
@@ -105,30 +107,27 @@ def test_transparency_is_white() -> None:
 def test_other_weights_are_not_fid(
     weights: Path, features: Inception, caplog: pytest.LogCaptureFixture
 ) -> None:
+    before = torch.get_rng_state()
     with caplog.at_level(logging.WARNING):
         build(weights)
+    assert torch.equal(before, torch.get_rng_state())  # nor has training noticed
     assert "not the published FID network" in caplog.text
     checksum = features.describe()["weights"]
     assert features.name == f"inception_{checksum[:8]}"
     assert shown("fd", features.name) == f"fd_inception_{checksum[:8]}"
 
 
-def test_published_weights_are_fid(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_weights_are_fid(
+    weights: Path, features: Inception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By their checksum, and found in torch.hub's folder under either library's name."""
-    checksum = build(weights).sha256
     folder = weights.parent / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     (folder / "pt_inception-2015-12-05-6726825d.pth").symlink_to(weights)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(folder.parent))
-    monkeypatch.setattr(inception, "SHA256", checksum)
+    monkeypatch.setattr(inception, "SHA256", features.sha256)
     found = build(None)
     assert (found.name, shown("fd", found.name)) == ("inception", "fid")
-
-
-def test_building_leaves_the_random_stream_alone(weights: Path) -> None:
-    before = torch.get_rng_state()
-    build(weights)
-    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_no_weights_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,9 +209,9 @@ def test_fast_is_half_precision(
     ("distance", "refused"), [(10.009, False), (10.011, True), (9.98, True), (math.inf, True)]
 )
 def test_fast_is_refused_where_it_moves_the_distance(
-    distance: float, refused: bool, weights: Path, monkeypatch: pytest.MonkeyPatch
+    distance: float, refused: bool, features: Inception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exact = build(weights)
+    exact = copy(features)
     distances = {torch.float32: 10.0, torch.bfloat16: distance}
     monkeypatch.setattr(Inception, "distance", lambda self, *_: distances[self.dtype])
     if refused:
