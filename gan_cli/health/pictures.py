@@ -8,7 +8,7 @@ from gan_cli.images import to_uint8
 from gan_cli.metrics.registry import Features, extractors
 
 BATCH = 64  # fakes of a reading, and the real samples beside them
-REFERENCE = 1024  # training samples among which a copy is looked for
+REFERENCE = 1024  # training samples among which a copy is looked for: small sets are what is copied
 NEAR = 0.25  # of the usual distance between neighbours: nearer ones are duplicates
 
 
