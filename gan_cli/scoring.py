@@ -23,6 +23,7 @@ from gan_cli.metrics.sides import Data, Model, Side, Statistics, open_side, save
 from gan_cli.metrics.transport import Transport, distances, picked, plan
 from gan_cli.plots import transport_plan
 from gan_cli.progress import console
+from gan_cli.report.run_report import refresh
 from gan_cli.runtime import Runtime
 from gan_cli.sampler import Sampler
 from gan_cli.sampling import opened
@@ -60,6 +61,8 @@ def score(config: FidConfig, run: Path | None) -> float:
         keep(Path(config.save), real, truth.moments, card["protocol"]["features"])
     written = write_card(card_path(config, run, state, panel.name), card)
     draw_plan(panel, truth, drawn, written.with_suffix(".png"))
+    if run is not None:
+        refresh(run)
     report(card, written, time.monotonic() - started)
     return next(iter(card["values"].values()))
 

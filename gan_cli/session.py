@@ -1,7 +1,6 @@
 """One invocation of a run: its folder locked, its journal open, its end told."""
 
 import fcntl
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any
 from gan_cli.errors import ConfigError, StorageError, UserError
 from gan_cli.journal import Journal, environment
 from gan_cli.progress import Display
-from gan_cli.report.run_report import write_report
+from gan_cli.report.run_report import refresh
 from gan_cli.signals import StopSignal
 from gan_cli.state import plain
 from gan_cli.training import Run
@@ -43,19 +42,11 @@ def play(config: Any, folder: Path, started: float) -> float | None:
             journal.close()
             journal.run_card({**outcome(run), "status": status, "ended": time.time()})
             if owner:
-                report(folder)
+                refresh(folder)
             run.feed.close()
             run.runtime.close()
         display.say(farewell(run))
         return run.scores.objective
-
-
-def report(folder: Path) -> None:
-    """A report that cannot be written hides neither a result nor the error that ended the run."""
-    try:
-        write_report(folder)
-    except Exception as error:  # whatever is in the folder: nothing of it is needed to train
-        logging.warning("%s: no report.html: %s: %s", folder, type(error).__name__, error)
 
 
 @contextmanager

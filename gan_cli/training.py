@@ -28,6 +28,7 @@ from gan_cli.networks import networks
 from gan_cli.optimizers import options_of
 from gan_cli.plots import scatter
 from gan_cli.progress import Display
+from gan_cli.report.run_report import refresh
 from gan_cli.runtime import Runtime
 from gan_cli.scores import Scores
 from gan_cli.signals import StopSignal
@@ -214,6 +215,8 @@ class Run:
         if improved:
             write_card(self.folder / "cards" / "best.json", written)
             self.checkpoints.save_best(state_of(self))
+        self.journal.run_card(self.scores.outcome())
+        refresh(self.folder)
 
     def first_samples(self, count: int) -> Batch:
         """What every preview shows: the first of the feed."""

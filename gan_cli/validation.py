@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -97,7 +98,8 @@ def mapping(tree: Tree, key: str) -> Tree:
 def misfits(config: Config) -> list[str]:
     """Parts that are each right, but do not go together."""
     parts = (check_networks, check_players, check_data, check_loss, check_critics)
-    return [fault for check in (*parts, check_metrics, check_numbers) for fault in check(config)]
+    faults = (f for check in (*parts, check_metrics, check_numbers) for f in check(config))
+    return list(dict.fromkeys(faults))  # what both players share is wrong once
 
 
 def check_networks(config: Config) -> Iterator[str]:
@@ -113,14 +115,18 @@ def check_networks(config: Config) -> Iterator[str]:
 
 def check_players(config: Config) -> Iterator[str]:
     players = games.entries[config.model.game["name"]].players
-    for player, own in config.optimizer["players"].items():
-        if player not in players:
-            yield f"optimizer.players.{player}: {unknown('player', player, players)}"
-            continue
-        try:
-            optimizers.check(options_of(config.optimizer, player), f"optimizer.players.{player}")
+    for player in sorted(config.optimizer["players"].keys() - players.keys()):
+        yield f"optimizer.players.{player}: {unknown('player', player, players)}"
+    for player in players:
+        where = f"optimizer.players.{player}"
+        own = config.optimizer["players"].get(player)
+        try:  # on one weight: torch knows which rates there cannot be
+            weight = torch.zeros(1, requires_grad=True)
+            optimizers.build(options_of(config.optimizer, player), [weight], where=where)
         except ConfigError as error:
             yield from error.faults if own else ()
+        except ValueError as error:
+            yield f"{where if own else 'optimizer'}: {str(error).lower()}"
 
 
 def check_data(config: Config) -> Iterator[str]:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gan_cli import session
+from gan_cli.report import run_report
 from gan_cli.report.axes import Axis
 from gan_cli.report.charts import BUCKETS, Curve, broken, chart, extremes
 from gan_cli.report.html import packaged, tag
@@ -428,7 +429,7 @@ def test_a_report_that_cannot_be_written_hides_nothing(tmp_path, monkeypatch, ca
     def fail(folder):
         raise ZeroDivisionError("no such luck")
 
-    monkeypatch.setattr(session, "write_report", fail)
+    monkeypatch.setattr(run_report, "write_report", fail)
     session.play(small("run=x"), tmp_path / "run", 0.0)
     assert "no report.html: ZeroDivisionError: no such luck" in caplog.text
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"

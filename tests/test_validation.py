@@ -48,6 +48,8 @@ def test_all_faults_in_one_go():
         ("loss.adversarial.name=hing", "did you mean 'hinge'"),
         ("batch_size=10 accumulate=3", "batch_size: 10 does not divide"),
         ("every.log=-1", "every.log: must be 0 (never) or more"),
+        ("optimizer.lr=-1", "optimizer: invalid learning rate: -1"),
+        ("optimizer.players.generator.lr=-1", "optimizer.players.generator: invalid learning rate"),
         ("steps=0", "steps: must be at least 1"),
         ("loss=f_alpha loss.adversarial.alpha=1", "alpha"),
         ("imports=[no_such_module]", "imports: cannot import 'no_such_module'"),
@@ -80,10 +82,17 @@ def test_a_penalty_can_be_added_to_any_loss():
     assert config.loss.penalties["r1"]["weight"](0) == 5.0
 
 
+COMPANY = {  # what a choice cannot do without
+    "folder": ["dataset.path=x"],
+    "classes": ["model=cgan"],
+    "modes": ["dataset=ring", "model=mlp"],
+}
+
+
 @pytest.mark.parametrize("group", ["dataset", "optimizer", "device", "metrics", "experiment"])
 def test_every_choice_of_a_group_is_sound(group):
     for name in names(group):
-        extra = ["dataset.path=x"] if name == "folder" else []
+        extra = COMPANY.get(name, [])
         validate(composed("run=x", f"{group}={name}", *extra))
 
 
@@ -98,7 +107,7 @@ def test_what_is_filled_in_reads_back_the_same():
 def test_every_component_is_reachable_from_a_yaml():
     from gan_cli.games import games
     from gan_cli.losses import losses, penalties
-    from gan_cli.metrics import metrics
+    from gan_cli.metrics import extractors, metrics
     from gan_cli.networks import networks
     from gan_cli.optimizers import optimizers
     from gan_cli.paths import CONFIGS
@@ -107,5 +116,5 @@ def test_every_component_is_reachable_from_a_yaml():
     for file in CONFIGS.glob("**/*.yaml"):
         words = file.read_text().replace(",", " ").replace("{", " ").replace("}", " ").split()
         used |= {word.rstrip(":") for word in words}
-    for registry in (games, losses, penalties, metrics, networks, optimizers):
+    for registry in (games, losses, penalties, extractors, metrics, networks, optimizers):
         assert set(registry.entries) <= used, registry.kind

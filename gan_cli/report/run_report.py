@@ -1,5 +1,6 @@
 """report.html of a run: one file that holds all there is to see, made from the run folder alone."""
 
+import logging
 import os
 import shlex
 from pathlib import Path
@@ -14,8 +15,18 @@ from gan_cli.report.records import Frame, Record
 from gan_cli.report.settings import nested, settings_of
 from gan_cli.report.words import number
 
+log = logging.getLogger("gan_cli")
+
 FRAMES = 12
 PICTURES = 2_000_000  # bytes of all frames; base64 makes 2.7 MB of them
+
+
+def refresh(folder: Path) -> None:
+    """A report that cannot be written hides neither a result nor the error that ended the run."""
+    try:
+        write_report(folder)
+    except Exception as error:  # whatever is in the folder: nothing of it is needed to train
+        log.warning("%s: no report.html: %s: %s", folder, type(error).__name__, error)
 
 
 def write_report(folder: Path) -> Path:
