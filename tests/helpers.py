@@ -23,6 +23,7 @@ SMALL = (
     "steps=2",
     "every={log: 1, preview: 0, evaluate: 0, checkpoint: 0}",
     "metrics=none",
+    "health=false",
     "device=cpu",
 )
 

@@ -303,7 +303,7 @@ def logged(folder: Path) -> list[dict]:
 
 
 def test_a_run_logs_the_signals(tmp_path):
-    line = logged(trained(small(*TINY, *WIDTHS), tmp_path).folder)[0]
+    line = logged(trained(small("health=true", *TINY, *WIDTHS), tmp_path).folder)[0]
     for name in (
         *("pair_accuracy", "real_accuracy", "fake_accuracy", "logit_gap", "gradient_ratio"),
         *("update_ratio/generator", "update_ratio/discriminator"),
@@ -342,7 +342,7 @@ def test_a_resumed_run_takes_up_its_readings(tmp_path):
 
 
 def test_a_checkpoint_of_an_earlier_version_has_no_readings(tmp_path):
-    run = trained(small(*TINY, *WIDTHS, "every.checkpoint=2"), tmp_path)
+    run = trained(small("health=true", *TINY, *WIDTHS, "every.checkpoint=2"), tmp_path)
     path = run.checkpoints.path(2)
     save(path, {key: value for key, value in load(path).items() if key != "health"})
     again = Run(run.config, tmp_path)
@@ -369,7 +369,7 @@ class OneImage(nn.Module):
 
 def findings(folder: Path, *overrides: str) -> dict[str, dict]:
     """Of a run on tiny images: from its run.json, which says what the run found."""
-    run = trained(small(*TINY, *WIDTHS, "every.log=20", *overrides), folder)
+    run = trained(small("health=true", *TINY, *WIDTHS, "every.log=20", *overrides), folder)
     card = folder / "run.json"
     told = json.loads(card.read_text())["findings"] if card.exists() else []
     assert [f["name"] for f in told] == [f["name"] for f in run.health.findings()]
