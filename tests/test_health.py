@@ -314,7 +314,7 @@ def test_a_run_logs_the_signals(tmp_path):
 
 def test_the_update_ratio_is_that_of_one_update(tmp_path):
     """Adam's first update moves every weight by the learning rate."""
-    settings = (*TINY, *WIDTHS, "steps=1", "optimizer.lr=1e-3")
+    settings = ("health=true", *TINY, *WIDTHS, "steps=1", "optimizer.lr=1e-3")
     before = Run(small(*settings), tmp_path / "before")
     line = logged(trained(small(*settings), tmp_path / "run").folder)[0]
     for role, network in before.game.networks.items():
@@ -325,7 +325,7 @@ def test_the_update_ratio_is_that_of_one_update(tmp_path):
 
 @pytest.mark.parametrize("model", ["mlp", "cgan"])
 def test_readings_leave_no_trace_in_the_training(model, tmp_path):
-    settings = (f"model={model}", "loss=nonsaturating", "steps=6")
+    settings = ("health=true", f"model={model}", "loss=nonsaturating", "steps=6")
     settings += ("model.networks.generator.width=8", "model.networks.discriminator.width=8")
     quiet = tensors_of(trained(small(*settings, "health=false"), tmp_path / "quiet"))
     watched = tensors_of(trained(small(*settings), tmp_path / "watched"))
@@ -334,7 +334,7 @@ def test_readings_leave_no_trace_in_the_training(model, tmp_path):
 
 
 def test_a_resumed_run_takes_up_its_readings(tmp_path):
-    settings = (*TINY, *WIDTHS, "every.checkpoint=4")
+    settings = ("health=true", *TINY, *WIDTHS, "every.checkpoint=4")
     straight = trained(small(*settings, "steps=8"), tmp_path / "straight")
     trained(small(*settings, "steps=4"), tmp_path / "parts")
     resumed = trained(small(*settings, "steps=8"), tmp_path / "parts")
@@ -415,7 +415,7 @@ def test_a_generator_of_one_image(tmp_path):
 def test_a_learning_rate_a_hundred_times_too_large(tmp_path):
     """On an MLP, whose weights grow with it, it would soon be none."""
     narrow = [f"model.networks.{role}.width=8" for role in ("generator", "discriminator")]
-    settings = ("model=dcgan", "dataset.size=16", "optimizer.lr=2e-2", "steps=300")
+    settings = ("health=true", "model=dcgan", "dataset.size=16", "optimizer.lr=2e-2", "steps=300")
     found = findings(tmp_path, *settings, *narrow)
     assert found["diverging"]["numbers"]["update_ratio/generator"] > 0.02
 
