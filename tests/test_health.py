@@ -294,7 +294,7 @@ def test_memory_survives_a_checkpoint(cut, tmp_path):
 
 # ---- In a run
 
-TINY = ("dataset.size=8", "dataset.channels=1", "model=mlp", "batch_size=8")
+TINY = ("health=true", "dataset.size=8", "dataset.channels=1", "model=mlp", "batch_size=8")
 WIDTHS = ("model.networks.generator.width=32", "model.networks.discriminator.width=32")
 
 
@@ -303,7 +303,7 @@ def logged(folder: Path) -> list[dict]:
 
 
 def test_a_run_logs_the_signals(tmp_path):
-    line = logged(trained(small("health=true", *TINY, *WIDTHS), tmp_path).folder)[0]
+    line = logged(trained(small(*TINY, *WIDTHS), tmp_path).folder)[0]
     for name in (
         *("pair_accuracy", "real_accuracy", "fake_accuracy", "logit_gap", "gradient_ratio"),
         *("update_ratio/generator", "update_ratio/discriminator"),
@@ -314,7 +314,7 @@ def test_a_run_logs_the_signals(tmp_path):
 
 def test_the_update_ratio_is_that_of_one_update(tmp_path):
     """Adam's first update moves every weight by the learning rate."""
-    settings = ("health=true", *TINY, *WIDTHS, "steps=1", "optimizer.lr=1e-3")
+    settings = (*TINY, *WIDTHS, "steps=1", "optimizer.lr=1e-3")
     before = Run(small(*settings), tmp_path / "before")
     line = logged(trained(small(*settings), tmp_path / "run").folder)[0]
     for role, network in before.game.networks.items():
@@ -334,7 +334,7 @@ def test_readings_leave_no_trace_in_the_training(model, tmp_path):
 
 
 def test_a_resumed_run_takes_up_its_readings(tmp_path):
-    settings = ("health=true", *TINY, *WIDTHS, "every.checkpoint=4")
+    settings = (*TINY, *WIDTHS, "every.checkpoint=4")
     straight = trained(small(*settings, "steps=8"), tmp_path / "straight")
     trained(small(*settings, "steps=4"), tmp_path / "parts")
     resumed = trained(small(*settings, "steps=8"), tmp_path / "parts")
@@ -342,7 +342,7 @@ def test_a_resumed_run_takes_up_its_readings(tmp_path):
 
 
 def test_a_checkpoint_of_an_earlier_version_has_no_readings(tmp_path):
-    run = trained(small("health=true", *TINY, *WIDTHS, "every.checkpoint=2"), tmp_path)
+    run = trained(small(*TINY, *WIDTHS, "every.checkpoint=2"), tmp_path)
     path = run.checkpoints.path(2)
     save(path, {key: value for key, value in load(path).items() if key != "health"})
     again = Run(run.config, tmp_path)
@@ -369,7 +369,7 @@ class OneImage(nn.Module):
 
 def findings(folder: Path, *overrides: str) -> dict[str, dict]:
     """Of a run on tiny images: from its run.json, which says what the run found."""
-    run = trained(small("health=true", *TINY, *WIDTHS, "every.log=20", *overrides), folder)
+    run = trained(small(*TINY, *WIDTHS, "every.log=20", *overrides), folder)
     card = folder / "run.json"
     told = json.loads(card.read_text())["findings"] if card.exists() else []
     assert [f["name"] for f in told] == [f["name"] for f in run.health.findings()]
