@@ -1,6 +1,7 @@
 """Images per second of whole training steps against a textbook loop, and start-up times.
 
     python scripts/benchmark.py [--steps 50] [--pairs 5] [--device cpu] [--only loops startup]
+    python scripts/benchmark.py metrics     see benchmark_metrics.py
 
 Everything is measured in one run, in turns (A B C A B C ...), and a ratio is the median of the
 ratios within a round: a machine that slows down slows all of them. Same networks (DCGAN, width 64),
@@ -18,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
+import benchmark_metrics
 import torch
 from hydra import compose, initialize_config_dir
 from startup import startup_times
@@ -117,7 +119,11 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="a file of configs/device (%(default)s)")
     parts = ("loops", "wgan_gp", "startup")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
+    parser.add_argument("what", nargs="?", choices=("training", "metrics"), default="training")
     options = parser.parse_args()
+    if options.what == "metrics":
+        benchmark_metrics.main()
+        return
     device = [f"device={options.device}"]
     if "startup" in options.only:
         print("start-up: medians of 3, in seconds")
