@@ -135,7 +135,14 @@ def check_data(config: Config) -> Iterator[str]:
     for key in sorted(games.entries[config.model.game["name"]].reads - provided):
         yield f"dataset: '{name}' has no '{key}', which game '{config.model.game['name']}' reads"
     for role, options in config.model.networks.items():
-        if options.get("conditioning", "none") != "none" and "label" not in provided:
+        if options.get("conditioning", "none") == "none":
+            continue
+        if not games.entries[config.model.game["name"]].conditional:
+            yield (
+                f"model.networks.{role}.conditioning: game '{config.model.game['name']}' hands its "
+                f"networks no labels; set model.networks.{role}.conditioning=none"
+            )
+        elif "label" not in provided:
             yield (
                 f"model.networks.{role}.conditioning: '{options['conditioning']}' needs labels, "
                 f"and dataset '{name}' provides none; use a labelled data set "

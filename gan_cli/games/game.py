@@ -31,6 +31,7 @@ class Game:
     players: ClassVar[Mapping[str, tuple[str, ...]]]  # player -> names of the networks it trains
     critics: ClassVar[tuple[str, ...]] = ()  # networks that the objective's penalties differentiate
     reads: ClassVar[frozenset[str]] = frozenset({"real"})  # batch entries the game looks at
+    conditional: ClassVar[bool] = True  # does it hand labels to networks that want them?
     averaged: ClassVar[tuple[str, ...]] = ("generator",)  # networks worth a moving average
 
     def __init__(self, networks: nn.ModuleDict, objective: Objective) -> None:

@@ -27,6 +27,9 @@ class Minimax:
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return -F.softplus(fake).mean()  # log(1 - D)
 
+    def encoder(self, real: Tensor) -> Tensor:
+        return -F.softplus(-real).mean()  # log D
+
     def looks_real(self, logits: Tensor) -> Tensor:
         return logits > 0  # D > 1/2
 
@@ -43,6 +46,9 @@ class NonSaturating(Minimax):
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return F.softplus(-fake).mean()
+
+    def encoder(self, real: Tensor) -> Tensor:
+        return F.softplus(real).mean()
 
 
 @losses.register("least_squares")
@@ -71,6 +77,10 @@ class LeastSquares:
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return (fake - self.c).square().mean() / 2
 
+    def encoder(self, real: Tensor) -> Tensor:
+        mirrored = self.a + self.b - self.c  # c, as far from b as c is from a
+        return (real - mirrored).square().mean() / 2
+
     def looks_real(self, logits: Tensor) -> Tensor:
         return (logits - self.b).abs() < (logits - self.a).abs()
 
@@ -95,6 +105,9 @@ class Hinge:
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return -fake.mean()
 
+    def encoder(self, real: Tensor) -> Tensor:
+        return real.mean()
+
     def looks_real(self, logits: Tensor) -> Tensor:
         return logits > 0
 
@@ -117,6 +130,9 @@ class Wasserstein:
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return -fake.mean()
+
+    def encoder(self, real: Tensor) -> Tensor:
+        return real.mean()
 
     def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         return {"wasserstein": real.mean() - fake.mean()}

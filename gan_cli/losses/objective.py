@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from gan_cli.errors import ConfigError
 from gan_cli.registry import Registry
 from gan_cli.schedules import Schedule
 
@@ -45,6 +46,18 @@ class Decides(Protocol):
 
     def looks_real(self, logits: Tensor) -> Tensor:
         """Which logits speak for a real sample, bool (N, ...)."""
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """A loss for games that also move the real side, where an encoder makes a pair of an image.
+
+    Paired losses do without: their generator's loss looks at both sides anyway.
+    """
+
+    def encoder(self, real: Tensor) -> Tensor:
+        """The generator's loss with the roles of real and fake exchanged."""
         ...
 
 
@@ -132,6 +145,22 @@ class Objective:
     def generator_terms(self, critic: Critic, fake: Sample, real: Sample) -> Terms:
         real_logits = critic(*real).float() if self.loss.paired else None
         return Terms({"adversarial": self.loss.generator(critic(*fake).float(), real_logits)})
+
+    def encoder_terms(self, critic: Critic, real: Sample, fake: Sample) -> Terms:
+        """Of one player who makes both sides: the encoder of BiGAN the real one."""
+        real_logits, fake_logits = critic(*real).float(), critic(*fake).float()
+        terms = {"adversarial": self.loss.generator(fake_logits, real_logits)}
+        if isinstance(self.loss, Encodes) and not self.loss.paired:
+            terms["adversarial_encoder"] = self.loss.encoder(real_logits)
+        return Terms(terms)
+
+    def check_encodes(self) -> None:
+        """ConfigError unless encoder_terms reaches the real side, too."""
+        if not (self.loss.paired or isinstance(self.loss, Encodes)):
+            raise ConfigError(
+                f"loss.adversarial: {type(self.loss).__name__} does not say what an encoder "
+                "minimizes; give it a method encoder(real), or choose loss=nonsaturating"
+            )
 
     def observe(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         means = {"real_logits": real.mean(), "fake_logits": fake.mean()}

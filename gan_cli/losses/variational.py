@@ -56,6 +56,12 @@ class FDivergence:
         rule = self.activation if self.nonsaturating else self.conjugate_of_activation
         return -rule(fake).mean()
 
+    def encoder(self, real: Tensor) -> Tensor:
+        """The mirror image: "minimax" descends the bound, "nonsaturating" plays the critic's part
+        with the labels exchanged."""
+        rule = self.conjugate_of_activation if self.nonsaturating else self.activation
+        return rule(real).mean()
+
     def looks_real(self, logits: Tensor) -> Tensor:
         return self.activation(logits) > self.threshold
 

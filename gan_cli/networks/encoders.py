@@ -1,0 +1,81 @@
+"""Encoders: images to latents, the inference networks of BiGAN and ALI, one for each family."""
+
+import torch
+from torch import Tensor, nn
+
+from gan_cli.data.spec import Spec
+from gan_cli.networks import dcgan, residual
+from gan_cli.networks.checks import check_positive
+from gan_cli.networks.norm import Norm
+from gan_cli.networks.registry import networks
+from gan_cli.networks.trunks import DenseTrunk, ResidualTrunk, StridedTrunk
+
+
+class Encoder(nn.Module):
+    """A function of the image (BiGAN, Donahue et al. 2017, arXiv:1605.09782), or `stochastic`.
+
+    Then, as in ALI (Dumoulin et al. 2017, arXiv:1606.00704, Section 2.1), the latent is normal with
+    a mean and a log variance given the image: drawn in train mode, its mean in eval mode.
+    """
+
+    def __init__(
+        self, trunk: DenseTrunk | StridedTrunk | ResidualTrunk, latent_dim: int, stochastic: bool
+    ) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.trunk = trunk
+        self.mean = nn.Linear(trunk.features, latent_dim)
+        self.log_variance = nn.Linear(trunk.features, latent_dim) if stochastic else None
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Samples (N, *shape) to latents (N, latent_dim)."""
+        features = self.trunk(image)
+        mean: Tensor = self.mean(features)
+        if self.log_variance is None or not self.training:
+            return mean
+        deviation = (self.log_variance(features) / 2).exp()
+        return mean + deviation * torch.randn_like(mean)
+
+
+@networks.register("mlp_encoder")
+def mlp_encoder(
+    spec: Spec,
+    *,
+    latent_dim: int = 64,
+    width: int = 256,
+    depth: int = 3,
+    norm: Norm = "batch",
+    stochastic: bool = False,
+) -> Encoder:
+    check_positive(latent_dim=latent_dim, width=width, depth=depth)
+    return Encoder(DenseTrunk(spec, width, depth, norm), latent_dim, stochastic)
+
+
+@networks.register("dcgan_encoder")
+def dcgan_encoder(
+    spec: Spec,
+    *,
+    latent_dim: int = 100,
+    width: int = 64,  # channels at half the image's size; at most 16 times as many below
+    norm: Norm = "batch",
+    stochastic: bool = False,
+) -> Encoder:
+    check_positive(latent_dim=latent_dim, width=width)
+    encoder = Encoder(StridedTrunk(spec, width, norm), latent_dim, stochastic)
+    dcgan.initialize(encoder)
+    return encoder
+
+
+@networks.register("resnet_encoder")
+def resnet_encoder(
+    spec: Spec,
+    *,
+    latent_dim: int = 128,
+    width: int = 128,  # channels of every block
+    norm: Norm = "batch",
+    stochastic: bool = False,
+) -> Encoder:
+    check_positive(latent_dim=latent_dim, width=width)
+    encoder = Encoder(ResidualTrunk(spec, width, norm), latent_dim, stochastic)
+    residual.initialize(encoder)
+    return encoder
