@@ -13,7 +13,7 @@ from gan_cli.paths import CONFIGS
 from gan_cli.sample_config import checked, known_runs
 from gan_cli.text import unknown
 
-LISTS = ("seeds", "label", "format", "imports")  # keys that take several values
+LISTS = ("seeds", "label", "anomalous", "format", "imports")  # keys that take several values
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="sample")
@@ -22,9 +22,9 @@ def sample(composed: DictConfig) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = checked(OmegaConf.to_container(composed, resolve=True))
     folder = run_folder(config.run) if config.run is not None else None
-    from gan_cli.sampling import generate  # torch is imported here, after all that needs it not
+    from gan_cli.tasks import perform  # torch is imported here, after all that needs it not
 
-    print(generate(config, folder))
+    print(perform(config, folder))
 
 
 def run_folder(run: str) -> Path:

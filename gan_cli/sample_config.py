@@ -13,6 +13,9 @@ from gan_cli.text import unknown
 
 STILLS = ("grid", "png", "npz")  # one image a seed
 WALKS = ("strip", "gif", "mp4")  # frames from seed to seed
+Task = Literal["sample", "reconstruct", "encode", "interpolate", "anomaly", "evaluate"]
+DRAWS = ("seeds", "label", "truncation", "format", "columns")  # keys of task=sample alone
+READS = ("input", "dataset", "anomalous")  # keys of the others
 TRAINING_ONLY = ("compile", "resident", "resident_gib", "workers")  # of the device group
 
 
@@ -43,10 +46,14 @@ class Seeds(tuple[int, ...]):
 class SampleConfig:
     """The keys of configs/sample.yaml, which explains them."""
 
+    task: Task = "sample"
     run: str | None = None
     checkpoint: str | None = None
     which: Any = "latest"  # "best", or a step
     weights: Literal["average", "live"] = "average"
+    input: str | None = None
+    dataset: Any = None  # keys and values
+    anomalous: Any = None  # classes, by number or name
     count: int | None = None
     seeds: Seeds | None = None
     label: Any = None  # a class, by number or name, or a list of them
@@ -79,7 +86,7 @@ def checked(tree: Any) -> SampleConfig:
     """ConfigError lists all that is wrong before a checkpoint is opened."""
     faults: list[str] = []
     config: SampleConfig = conform(SampleConfig, tree, "", faults)
-    faults = faults or [*sources(config), *numbers(config), *formats(config)]
+    faults = faults or [*sources(config), *tasks(config), *numbers(config), *formats(config)]
     if faults:
         raise ConfigError(*faults)
     return config
@@ -115,6 +122,25 @@ def sources(config: Source, instead: str = "") -> Iterator[str]:
             yield f"device.{key}: is for training; leave it out"
 
 
+def tasks(config: SampleConfig) -> Iterator[str]:
+    """What goes with sampling does not go with tasks on given images, and the reverse."""
+    reads = config.task != "sample"
+    for key in DRAWS if reads else READS:
+        if getattr(config, key) is not None:
+            yield f"{key}: does nothing with task={config.task}; leave it out"
+    if reads and (config.input is None) == (config.dataset is None):
+        yield (
+            f"input: task={config.task} needs images; type input=FOLDER (or a zip or npz file), "
+            "or dataset=NAME, one of the two"
+        )
+    if config.input is not None and not Path(config.input).expanduser().exists():
+        yield f"input: no file or folder {config.input}"
+    if reads and config.task != "interpolate" and config.interpolate is not None:
+        yield "interpolate: goes from image to image; add task=interpolate"
+    if config.anomalous is not None and config.task not in ("sample", "anomaly"):
+        yield f"anomalous: does nothing with task={config.task}; leave it out"
+
+
 def numbers(config: SampleConfig) -> Iterator[str]:
     for key in "count", "interpolate", "columns":
         value = getattr(config, key)
@@ -122,7 +148,7 @@ def numbers(config: SampleConfig) -> Iterator[str]:
             yield f"{key}: must be at least 1, got {value}"
     if config.seeds and config.count not in (None, len(config.seeds)):
         yield f"count: is {config.count}, but seeds lists {len(config.seeds)}; leave one out"
-    if config.interpolate and len(config.all_seeds) < 2:
+    if config.task == "sample" and config.interpolate and len(config.all_seeds) < 2:
         yield "interpolate: goes from seed to seed; name two or more, as in seeds=3,7"
 
 

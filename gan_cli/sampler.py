@@ -21,7 +21,6 @@ from gan_cli.state import FORMAT
 from gan_cli.text import unknown
 
 ROLE = "generator"
-WHERE = f"model.networks.{ROLE}"
 MANY = 256  # images from which on a progress bar is worth its line
 
 
@@ -34,16 +33,10 @@ class Sampler:
                 f"the checkpoint has format {state.get('format')}, this gan_cli reads {FORMAT}; "
                 "use the version that wrote it"
             )
-        try:
-            node = state["config"]["model"]["networks"][ROLE]
-            weights = state["averages" if average else "networks"][ROLE]
-            self.spec = read_spec(state["spec"])
-        except (KeyError, TypeError):
-            raise StorageError(f"the checkpoint holds no network '{ROLE}' to sample from") from None
+        self.generator: Any = restored(state, ROLE, average)
+        self.spec = read_spec(state["spec"])
+        node = state["config"]["model"]["networks"][ROLE]
         self.conditional = self.spec.classes > 0 and node.get("conditioning") != "none"
-        check_known(node["name"], state["config"].get("imports"))
-        self.generator: Any = networks.build(node, self.spec, where=WHERE)
-        load_weights(self.generator, weights, node["name"])
         self.runtime = Runtime(device)
         self.runtime.place(nn.ModuleDict({ROLE: self.generator.eval()}))
 
@@ -91,6 +84,21 @@ class Sampler:
         return torch.cat(drawn)
 
 
+def restored(state: State, role: str, average: bool) -> nn.Module:
+    """The network `role` of a checkpoint."""
+    try:
+        node = state["config"]["model"]["networks"][role]
+        weights = state["averages" if average else "networks"][role]
+        spec = read_spec(state["spec"])
+    except (KeyError, TypeError):
+        raise StorageError(f"the checkpoint holds no network '{role}' to sample from") from None
+    where = f"model.networks.{role}"
+    check_known(node["name"], state["config"].get("imports"), where)
+    network = networks.build(node, spec, where=where)
+    load_weights(network, weights, node["name"], where)
+    return network
+
+
 def read_spec(stored: Any) -> Spec:
     faults: list[str] = []
     spec: Spec = conform(Spec, stored, "spec", faults)
@@ -99,22 +107,22 @@ def read_spec(stored: Any) -> Spec:
     return spec
 
 
-def check_known(name: str, imported: list[str] | None) -> None:
+def check_known(name: str, imported: list[str] | None, where: str) -> None:
     """A checkpoint may name the modules it needs, but only the command line imports them."""
     if name not in networks.entries:
         modules = ", ".join(imported or ["MODULE"])
         raise ConfigError(
-            f"{WHERE}.name: '{name}' is no network of gan_cli; if you trust the module that "
+            f"{where}.name: '{name}' is no network of gan_cli; if you trust the module that "
             f"registers it, add imports=[{modules}]"
         )
 
 
-def load_weights(generator: nn.Module, weights: dict[str, Tensor], name: str) -> None:
+def load_weights(network: nn.Module, weights: dict[str, Tensor], name: str, where: str) -> None:
     try:
-        generator.load_state_dict(weights)
+        network.load_state_dict(weights)
     except RuntimeError:
         raise ConfigError(
-            f"{WHERE}: the checkpoint's weights do not fit network '{name}'; its code has changed "
+            f"{where}: the checkpoint's weights do not fit network '{name}'; its code has changed "
             "since they were trained"
         ) from None
 

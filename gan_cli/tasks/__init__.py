@@ -1,0 +1,42 @@
+"""What gan-sample can do: draw samples, or see given images through an encoder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from gan_cli.errors import StorageError
+from gan_cli.sample_config import SampleConfig
+from gan_cli.sampling import generate, opened, output_folder
+from gan_cli.tasks.anomaly import anomaly
+from gan_cli.tasks.evaluate import evaluate
+from gan_cli.tasks.inputs import Inputs, open_inputs
+from gan_cli.tasks.pictures import encode, interpolate, reconstruct
+from gan_cli.tasks.subject import Subject
+from gan_cli.validation import import_modules
+
+TASKS: dict[str, Callable[[Subject, Inputs, Path, SampleConfig], list[str]]] = {
+    "reconstruct": reconstruct,
+    "encode": encode,
+    "interpolate": interpolate,
+    "anomaly": anomaly,
+    "evaluate": evaluate,
+}
+
+
+def perform(config: SampleConfig, run: Path | None) -> str:
+    """The task on the run in the folder `run`, else on config.checkpoint; tells what came of it."""
+    if config.task == "sample":
+        return generate(config, run)
+    import_modules(config.imports)
+    path, state = opened(config, run)
+    subject = Subject(state, config)
+    inputs = open_inputs(config, state)
+    folder = output_folder(config.output, run or path.parent, state["step"])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = TASKS[config.task](subject, inputs, folder, config)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write to {folder}: {error.strerror or error}; type output=FOLDER for another"
+        ) from error
+    title = f"{path}: step {state['step']}, {config.weights} weights, {len(inputs)} images"
+    return "\n".join([title, *lines])

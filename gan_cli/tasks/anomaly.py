@@ -1,0 +1,109 @@
+"""How strange an image is to a model of normal ones: what G(E(x)) leaves of it unexplained."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import Tensor
+
+from gan_cli.data.decode import decode
+from gan_cli.errors import ConfigError
+from gan_cli.images import grid, save_png, to_uint8
+from gan_cli.sample_config import SampleConfig, several
+from gan_cli.sampler import class_number
+from gan_cli.tasks.inputs import Inputs
+from gan_cli.tasks.subject import Subject
+
+ALPHA = 0.9  # of the reconstruction in EGBAD's score: Zenati et al. 2018, Section 4
+SHOWN = 10  # images a row of the residuals
+
+
+def anomaly(subject: Subject, inputs: Inputs, folder: Path, config: SampleConfig) -> list[str]:
+    """anomaly.csv, residuals.png, and with `anomalous` the area under the ROC of each score."""
+    strange = is_anomalous(inputs, config)
+    found = subject.reconstruct(inputs.samples)
+    scores = scores_of(subject, inputs.samples, found)
+    lines = [write_scores(folder / "anomaly.csv", inputs, scores, strange)]
+    if found.ndim == 4:
+        save_png(folder / "residuals.png", residuals(inputs.samples, found, scores["egbad"]))
+        lines.append(str(folder / "residuals.png"))
+    if strange is not None:
+        areas = (f"{name} {auroc(score, strange):.4f}" for name, score in scores.items())
+        lines.insert(0, f"AUROC of {int(strange.sum())} anomalies: {', '.join(areas)}")
+    return lines
+
+
+def scores_of(subject: Subject, samples: Tensor, found: Tensor) -> dict[str, Tensor]:
+    """EGBAD, Zenati et al. 2018 (arXiv:1802.06222), Section 3, and its two parts, each (N,).
+
+    Of x and its G(E(x)) the L1 distance, and that of the critic's features beside E(x).
+    """
+    critic = subject.discriminator()
+
+    def features(x: Tensor) -> Tensor:
+        latent = subject.encoder(x)
+        pair = (critic.features(y.float(), latent) for y in (x, subject.generator(latent)))
+        real, fake = pair
+        return (real - fake).abs().flatten(1).sum(1)
+
+    real = decode({"real": samples}, None)["real"]
+    reconstruction = (real - found).abs().flatten(1).sum(1)
+    feature = subject.through(features, samples)
+    egbad = ALPHA * reconstruction + (1 - ALPHA) * feature
+    return {"reconstruction": reconstruction, "features": feature, "egbad": egbad}
+
+
+def is_anomalous(inputs: Inputs, config: SampleConfig) -> Tensor | None:
+    """(N,) bool, if it is known."""
+    if config.anomalous is None:
+        return None
+    if inputs.labels is None:
+        raise ConfigError(
+            "anomalous: names classes, and the images have none; give a folder with a sub-folder "
+            "for each class, or a labelled data set"
+        )
+    spec = inputs.dataset.spec
+    classes = [class_number(label, spec) for label in several(config.anomalous)]
+    strange = torch.isin(inputs.labels, torch.tensor(classes))
+    if strange.all() or not strange.any():
+        raise ConfigError("anomalous: needs images of these classes, and of others")
+    return strange
+
+
+def auroc(score: Tensor, strange: Tensor) -> float:
+    """P(an anomaly scores above a normal one), ties half: Mann and Whitney's U over its largest."""
+    ranks = rankdata(score.double().numpy())
+    positive, negative = int(strange.sum()), int((~strange).sum())
+    above = ranks[strange.numpy()].sum() - positive * (positive + 1) / 2
+    return float(above / (positive * negative))
+
+
+def residuals(samples: Tensor, found: Tensor, score: Tensor) -> np.ndarray:
+    """Image, reconstruction, difference in rows; the least anomalous above the most, as a sheet."""
+    order = score.argsort()
+    blocks = []
+    for picked in (order[:SHOWN], order[-SHOWN:].flip(0)):
+        real, shown = samples[picked], to_uint8(found[picked])
+        blocks += [real, shown, (real.int() - shown.int()).abs().to(torch.uint8)]
+    return grid(torch.cat(blocks), len(order[:SHOWN]))
+
+
+def write_scores(
+    file: Path, inputs: Inputs, scores: dict[str, Tensor], strange: Tensor | None
+) -> str:
+    """A row an image, the most anomalous first."""
+    names = inputs.dataset.spec.class_names
+    with open(file, "w", newline="") as handle:
+        rows = csv.writer(handle)
+        known = ["label"] if inputs.labels is not None else []
+        told = ["anomalous"] if strange is not None else []
+        rows.writerow(["name", *known, *told, *scores])
+        for i in scores["egbad"].argsort(descending=True).tolist():
+            label = [] if inputs.labels is None else [int(inputs.labels[i])]
+            shown = [names[k] if names else k for k in label]
+            truth = [] if strange is None else [int(strange[i])]
+            values = [f"{score[i]:.6g}" for score in scores.values()]
+            rows.writerow([inputs.names[i], *shown, *truth, *values])
+    return str(file)

@@ -1,0 +1,62 @@
+"""A checkpoint with an encoder: both directions between images and latents."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan_cli.checkpoint import State
+from gan_cli.data.decode import decode
+from gan_cli.errors import ConfigError
+from gan_cli.sample_config import SampleConfig
+from gan_cli.sampler import Sampler, restored
+
+BATCH = 250
+
+
+class Subject:
+    """Images are as data sets hold them: uint8 (N, C, H, W), or vectors (N, F) float32."""
+
+    def __init__(self, state: State, config: SampleConfig) -> None:
+        self.state, average = state, config.weights == "average"
+        if "encoder" not in state["networks"]:
+            game = state["config"]["model"]["game"]["name"]
+            raise ConfigError(
+                f"task: '{config.task}' needs an encoder, and the checkpoint's game '{game}' "
+                "trains none; train with model=bigan"
+            )
+        self.sampler = Sampler(state, average, config.device)
+        if self.sampler.conditional:
+            raise ConfigError(f"task: '{config.task}' has no labels for a conditional generator")
+        self.spec, self.generator = self.sampler.spec, self.sampler.generator
+        self.encoder = restored(state, "encoder", average).eval()
+        self.sampler.runtime.place(nn.ModuleDict({"encoder": self.encoder}))
+
+    def discriminator(self) -> Any:
+        """It has no average: only the players who make pairs do."""
+        network = restored(self.state, "discriminator", average=False).eval()
+        self.sampler.runtime.place(nn.ModuleDict({"discriminator": network}))
+        return network
+
+    @torch.inference_mode()
+    def through(self, function: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
+        """`function` of samples in [-1, 1] on the device, batch by batch; float32 on the CPU."""
+        found, runtime = [], self.sampler.runtime
+        for batch in samples.split(BATCH):
+            on_device = decode({"real": batch.to(runtime.device)}, None)["real"]
+            with runtime.autocast():
+                found.append(function(on_device).float().cpu())
+        return torch.cat(found)
+
+    def encode(self, samples: Tensor) -> Tensor:
+        """(N, latent_dim)."""
+        return self.through(self.encoder, samples)
+
+    def generate(self, latents: Tensor) -> Tensor:
+        """(N, *shape), images in [-1, 1]."""
+        return self.through(self.generator, latents)
+
+    def reconstruct(self, samples: Tensor) -> Tensor:
+        """G(E(x)), (N, *shape), images in [-1, 1]."""
+        return self.through(lambda x: self.generator(self.encoder(x)), samples)
