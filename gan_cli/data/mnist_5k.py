@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gan_cli.data.classes import leave_out
 from gan_cli.data.images import fit_all
 from gan_cli.data.in_memory import InMemory
 from gan_cli.data.registry import datasets
@@ -18,14 +19,17 @@ from gan_cli.registry import ConfigError
 class MNIST5k(InMemory):
     """Gray 28x28, zeros around it up to `size`; needs no download."""
 
-    def __init__(self, *, size: int | None = 32, hflip: bool = False) -> None:
+    def __init__(
+        self, *, size: int | None = 32, hflip: bool = False, without: tuple[str, ...] = ()
+    ) -> None:
         table = np.loadtxt(
             io.BytesIO(gzip.decompress(find_digits().read_bytes())), np.uint8, delimiter=","
         )  # (5000, 784 + 1): pixels, label
         images = torch.from_numpy(table[:, :-1].reshape(-1, 1, 28, 28).copy())
         labels = torch.from_numpy(table[:, -1].astype(np.int64))
         tensors = {"real": fit_all(images, size, "pad"), "label": labels}
-        super().__init__(tensors, 10, tuple("0123456789"), hflip)
+        names = tuple("0123456789")
+        super().__init__(leave_out(tensors, without, names), 10, names, hflip)
 
 
 def find_digits() -> Path:

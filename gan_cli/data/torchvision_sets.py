@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_cli.data.classes import leave_out
 from gan_cli.data.download import fetch
 from gan_cli.data.images import Resize, fit_all
 from gan_cli.data.in_memory import InMemory
@@ -39,10 +40,11 @@ class MNIST(InMemory):
         size: int | None = 32,
         resize: SquareResize = "pad",
         hflip: bool = False,
+        without: tuple[str, ...] = (),
     ) -> None:
         source = fetch("MNIST", root, train=split == "train")
         tensors = labelled(source.data, source.targets, size, resize)
-        super().__init__(tensors, 10, DIGITS, hflip)
+        super().__init__(leave_out(tensors, without, DIGITS), 10, DIGITS, hflip)
 
 
 @datasets.register("fashion_mnist")
@@ -57,10 +59,12 @@ class FashionMNIST(InMemory):
         size: int | None = 32,
         resize: SquareResize = "pad",
         hflip: bool = False,
+        without: tuple[str, ...] = (),
     ) -> None:
         source = fetch("FashionMNIST", root, train=split == "train")
         tensors = labelled(source.data, source.targets, size, resize)
-        super().__init__(tensors, 10, tuple(source.classes), hflip)
+        names = tuple(source.classes)
+        super().__init__(leave_out(tensors, without, names), 10, names, hflip)
 
 
 @datasets.register("cifar10")
@@ -75,10 +79,12 @@ class CIFAR10(InMemory):
         size: int | None = None,
         resize: SquareResize = "stretch",
         hflip: bool = False,
+        without: tuple[str, ...] = (),
     ) -> None:
         source = fetch("CIFAR10", root, train=split == "train")
         tensors = labelled(source.data, source.targets, size, resize)
-        super().__init__(tensors, 10, tuple(source.classes), hflip)
+        names = tuple(source.classes)
+        super().__init__(leave_out(tensors, without, names), 10, names, hflip)
 
 
 @datasets.register("cifar100")

@@ -27,8 +27,11 @@ class Subject:
                 "trains none; train with model=bigan"
             )
         self.sampler = Sampler(state, average, config.device)
-        if self.sampler.conditional:
-            raise ConfigError(f"task: '{config.task}' has no labels for a conditional generator")
+        if state["config"]["model"]["networks"]["generator"].get("conditioning", "none") != "none":
+            raise ConfigError(
+                f"task: '{config.task}' has no labels for the checkpoint's conditional generator; "
+                "train one with model.networks.generator.conditioning=none"
+            )
         self.spec, self.generator = self.sampler.spec, self.sampler.generator
         self.encoder = restored(state, "encoder", average).eval()
         self.sampler.runtime.place(nn.ModuleDict({"encoder": self.encoder}))
