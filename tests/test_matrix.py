@@ -16,6 +16,8 @@ TINY = {
     "mlp": ("model.networks.generator.width=16", "model.networks.discriminator.width=16"),
     "default": ("model.networks.generator.width=8", "model.networks.discriminator.width=8"),
 }
+ENCODER = (*TINY["default"], "model.networks.encoder.width=8")
+TINY |= dict.fromkeys(("bigan", "bigan_mlp", "bigan_resnet"), ENCODER)
 
 
 def tiny(model: str) -> tuple[str, ...]:
