@@ -4,11 +4,9 @@ For vectors, toy densities and small images.
 """
 
 import math
-from itertools import pairwise
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_cli.data.spec import Spec
@@ -20,6 +18,7 @@ from gan_cli.networks.conditioning import (
     LatentLabel,
     SampleLabel,
 )
+from gan_cli.networks.dense import ACTIVATIONS, Activation, Init, hidden_layers, initialize, units
 from gan_cli.networks.latent import Prior
 from gan_cli.networks.norm import Norm, Normalize, normalize_spectra
 from gan_cli.networks.registry import networks
@@ -29,7 +28,7 @@ LABEL_FEATURES = 50  # of a label beside a sample: Mirza & Osindero 2014, Sectio
 
 @networks.register("mlp_generator")
 class MLPGenerator(nn.Module):
-    """`depth` hidden layers of `width` ReLU units."""
+    """`depth` hidden layers of `width` units."""
 
     def __init__(
         self,
@@ -40,6 +39,8 @@ class MLPGenerator(nn.Module):
         width: int = 256,
         depth: int = 3,
         norm: Norm = "batch",
+        activation: Activation = "relu",
+        init: Init = "uniform",
         conditioning: GeneratorConditioning = "none",
         output: Literal["tanh", "linear"] | None = None,  # None: tanh for images, else linear
     ) -> None:
@@ -50,22 +51,25 @@ class MLPGenerator(nn.Module):
         self.latent_dim, self.prior, self.shape = latent_dim, prior, spec.shape
         self.bounded = output == "tanh" or (output is None and len(spec.shape) == 3)
         self.condition = LatentLabel(conditioning, latent_dim, spec.classes)
-        self.hidden = hidden_layers(self.condition.width, width, depth, norm)
-        self.norms = nn.ModuleList(Normalize(norm, width, classes, maps=False) for _ in self.hidden)
+        self.activate = ACTIVATIONS[activation]
+        self.hidden = hidden_layers(self.condition.width, width, depth, norm, activation)
+        count = units(width, activation)
+        self.norms = nn.ModuleList(Normalize(norm, count, classes, maps=False) for _ in self.hidden)
         self.output = nn.Linear(width, math.prod(spec.shape))
+        initialize(self, init)
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
         """Latents (N, latent_dim) to samples (N, *shape)."""
         h = self.condition(latent, label)
         for linear, norm in zip(self.hidden, self.norms, strict=True):
-            h = F.relu(norm(linear(h), label))  # (N, width)
+            h = self.activate(norm(linear(h), label))  # (N, width)
         sample = self.output(h).view(-1, *self.shape)
         return torch.tanh(sample) if self.bounded else sample
 
 
 @networks.register("mlp_discriminator")
 class MLPDiscriminator(nn.Module):
-    """`depth` hidden layers of `width` leaky ReLU units."""
+    """`depth` hidden layers of `width` units."""
 
     def __init__(
         self,
@@ -74,6 +78,8 @@ class MLPDiscriminator(nn.Module):
         width: int = 256,
         depth: int = 3,
         norm: Norm = "none",
+        activation: Activation = "leaky_relu",
+        init: Init = "uniform",
         spectral_norm: bool = False,
         conditioning: DiscriminatorConditioning = "none",
     ) -> None:
@@ -83,16 +89,19 @@ class MLPDiscriminator(nn.Module):
         self.auxiliary = conditioning == "auxiliary"
         self.condition = SampleLabel(conditioning, (LABEL_FEATURES,), spec.classes)
         inputs = math.prod(spec.shape) + self.condition.channels
-        self.hidden = hidden_layers(inputs, width, depth, norm)
-        self.norms = nn.ModuleList(Normalize(norm, width, maps=False) for _ in self.hidden)
+        self.activate = ACTIVATIONS[activation]
+        self.hidden = hidden_layers(inputs, width, depth, norm, activation)
+        count = units(width, activation)
+        self.norms = nn.ModuleList(Normalize(norm, count, maps=False) for _ in self.hidden)
         self.head = Head(conditioning, width, spec.classes)
+        initialize(self, init)
         if spectral_norm:
             normalize_spectra(self)
 
     def features(self, sample: Tensor, label: Tensor | None) -> Tensor:
         h = self.condition(sample.flatten(1), label)
         for linear, norm in zip(self.hidden, self.norms, strict=True):
-            h = F.leaky_relu(norm(linear(h)), 0.2)  # (N, width)
+            h = self.activate(norm(linear(h)))  # (N, width)
         return h
 
     def forward(self, sample: Tensor, label: Tensor | None = None) -> Tensor:
@@ -102,9 +111,3 @@ class MLPDiscriminator(nn.Module):
     def classify(self, sample: Tensor) -> Tensor:
         """Class logits (N, classes) of the auxiliary classifier."""
         return self.head.classify(self.features(sample, None))
-
-
-def hidden_layers(inputs: int, width: int, depth: int, norm: Norm) -> nn.ModuleList:
-    """Linear layers; a norm brings its own bias."""
-    sizes = pairwise([inputs, *[width] * depth])
-    return nn.ModuleList(nn.Linear(i, o, bias=norm == "none") for i, o in sizes)
