@@ -39,8 +39,11 @@ ROLLBACKS = 3  # a run that diverged this often from sound checkpoints will do s
 
 
 def build_game(config: Config, spec: Spec) -> Game:
+    rules = games.find(config.model.game, "model.game")
     roles = {
-        role: networks.build(node, spec, where=f"model.networks.{role}")
+        role: networks.build(
+            node, rules.spec_of(role, spec, config.model.game), where=f"model.networks.{role}"
+        )
         for role, node in config.model.networks.items()
     }
     penalty = {

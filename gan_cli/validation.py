@@ -98,7 +98,9 @@ def mapping(tree: Tree, key: str) -> Tree:
 def misfits(config: Config) -> list[str]:
     """Parts that are each right, but do not go together."""
     parts = (check_networks, check_players, check_data, check_loss, check_critics)
-    faults = (f for check in (*parts, check_metrics, check_numbers) for f in check(config))
+    game = games.entries[config.model.game["name"]].misfits
+    checks = (*parts, game, check_metrics, check_numbers)
+    faults = (fault for check in checks for fault in check(config))
     return list(dict.fromkeys(faults))  # what both players share is wrong once
 
 

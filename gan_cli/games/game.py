@@ -8,8 +8,10 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from gan_cli.config import Config
+from gan_cli.data.spec import Spec
 from gan_cli.losses.objective import Objective, Terms
-from gan_cli.registry import Registry
+from gan_cli.registry import Component, Registry
 
 Batch = dict[str, Tensor]  # "real": (N, C, H, W) in [-1, 1], "label": (N,) int64, ...
 
@@ -37,6 +39,16 @@ class Game:
     def __init__(self, networks: nn.ModuleDict, objective: Objective) -> None:
         self.networks = networks
         self.objective = objective
+
+    @classmethod
+    def misfits(cls, config: Config) -> Iterator[str]:  # noqa: ARG003
+        """What of a config does not go with this game, each fault with its key and advice."""
+        yield from ()
+
+    @classmethod
+    def spec_of(cls, role: str, spec: Spec, options: Component) -> Spec:  # noqa: ARG003
+        """What the network of `role` is built to fit, under these options of the game."""
+        return spec
 
     def turns(self, step: int) -> Iterator[Turn]:
         """All turns of a step: the whole scheduling, a function of `step` alone."""

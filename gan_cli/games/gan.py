@@ -1,6 +1,8 @@
 """The original game (Goodfellow et al. 2014, arXiv:1406.2661): a generator, a discriminator."""
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,9 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.config import Config
+from gan_cli.data.spec import Spec
 from gan_cli.games.game import Batch, Game, Turn, games
-from gan_cli.losses.objective import Critic, Objective, Terms
+from gan_cli.losses.objective import Critic, Objective, Sample, Terms
 from gan_cli.networks.latent import draw_latent
+from gan_cli.registry import Component
 
 
 @games.register("gan")
@@ -19,6 +24,9 @@ class GAN(Game):
 
     `classify` weighs the classification terms (discriminator, generator) of an auxiliary
     classifier; Odena et al. 2017 (arXiv:1610.09585) use (1, 1), WGAN-GP's AC-GAN (1, 0.1).
+
+    `packing` samples are judged together: PacGAN, Lin et al. 2018 (arXiv:1712.04086), Section 2.
+    To the loss and its penalties a pack is one sample of the product of as many distributions.
     """
 
     players = {"discriminator": ("discriminator",), "generator": ("generator",)}
@@ -30,10 +38,37 @@ class GAN(Game):
         objective: Objective,
         *,
         classify: tuple[float, float] = (1.0, 1.0),
+        packing: int = 1,
     ) -> None:
         super().__init__(networks, objective)
-        self.classify = classify
+        self.classify, self.packing = classify, packing
         objective.constrain(networks["discriminator"])
+
+    @classmethod
+    def misfits(cls, config: Config) -> Iterator[str]:
+        packing = config.model.game["packing"]
+        at_once = config.batch_size // (config.accumulate * int(os.environ.get("WORLD_SIZE", 1)))
+        if packing < 1:
+            yield f"model.game.packing: must be 1 or more, got {packing}"
+        elif at_once % packing:
+            yield (
+                f"batch_size: packs of {packing} (model.game.packing) do not divide the {at_once} "
+                f"samples played at once; take a multiple of {packing}"
+            )
+        conditioning = config.model.networks["discriminator"].get("conditioning", "none")
+        if packing > 1 and conditioning != "none":
+            yield (
+                f"model.game.packing: a pack of {packing} has as many labels, and the "
+                f"discriminator's conditioning={conditioning} reads one; set packing=1, or "
+                "model.networks.discriminator.conditioning=none"
+            )
+
+    @classmethod
+    def spec_of(cls, role: str, spec: Spec, options: Component) -> Spec:
+        """Packs have the channels (or features) of all their samples."""
+        channels, *size = spec.shape
+        packed = options["packing"] * channels if role in cls.critics else channels
+        return replace(spec, shape=(packed, *size))
 
     def turns(self, step: int) -> Iterator[Turn]:
         """The generator's turn comes first, so that the critic's first can judge the same fakes:
@@ -48,13 +83,17 @@ class GAN(Game):
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
         with torch.no_grad():
             fake = batch["fake"] if "fake" in batch else self.generate(batch)
-        terms = self.objective.critic_terms(self.critic(batch), (batch["real"],), (fake,), due)
+        terms = self.objective.critic_terms(
+            self.critic(batch), self.pack(batch["real"]), self.pack(fake), due
+        )
         return terms | self.classification(batch["real"], batch, self.classify[0])
 
     def generator_loss(self, batch: Batch) -> Terms:
         fake = self.generate(batch)
         batch["fake"] = fake.detach()  # for the critic's turn on the same batch
-        terms = self.objective.generator_terms(self.critic(batch), (fake,), (batch["real"],))
+        terms = self.objective.generator_terms(
+            self.critic(batch), self.pack(fake), self.pack(batch["real"])
+        )
         return terms | self.classification(fake, batch, self.classify[1])
 
     def constrain(self) -> None:
@@ -62,6 +101,10 @@ class GAN(Game):
 
     def critic(self, batch: Batch) -> Critic:
         return lambda image: self.networks["discriminator"](image, batch.get("label"))
+
+    def pack(self, x: Tensor) -> Sample:
+        """Joined along channels, (N, C, ...) to (N / packing, packing * C, ...)."""
+        return (x.reshape(-1, self.packing * x.shape[1], *x.shape[2:]),)
 
     def generate(self, batch: Batch) -> Tensor:
         real, generator = batch["real"], self.networks["generator"]

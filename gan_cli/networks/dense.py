@@ -16,7 +16,7 @@ PIECES = 5  # of a maxout unit: Goodfellow et al. 2014 and, on toy densities, Li
 
 def maxout(x: Tensor) -> Tensor:
     """Goodfellow et al. 2013 (arXiv:1302.4389): the largest of PIECES linear functions."""
-    return x.unflatten(1, (-1, PIECES)).max(2).values  # (N, PIECES * width) to (N, width)
+    return x.unflatten(1, (PIECES, -1)).amax(1)  # (N, PIECES * width) to (N, width)
 
 
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
