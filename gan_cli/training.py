@@ -90,6 +90,7 @@ class Run:
             )
             for name, roles in self.game.players.items()
         }
+        self.game.optimizers = {name: player.optimizer for name, player in self.players.items()}
         self.average = MovingAverage(self.game, config.ema)
         self.ledger = Ledger(runtime)
         with runtime.one_first():  # features may be downloaded or trained

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 
 from gan_cli.config import Config
 from gan_cli.data.spec import Spec
@@ -35,6 +35,7 @@ class Game:
     reads: ClassVar[frozenset[str]] = frozenset({"real"})  # batch entries the game looks at
     conditional: ClassVar[bool] = True  # does it hand labels to networks that want them?
     averaged: ClassVar[tuple[str, ...]] = ("generator",)  # networks worth a moving average
+    optimizers: Mapping[str, optim.Optimizer]  # of the players; a run hands them in
 
     def __init__(self, networks: nn.ModuleDict, objective: Objective) -> None:
         self.networks = networks

@@ -129,10 +129,10 @@ class Objective:
     def critic_terms(
         self, critic: Critic, real: Sample, fake: Sample, due: tuple[str, ...]
     ) -> Terms:
-        """Loss and penalties of the critic on detached samples of equal length N."""
+        """Loss and penalties of the critic on samples of equal length N."""
         wanted = {side for name in due for side in self.penalties[name].differentiates}
         # float32 leaves: what autocast left in bfloat16 would round the input gradients too.
-        real, fake = (tuple(x.detach().float() for x in sample) for sample in (real, fake))
+        real, fake = (tuple(x.float() for x in sample) for sample in (real, fake))
         real_logits, real_gradient = judge(critic, real, "real" in wanted)
         fake_logits, fake_gradient = judge(critic, fake, "fake" in wanted)
         real_logits, fake_logits = real_logits.float(), fake_logits.float()
@@ -182,5 +182,10 @@ class Objective:
         """Weight clipping (Arjovsky et al. 2017, Algorithm 1), if the loss asks for it."""
         if self.weight_clip is not None:
             parameters: list[Tensor] = list(critic.parameters())
-            torch._foreach_clamp_min_(parameters, -self.weight_clip)
-            torch._foreach_clamp_max_(parameters, self.weight_clip)
+            torch._foreach_copy_(parameters, self.clipped(parameters))
+
+    def clipped(self, weights: list[Tensor]) -> list[Tensor]:
+        """What `constrain` turns these weights into, as a function that can be differentiated."""
+        if self.weight_clip is None:
+            return weights
+        return [weight.clamp(-self.weight_clip, self.weight_clip) for weight in weights]

@@ -21,6 +21,7 @@ from gan_cli.networks.conditioning import (
     SampleLabel,
 )
 from gan_cli.networks.latent import Prior
+from gan_cli.networks.minibatch import Minibatch, minibatch_layer
 from gan_cli.networks.norm import Norm, Normalize, normalize_spectra
 from gan_cli.networks.registry import networks
 from gan_cli.networks.sizes import pyramid, widths
@@ -76,6 +77,7 @@ class DCGANDiscriminator(nn.Module):
         width: int = 64,  # channels at half the image's size; at most 16 times as many below
         norm: Norm = "batch",
         spectral_norm: bool = False,
+        minibatch: Minibatch = "none",
         conditioning: DiscriminatorConditioning = "none",
     ) -> None:
         super().__init__()
@@ -93,7 +95,9 @@ class DCGANDiscriminator(nn.Module):
         self.norms = nn.ModuleList(
             Normalize(norm if i else "none", count) for i, count in enumerate(channels)
         )
-        self.head = Head(conditioning, channels[-1] * math.prod(size.seed), spec.classes, bias)
+        count = channels[-1] * math.prod(size.seed)
+        self.minibatch, features = minibatch_layer(minibatch, count)
+        self.head = Head(conditioning, features, spec.classes, bias)
         initialize(self)
         if spectral_norm:
             normalize_spectra(self)
@@ -102,7 +106,7 @@ class DCGANDiscriminator(nn.Module):
         h = self.condition(image, label)
         for down, norm in zip(self.downs, self.norms, strict=True):
             h = F.leaky_relu(norm(down(h)), 0.2)  # (N, width, H / 2, W / 2)
-        return h.flatten(1)
+        return self.minibatch(h.flatten(1))
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) to logits (N,)."""

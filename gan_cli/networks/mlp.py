@@ -20,6 +20,7 @@ from gan_cli.networks.conditioning import (
 )
 from gan_cli.networks.dense import ACTIVATIONS, Activation, Init, hidden_layers, initialize, units
 from gan_cli.networks.latent import Prior
+from gan_cli.networks.minibatch import Minibatch, minibatch_layer
 from gan_cli.networks.norm import Norm, Normalize, normalize_spectra
 from gan_cli.networks.registry import networks
 
@@ -81,6 +82,7 @@ class MLPDiscriminator(nn.Module):
         activation: Activation = "leaky_relu",
         init: Init = "uniform",
         spectral_norm: bool = False,
+        minibatch: Minibatch = "none",
         conditioning: DiscriminatorConditioning = "none",
     ) -> None:
         super().__init__()
@@ -93,7 +95,8 @@ class MLPDiscriminator(nn.Module):
         self.hidden = hidden_layers(inputs, width, depth, norm, activation)
         count = units(width, activation)
         self.norms = nn.ModuleList(Normalize(norm, count, maps=False) for _ in self.hidden)
-        self.head = Head(conditioning, width, spec.classes)
+        self.minibatch, features = minibatch_layer(minibatch, width)
+        self.head = Head(conditioning, features, spec.classes)
         initialize(self, init)
         if spectral_norm:
             normalize_spectra(self)
@@ -102,7 +105,7 @@ class MLPDiscriminator(nn.Module):
         h = self.condition(sample.flatten(1), label)
         for linear, norm in zip(self.hidden, self.norms, strict=True):
             h = self.activate(norm(linear(h)))  # (N, width)
-        return h
+        return self.minibatch(h)
 
     def forward(self, sample: Tensor, label: Tensor | None = None) -> Tensor:
         """Samples (N, *shape) to logits (N,)."""

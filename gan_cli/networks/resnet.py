@@ -23,6 +23,7 @@ from gan_cli.networks.conditioning import (
     SampleLabel,
 )
 from gan_cli.networks.latent import Prior
+from gan_cli.networks.minibatch import Minibatch, minibatch_layer
 from gan_cli.networks.norm import Norm, Normalize, normalize_spectra
 from gan_cli.networks.registry import networks
 from gan_cli.networks.residual import DownBlock, UpBlock, initialize
@@ -82,6 +83,7 @@ class ResNetDiscriminator(nn.Module):
         head_bias: bool = True,
         norm: Norm = "none",
         spectral_norm: bool = False,
+        minibatch: Minibatch = "none",
         conditioning: DiscriminatorConditioning = "none",
     ) -> None:
         super().__init__()
@@ -98,7 +100,8 @@ class ResNetDiscriminator(nn.Module):
                 pairwise([spec.shape[0] + self.condition.channels, *channels])
             )
         )
-        self.head = Head(conditioning, channels[-1], spec.classes, head_bias)
+        self.minibatch, features = minibatch_layer(minibatch, channels[-1])
+        self.head = Head(conditioning, features, spec.classes, head_bias)
         initialize(self)
         if spectral_norm:
             normalize_spectra(self)
@@ -108,7 +111,7 @@ class ResNetDiscriminator(nn.Module):
         for block in self.blocks:
             h = block(h)
         h = F.relu(h)  # (N, width, H, W)
-        return h.sum((2, 3)) if self.pooling == "sum" else h.mean((2, 3))
+        return self.minibatch(h.sum((2, 3)) if self.pooling == "sum" else h.mean((2, 3)))
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) to logits (N,)."""

@@ -1,0 +1,98 @@
+"""Unrolled GAN (Metz et al. 2017, arXiv:1611.02163): the generator sees the critic's answer."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from gan_cli.config import Config
+from gan_cli.games.game import Batch, Turn, games
+from gan_cli.games.gan import GAN
+from gan_cli.games.inner import inner_step
+from gan_cli.losses.objective import Critic, Objective, Terms
+from gan_cli.optimizers import options_of
+
+UNROLLABLE = ("adam", "adamw", "rmsprop", "sgd")
+
+
+@games.register("unrolled_gan")
+class UnrolledGAN(GAN):
+    """The generator's loss is judged by the discriminator `unroll` of its own steps ahead.
+
+    Equations 7 to 9: theta_D^{k+1} = theta_D^k + eta df / dtheta_D^k on the generator's batch, and
+    the gradient of f(theta_G, theta_D^K(theta_G, theta_D)) goes through all K steps. They are those
+    that the discriminator's optimizer would take from where it is, and are then forgotten; the
+    discriminator itself moves by one step (Equation 11).
+    """
+
+    def __init__(
+        self, networks: nn.ModuleDict, objective: Objective, *, unroll: int = 5, packing: int = 1
+    ) -> None:
+        super().__init__(networks, objective, packing=packing)
+        self.unroll = unroll
+
+    @classmethod
+    def misfits(cls, config: Config) -> Iterator[str]:
+        yield from super().misfits(config)
+        unroll = config.model.game["unroll"]
+        if unroll < 1:
+            yield f"model.game.unroll: must be 1 or more, got {unroll}; 0 is model.game.name=gan"
+        optimizer = options_of(config.optimizer, "discriminator")["name"]
+        if optimizer not in UNROLLABLE:
+            yield (
+                f"optimizer: '{optimizer}' cannot be unrolled; for the discriminator use "
+                f"optimizer.players.discriminator.name={' or '.join(UNROLLABLE)}"
+            )
+        if config.model.networks["discriminator"].get("conditioning") == "auxiliary":
+            yield (
+                "model.networks.discriminator.conditioning: an auxiliary classifier is not "
+                "unrolled; use conditioning=projection or concat"
+            )
+        if config.device.compile:
+            yield (
+                "device.compile: torch.compile cannot differentiate twice, which unrolling has to; "
+                "set device.compile=false"
+            )
+        if config.device.precision == "float16":
+            yield (
+                "device.precision: the gradients of the unrolled steps are not scaled and would "
+                "underflow in float16; use bfloat16 or float32"
+            )
+
+    def turns(self, step: int) -> Iterator[Turn]:
+        due = self.objective.due(step)
+        generator, *others = super().turns(step)
+        yield replace(generator, loss=partial(self.generator_loss, due=due), variant=due)
+        yield from others
+
+    def generator_loss(self, batch: Batch, due: tuple[str, ...] = ()) -> Terms:
+        fake = self.generate(batch)
+        batch["fake"] = fake.detach()  # for the critic's turn on the same batch
+        critic = self.unrolled(batch, fake, due)
+        return self.objective.generator_terms(critic, self.pack(fake), self.pack(batch["real"]))
+
+    def unrolled(self, batch: Batch, fake: Tensor, due: tuple[str, ...]) -> Critic:
+        """The critic after K steps on `batch` and `fake`, a function of what made `fake`."""
+        discriminator, real = self.networks["discriminator"], self.pack(batch["real"])
+        names = [name for name, _ in discriminator.named_parameters()]
+        weights = [p.detach().requires_grad_() for p in discriminator.parameters()]
+        # Batch and spectral norm write into their buffers: here into copies, nothing of this stays.
+        buffers = {name: buffer.clone() for name, buffer in discriminator.named_buffers()}
+        advance = inner_step(self.optimizers["discriminator"])
+
+        def critic(image: Tensor) -> Any:
+            state = {**dict(zip(names, weights, strict=True)), **buffers}
+            return functional_call(discriminator, state, (image, batch.get("label")))
+
+        for _ in range(self.unroll):
+            terms = self.objective.critic_terms(critic, real, self.pack(fake), due)
+            total = torch.stack(list(terms.losses.values())).sum()
+            gradients = torch.autograd.grad(
+                total, weights, create_graph=True, materialize_grads=True
+            )
+            weights = self.objective.clipped(advance(weights, gradients))
+        return critic
