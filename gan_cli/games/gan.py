@@ -47,7 +47,8 @@ class GAN(Game):
     @classmethod
     def misfits(cls, config: Config) -> Iterator[str]:
         packing = config.model.game["packing"]
-        at_once = config.batch_size // (config.accumulate * int(os.environ.get("WORLD_SIZE", 1)))
+        parts = max(config.accumulate, 1) * int(os.environ.get("WORLD_SIZE", 1))
+        at_once = config.batch_size // parts
         if packing < 1:
             yield f"model.game.packing: must be 1 or more, got {packing}"
         elif at_once % packing:
@@ -55,7 +56,7 @@ class GAN(Game):
                 f"batch_size: packs of {packing} (model.game.packing) do not divide the {at_once} "
                 f"samples played at once; take a multiple of {packing}"
             )
-        conditioning = config.model.networks["discriminator"].get("conditioning", "none")
+        conditioning = config.model.networks.get("discriminator", {}).get("conditioning", "none")
         if packing > 1 and conditioning != "none":
             yield (
                 f"model.game.packing: a pack of {packing} has as many labels, and the "

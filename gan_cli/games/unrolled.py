@@ -47,7 +47,7 @@ class UnrolledGAN(GAN):
                 f"optimizer: '{optimizer}' cannot be unrolled; for the discriminator use "
                 f"optimizer.players.discriminator.name={' or '.join(UNROLLABLE)}"
             )
-        if config.model.networks["discriminator"].get("conditioning") == "auxiliary":
+        if config.model.networks.get("discriminator", {}).get("conditioning") == "auxiliary":
             yield (
                 "model.networks.discriminator.conditioning: an auxiliary classifier is not "
                 "unrolled; use conditioning=projection or concat"
