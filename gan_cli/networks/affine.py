@@ -1,0 +1,27 @@
+"""The smallest generator: one Gaussian, to see which one a divergence prefers."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from gan_cli.data.spec import Spec
+from gan_cli.networks.latent import Prior
+from gan_cli.networks.registry import networks
+
+
+@networks.register("affine_generator")
+class AffineGenerator(nn.Module):
+    """mu + sigma z, number by number: Nowozin et al. 2016 (arXiv:1606.00709), Section 2.4."""
+
+    prior: Prior = "normal"
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.latent_dim, self.shape = math.prod(spec.shape), spec.shape
+        self.mu = nn.Parameter(torch.zeros(self.latent_dim))
+        self.sigma = nn.Parameter(torch.ones(self.latent_dim))  # of either sign: z is symmetric
+
+    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """Latents (N, latent_dim) to samples (N, *shape)."""
+        return (self.mu + self.sigma * latent).view(-1, *self.shape)
