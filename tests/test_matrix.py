@@ -13,6 +13,7 @@ from gan_cli.validation import validate
 from tests.helpers import SMALL, composed, names, small, tensors_of, trained
 
 TINY = {
+    "affine": ("model.networks.discriminator.width=16",),
     "mlp": ("model.networks.generator.width=16", "model.networks.discriminator.width=16"),
     "default": ("model.networks.generator.width=8", "model.networks.discriminator.width=8"),
 }
