@@ -2,9 +2,12 @@
 
 from gan_cli.data import (
     celeba,
+    digits,
     folder,
     mixtures,
     mnist_5k,
+    mnist_m,
+    pair,
     planar,
     stacked_mnist,
     synthetic,
@@ -15,9 +18,12 @@ from gan_cli.data.registry import datasets
 __all__ = [
     "celeba",
     "datasets",
+    "digits",
     "folder",
     "mixtures",
     "mnist_5k",
+    "mnist_m",
+    "pair",
     "planar",
     "stacked_mnist",
     "synthetic",

@@ -1,7 +1,7 @@
 """What a data set is to the rest of the program."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -12,20 +12,14 @@ if TYPE_CHECKING:
     from gan_cli.metrics.registry import Modes
 
 
-class Dataset(Protocol):
-    """Opens (and may download) its data in ``__init__(self, *, <config keys>)``.
+class Stored(Protocol):
+    """Samples by number, which is all that a feed asks for.
 
     Images are uint8 (C, H, W); the feed turns them into float32 in [-1, 1] on the device. Tensors
     of any other type reach the networks as they are.
     """
 
-    spec: Spec
     hflip: bool  # mirror every image with probability 1/2
-
-    @classmethod
-    def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
-        """The batch keys that these options give, and "modes"; must not touch the data."""
-        ...
 
     def __len__(self) -> int: ...
 
@@ -35,6 +29,20 @@ class Dataset(Protocol):
 
     def tensors(self) -> dict[str, Tensor] | None:
         """All samples stacked, if they are in memory anyway."""
+        ...
+
+
+class Dataset(Stored, Protocol):
+    """Opens (and may download) its data in ``__init__(self, *, <config keys>)``."""
+
+    spec: Spec
+
+    @classmethod
+    def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
+        """The batch keys that these options give, "modes" and "held_out"; must not touch the data.
+
+        "held_out": it has a method held_out(), samples by batch key that no feed will draw.
+        """
         ...
 
     def labels(self) -> Tensor | None:
@@ -47,6 +55,15 @@ class Dataset(Protocol):
 
     def fingerprint(self) -> str:
         """A short hash of the content, so that a resumed run notices other data."""
+        ...
+
+
+@runtime_checkable
+class Joint(Protocol):
+    """A data set of several that have no order in common: each is fed in one of its own."""
+
+    def parts(self) -> Sequence[Stored]:
+        """Their batch keys differ."""
         ...
 
 

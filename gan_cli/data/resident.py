@@ -10,7 +10,7 @@ import torch
 
 from gan_cli.data.decode import Batch, decode
 from gan_cli.data.order import Order
-from gan_cli.data.registry import Dataset
+from gan_cli.data.registry import Stored
 
 
 class ResidentFeed:
@@ -18,7 +18,7 @@ class ResidentFeed:
 
     kind: ClassVar[str] = "resident"
 
-    def __init__(self, dataset: Dataset, order: Order, device: torch.device) -> None:
+    def __init__(self, dataset: Stored, order: Order, device: torch.device) -> None:
         tensors = dataset.tensors() or load(dataset)
         self.tensors = {key: value.contiguous().to(device) for key, value in tensors.items()}
         self.hflip, self.order, self.device = dataset.hflip, order, device
@@ -33,7 +33,7 @@ class ResidentFeed:
         pass
 
 
-def load(dataset: Dataset) -> Batch:
+def load(dataset: Stored) -> Batch:
     """All samples stacked, read by threads."""
     stacked = {
         key: torch.empty((len(dataset), *value.shape), dtype=value.dtype)

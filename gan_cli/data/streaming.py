@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from gan_cli.data.decode import Batch, decode
 from gan_cli.data.order import Order
-from gan_cli.data.registry import Dataset
+from gan_cli.data.registry import Stored
 
 CPU = torch.device("cpu")
 
@@ -23,7 +23,7 @@ class StreamingFeed:
 
     kind: ClassVar[str] = "streaming"
 
-    def __init__(self, dataset: Dataset, order: Order, device: torch.device, workers: int) -> None:
+    def __init__(self, dataset: Stored, order: Order, device: torch.device, workers: int) -> None:
         self.dataset, self.order, self.device, self.workers = dataset, order, device, workers
         self.running: Generator[Batch, None, None] | None = None
         OPEN.add(self)
@@ -49,7 +49,7 @@ def close_all() -> None:
 
 
 def stream(
-    dataset: Dataset, order: Order, device: torch.device, workers: int, drawn: int
+    dataset: Stored, order: Order, device: torch.device, workers: int, drawn: int
 ) -> Generator[Batch, None, None]:
     """A loader of its own for every start: its workers live as long as it is iterated over."""
     loader: DataLoader[Any] = DataLoader(

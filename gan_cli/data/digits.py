@@ -1,0 +1,41 @@
+"""1,797 handwritten digits of 8x8 pixels (Alpaydin & Kaynak 1998), as scikit-learn ships them."""
+
+import gzip
+import io
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gan_cli.data.images import fit_all
+from gan_cli.data.in_memory import InMemory
+from gan_cli.data.registry import datasets
+from gan_cli.registry import ConfigError
+
+
+@datasets.register("digits")
+class Digits(InMemory):
+    """Gray 8x8 in 17 shades, enlarged to `size`; needs no download."""
+
+    def __init__(self, *, size: int | None = 32, hflip: bool = False) -> None:
+        table = np.loadtxt(
+            io.BytesIO(gzip.decompress(find_digits().read_bytes())), np.int64, delimiter=","
+        )  # (1797, 64 + 1): shades 0 to 16, label
+        shades = torch.from_numpy(table[:, :-1].reshape(-1, 1, 8, 8))
+        images = ((shades * 255 + 8) // 16).to(torch.uint8)  # rounded
+        tensors = {"real": fit_all(images, size, "stretch"), "label": torch.tensor(table[:, -1])}
+        super().__init__(tensors, 10, tuple("0123456789"), hflip)
+
+
+def find_digits() -> Path:
+    """scikit-learn's own loader would import all of it, for seconds, to read a file."""
+    spec = find_spec("sklearn")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder, "datasets", "data", "digits.csv.gz")
+        if path.is_file():
+            return path
+    raise ConfigError(
+        "dataset: digits reads the images in the package scikit-learn, which is "
+        f"{'installed without them' if spec else 'not installed'}; type pip install scikit-learn"
+    )
