@@ -1,5 +1,7 @@
 """Pictures of points in the plane: real and generated samples, and what moves one to the other."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,6 +22,23 @@ def scatter(real: Tensor, fake: Tensor, limits: Limits | None = None) -> np.ndar
     canvas.dots(fake, [2.0] * len(fake), FAKE, 0.6)
     outside = len(fake) - int(canvas.limits.holds(fake).sum())
     canvas.legend([("real", REAL), (f"fake ({outside} outside)" if outside else "fake", FAKE)])
+    return canvas.picture()
+
+
+def principal(points: Tensor) -> Tensor:
+    """(N, D) to (N, 2): the directions of largest variance (principal components), centred."""
+    centred = points.double() - points.double().mean(0)
+    directions = torch.linalg.eigh(centred.T @ centred).eigenvectors  # in ascending order
+    return centred @ directions[:, [-1, -2]]
+
+
+def embedding(groups: Mapping[str, Tensor]) -> np.ndarray:
+    """Groups of points (N, 2) by name, each in a colour of its own; uint8 (512, 512, 3)."""
+    canvas = Canvas(Limits.around(torch.cat(list(groups.values())), margin=0.05))
+    colors = dict(zip(groups, (REAL, FAKE), strict=True))
+    for name, points in groups.items():
+        canvas.dots(points, [2.0] * len(points), colors[name], 0.6)
+    canvas.legend(list(colors.items()))
     return canvas.picture()
 
 

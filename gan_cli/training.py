@@ -15,7 +15,7 @@ from gan_cli.data.feed import open_feed
 from gan_cli.data.spec import Spec
 from gan_cli.errors import ConfigError, NonFiniteError, SignalError
 from gan_cli.games import Game, games
-from gan_cli.games.game import Batch, Samples
+from gan_cli.games.game import Batch, Evaluates, Samples
 from gan_cli.health import Health
 from gan_cli.images import grid, to_uint8
 from gan_cli.journal import Journal
@@ -34,7 +34,7 @@ from gan_cli.scores import Scores
 from gan_cli.signals import StopSignal
 from gan_cli.state import check_finite, restore, state_of
 
-IMAGES, POINTS = 64, 2000  # samples a picture
+POINTS = 2000  # vectors a picture
 ROLLBACKS = 3  # a run that diverged this often from sound checkpoints will do so again
 
 
@@ -123,7 +123,8 @@ class Run:
         sound checkpoint kept; StorageError when a checkpoint cannot be written.
         """
         self.journal, self.display = journal, display
-        self.fixed = self.first_samples(IMAGES if len(self.dataset.spec.shape) == 3 else POINTS)
+        images = len(self.dataset.spec.shape) == 3
+        self.fixed = self.first_samples(self.game.pictured if images else POINTS)
         while self.step < self.config.steps:
             try:
                 self.play(stop)
@@ -206,9 +207,11 @@ class Run:
     def evaluate(self) -> None:
         """Scores of the averaged networks, on rank 0."""
         self.write_log()  # a diverged run is told as such, not as a failing metric
-        if self.runtime.rank > 0 or not self.config.metrics.compute:
+        game = self.average.game
+        own = game.evaluate if isinstance(game, Evaluates) else None
+        if self.runtime.rank > 0 or not (self.config.metrics.compute or own):
             return
-        card = self.evaluation.evaluate(self.draw_samples, self.average.game.networks)
+        card = self.evaluation.evaluate(self.draw_samples, game.networks, own)
         self.journal.scalars(self.step, card.values)
         self.display.scored(*next(iter(card.values.items())))
         for warning in card.warnings:

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn, optim
@@ -12,6 +12,10 @@ from gan_cli.config import Config
 from gan_cli.data.spec import Spec
 from gan_cli.losses.objective import Objective, Terms
 from gan_cli.registry import Component, Registry
+
+if TYPE_CHECKING:  # the metrics import the data sets
+    from gan_cli.data.registry import Dataset
+    from gan_cli.metrics.evaluation import Scorecard
 
 Batch = dict[str, Tensor]  # "real": (N, C, H, W) in [-1, 1], "label": (N,) int64, ...
 
@@ -35,6 +39,7 @@ class Game:
     reads: ClassVar[frozenset[str]] = frozenset({"real"})  # batch entries the game looks at
     conditional: ClassVar[bool] = True  # does it hand labels to networks that want them?
     averaged: ClassVar[tuple[str, ...]] = ("generator",)  # networks worth a moving average
+    pictured: ClassVar[int] = 64  # samples of a batch for preview(); of vectors there are more
     optimizers: Mapping[str, optim.Optimizer]  # of the players; a run hands them in
 
     def __init__(self, networks: nn.ModuleDict, objective: Objective) -> None:
@@ -79,6 +84,15 @@ class Samples(Protocol):
 
     def sample(self, count: int, rng: torch.Generator, label: Tensor | None = None) -> Tensor:
         """(count, *shape), images in [-1, 1]; `rng` is on the CPU."""
+        ...
+
+
+@runtime_checkable
+class Evaluates(Protocol):
+    """A game with scores of its own, for what its networks do beside drawing samples."""
+
+    def evaluate(self, dataset: "Dataset") -> "Scorecard":
+        """On data that no batch holds; in eval mode, without gradients."""
         ...
 
 

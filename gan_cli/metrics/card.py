@@ -51,11 +51,14 @@ def protocol_of(panel: Panel, real: Mapping[str, Any], fake: Mapping[str, Any]) 
 
 def training_card(evaluation: Evaluation, scores: Scorecard, run: str, step: int) -> Card:
     """As gan-fid would write it for the same samples."""
-    fake = {"count": evaluation.config.count, "weights": "average", "truncation": None}
+    protocol: dict[str, Any] = {"data": evaluation.dataset.fingerprint()}
+    if evaluation.panel.metrics:
+        fake = {"count": evaluation.config.count, "weights": "average", "truncation": None}
+        protocol = protocol_of(evaluation.panel, evaluation.about_data, fake)
     return make_card(
         {evaluation.seed: scores},
         metrics=evaluation.config.compute,
-        protocol=protocol_of(evaluation.panel, evaluation.about_data, fake),
+        protocol=protocol,
         subject={"run": run, "step": step},
     )
 

@@ -36,6 +36,16 @@ class Scorecard:
     headlines: dict[str, bool] = field(default_factory=dict)  # a metric's first: lower is better?
     warnings: list[str] = field(default_factory=list)
 
+    def __or__(self, other: "Scorecard") -> "Scorecard":
+        return Scorecard(
+            self.values | other.values,
+            self.headlines | other.headlines,
+            self.warnings + other.warnings,
+        )
+
+
+Own = Callable[[Dataset], Scorecard]
+
 
 class Panel:
     """The metrics of a config, built, and the features that they share.
@@ -122,11 +132,15 @@ class Evaluation:
         """For metric cards."""
         return about(self.dataset, self.config.real_count)
 
-    def evaluate(self, sample: Sampler, network: nn.Module) -> Scorecard:
-        """Of `sample`, which draws from `network` with the CPU generator handed to it."""
+    def evaluate(self, sample: Sampler, network: nn.Module, own: Own | None = None) -> Scorecard:
+        """Of `sample`, which draws from `network` with the CPU generator handed to it, and of
+        `own`, the scores that a game has for itself."""
         with torch.no_grad(), evaluation_mode(network):
-            fake = self.panel.generated(sample, self.config.count, self.seed)
-        return self.panel.score(self.real, fake)
+            card = Scorecard()
+            if self.panel.metrics:
+                fake = self.panel.generated(sample, self.config.count, self.seed)
+                card = self.panel.score(self.real, fake)
+            return card if own is None else card | own(self.dataset)
 
 
 def check_shape(features: str, shape: tuple[int, ...]) -> None:

@@ -1,0 +1,99 @@
+"""Networks of domain adaptation: Ganin et al. 2016 (arXiv:1505.07818), Figure 4(a), for any image.
+
+On 28x28 pixels these are the paper's layers for MNIST.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gan_cli.data.spec import Spec
+from gan_cli.errors import ConfigError
+from gan_cli.networks.checks import check_positive
+from gan_cli.networks.norm import normalize_spectra
+from gan_cli.networks.registry import networks
+
+GRID = 4  # a side of the last map: what 28 pixels come to
+SMALLEST = 16  # pixels that the two unpadded convolutions leave one of
+
+
+@networks.register("dann_feature_extractor")
+class DANNFeatureExtractor(nn.Module):
+    """Two convolutions of 5x5, each with ReLU and a pooling of 2x2: images to vectors."""
+
+    def __init__(self, spec: Spec, *, width: int = 32, features: int = 768) -> None:
+        super().__init__()
+        check_positive(width=width, features=features)
+        if len(spec.shape) != 3 or min(spec.shape[1:]) < SMALLEST:
+            raise ConfigError(
+                f"name: this network is for images of {SMALLEST} pixels a side and more, and the "
+                f"data have shape {spec.shape}; raise their size"
+            )
+        maps, rest = divmod(features, GRID * GRID)
+        if rest:
+            raise ConfigError(f"features: must be a multiple of {GRID * GRID}, got {features}")
+        self.features = features
+        self.first = nn.Conv2d(spec.shape[0], width, 5)
+        self.second = nn.Conv2d(width, maps, 5)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Images (N, C, H, W) to features (N, F)."""
+        h = F.max_pool2d(F.relu(self.first(image)), 2)  # (N, width, 12, 12) of 28x28
+        h = F.max_pool2d(F.relu(self.second(h)), 2)  # (N, maps, 4, 4)
+        return F.adaptive_avg_pool2d(h, GRID).flatten(1)
+
+
+@networks.register("dann_label_predictor")
+class DANNLabelPredictor(nn.Module):
+    """Two hidden layers of `width` ReLU units."""
+
+    def __init__(self, spec: Spec, *, features: int = 768, width: int = 100) -> None:
+        super().__init__()
+        check_positive(features=features, width=width)
+        self.features = features
+        self.layers = hidden_layers(features, width, 2)
+        self.output = nn.Linear(width, spec.classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N, F) to class logits (N, classes)."""
+        return self.output(self.layers(features))
+
+
+@networks.register("dann_domain_discriminator")
+class DANNDomainDiscriminator(nn.Module):
+    """`depth` hidden layers of `width` ReLU units; the paper has one of 100 on MNIST.
+
+    `conditional` is CDAN, Long et al. 2018 (arXiv:1705.10667), Equation 4: it judges the outer
+    product of features and predictions, so that domains are aligned class by class.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        features: int = 768,
+        width: int = 100,
+        depth: int = 1,
+        conditional: bool = False,
+        spectral_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        check_positive(features=features, width=width, depth=depth)
+        self.features, self.conditional = features, conditional
+        self.layers = hidden_layers(features * (spec.classes if conditional else 1), width, depth)
+        self.output = nn.Linear(width, 1)
+        if spectral_norm:
+            normalize_spectra(self)
+
+    def forward(self, features: Tensor, predictions: Tensor | None = None) -> Tensor:
+        """Features (N, F), and class probabilities (N, classes) if conditional, to logits (N,)."""
+        if self.conditional:
+            assert predictions is not None, "a conditional network was called without predictions"
+            features = torch.einsum("nf,nk->nfk", features, predictions).flatten(1)
+        return self.output(self.layers(features)).squeeze(1)
+
+
+def hidden_layers(features: int, width: int, depth: int) -> nn.Sequential:
+    sizes = [features, *[width] * depth]
+    pairs = zip(sizes, sizes[1:], strict=False)
+    return nn.Sequential(*(layer for i, o in pairs for layer in (nn.Linear(i, o), nn.ReLU())))
