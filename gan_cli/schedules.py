@@ -37,7 +37,11 @@ class Schedule:
         schedule = cls(**conform_keys(keys_of_dataclass(cls), value, where, faults))
         if not faults and (schedule.over < 1 or schedule.warmup < 0):
             faults.append(f"{where}: needs over >= 1 and warmup >= 0, in steps")
-        if not faults and schedule.shape == "inverse" and not 0 < (schedule.end or 0) < schedule.start:
+        if (
+            not faults
+            and schedule.shape == "inverse"
+            and not 0 < (schedule.end or 0) < schedule.start
+        ):
             faults.append(f"{where}: shape=inverse falls, and never to 0; needs 0 < end < start")
         return schedule
 

@@ -6,6 +6,7 @@ import struct
 import sys
 import types
 import urllib.error
+from dataclasses import MISSING
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,11 +34,14 @@ def test_every_data_set_has_a_config_that_spells_out_all_its_keys(name):
     node = OmegaConf.create(text)
     assert node.name == name
     keys = keys_of(datasets.entries[name])
-    given = {key: node._get_node(key)._value() for key in node if key != "name"}
-    assert set(given) == set(keys)
-    for key, (_, default) in keys.items():
-        value = tuple(given[key]) if isinstance(default, tuple) else given[key]
-        assert value == ("???" if key == "path" else default), key
+    mounted = [key for choice in node.get("defaults", []) for key in choice if choice != "_self_"]
+    assert all(key in keys for key in (key.partition("@")[2] for key in mounted))
+    own = [key for key in node if key not in ("name", "defaults")]
+    given = {key: node._get_node(key)._value() for key in own}
+    assert set(given) | {key.partition("@")[2] for key in mounted} == set(keys)
+    for key, value in given.items():
+        default = "???" if keys[key][1] is MISSING else keys[key][1]
+        assert (tuple(value) if isinstance(default, tuple) else value) == default, key
 
 
 @pytest.mark.parametrize(

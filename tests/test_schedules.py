@@ -33,3 +33,27 @@ def test_stays_between_its_ends(start, end, over, step):
     for shape in ("linear", "cosine"):
         value = Schedule(start, end, over, shape)(step)
         assert min(start, end) - 1e-12 <= value <= max(start, end) + 1e-12
+
+
+def test_adaptation_of_dann():
+    """2 / (1 + exp(-10 p)) - 1: Ganin et al. 2016, figures worked out by hand."""
+    schedule = Schedule(0.0, 1.0, over=1000, shape="sigmoid")
+    figures = {0: 0.0, 250: 0.84828, 500: 0.98661, 1000: 0.99991, 5000: 0.99991}
+    for step, value in figures.items():
+        assert schedule(step) == pytest.approx(value, abs=1e-5)
+
+
+def test_annealing_of_dann():
+    """0.01 / (1 + 10 p)^0.75: Ganin et al. 2016."""
+    schedule = Schedule(0.01, 0.01 / 11**0.75, over=1000, shape="inverse")
+    for step, value in {0: 0.01, 500: 0.0026085, 1000: 0.0016556, 5000: 0.0016556}.items():
+        assert schedule(step) == pytest.approx(value, abs=1e-7)
+
+
+@pytest.mark.parametrize("end", [None, 0.0, -1.0, 2.0])
+def test_an_inverse_schedule_falls_but_not_to_zero(end):
+    faults = []
+    node = {"start": 1.0, "end": end, "over": 10, "shape": "inverse"}
+    Schedule.from_config(node, "optimizer.lr", faults)
+    assert len(faults) == 1
+    assert "needs 0 < end < start" in faults[0]

@@ -40,7 +40,9 @@ class MNISTM(InMemory):
         if digits == "mnist_5k" and split == "test":
             raise ConfigError("split: mnist_5k has no test set; type split=train or digits=mnist")
         five_k = digits == "mnist_5k"
-        source: InMemory = MNIST5k(size=size) if five_k else MNIST(root=root, split=split, size=size)
+        source: InMemory = (
+            MNIST5k(size=size) if five_k else MNIST(root=root, split=split, size=size)
+        )
         gray = source.tensors()["real"]  # (N, 1, size, size)
         random = np.random.default_rng(seed)
         pictures = read_photos(photos, size, random)

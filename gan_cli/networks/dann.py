@@ -3,6 +3,8 @@
 On 28x28 pixels these are the paper's layers for MNIST.
 """
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 from gan_cli.data.spec import Spec
 from gan_cli.errors import ConfigError
 from gan_cli.networks.checks import check_positive
-from gan_cli.networks.norm import normalize_spectra
+from gan_cli.networks.norm import Norm, Normalize, normalize_spectra
 from gan_cli.networks.registry import networks
 
 GRID = 4  # a side of the last map: what 28 pixels come to
@@ -19,9 +21,15 @@ SMALLEST = 16  # pixels that the two unpadded convolutions leave one of
 
 @networks.register("dann_feature_extractor")
 class DANNFeatureExtractor(nn.Module):
-    """Two convolutions of 5x5, each with ReLU and a pooling of 2x2: images to vectors."""
+    """Two convolutions of 5x5, each with ReLU and a pooling of 2x2: images to vectors.
 
-    def __init__(self, spec: Spec, *, width: int = 32, features: int = 768) -> None:
+    The paper has no norm. Batch norm, over both domains together, keeps the scale of the features,
+    on which a reversed gradient otherwise pulls without end.
+    """
+
+    def __init__(
+        self, spec: Spec, *, width: int = 32, features: int = 768, norm: Norm = "none"
+    ) -> None:
         super().__init__()
         check_positive(width=width, features=features)
         if len(spec.shape) != 3 or min(spec.shape[1:]) < SMALLEST:
@@ -35,11 +43,13 @@ class DANNFeatureExtractor(nn.Module):
         self.features = features
         self.first = nn.Conv2d(spec.shape[0], width, 5)
         self.second = nn.Conv2d(width, maps, 5)
+        self.norms = nn.ModuleList(Normalize(norm, channels) for channels in (width, maps))
 
     def forward(self, image: Tensor) -> Tensor:
         """Images (N, C, H, W) to features (N, F)."""
-        h = F.max_pool2d(F.relu(self.first(image)), 2)  # (N, width, 12, 12) of 28x28
-        h = F.max_pool2d(F.relu(self.second(h)), 2)  # (N, maps, 4, 4)
+        h = image
+        for conv, norm in zip((self.first, self.second), self.norms, strict=True):
+            h = F.max_pool2d(F.relu(norm(conv(h))), 2)  # of 28x28: (N, width, 12, 12), then 4x4
         return F.adaptive_avg_pool2d(h, GRID).flatten(1)
 
 
@@ -94,6 +104,5 @@ class DANNDomainDiscriminator(nn.Module):
 
 
 def hidden_layers(features: int, width: int, depth: int) -> nn.Sequential:
-    sizes = [features, *[width] * depth]
-    pairs = zip(sizes, sizes[1:], strict=False)
+    pairs = pairwise([features, *[width] * depth])
     return nn.Sequential(*(layer for i, o in pairs for layer in (nn.Linear(i, o), nn.ReLU())))

@@ -1,0 +1,336 @@
+"""Domain adaptation: the saddle point, the losses it is played with, its scores."""
+
+import itertools
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gan_cli.data import datasets
+from gan_cli.errors import ConfigError
+from gan_cli.games.dann import balanced, reverse_gradient
+from gan_cli.networks import networks
+from gan_cli.plots import embedding, principal
+from gan_cli.training import build_game
+from gan_cli.validation import validate
+from tests.helpers import composed, names, tensors_of, trained
+
+PAIR = (
+    "run=test",
+    "dataset=pair",
+    "dataset@dataset.source=synthetic",
+    "dataset@dataset.target=synthetic",
+    "dataset.source={count: 40, size: 16}",
+    "dataset.target={count: 60, size: 16, channels: 1, seed: 1}",
+    "batch_size=8",
+    "steps=2",
+    "every={log: 1, preview: 0, evaluate: 0, checkpoint: 0}",
+    "device=cpu",
+    "model.networks.feature_extractor={width: 4, features: 32}",
+)
+
+
+def config_of(*overrides):
+    return validate(composed(*PAIR, *overrides))
+
+
+def game_of(*overrides):
+    """The game of a config, and a batch of its data."""
+    config = config_of(*overrides)
+    torch.manual_seed(0)
+    data = datasets.build(config.dataset, where="dataset")
+    game = build_game(config, data.spec)
+    parts = [part.tensors() for part in data.parts()]
+    batch = {key: value[:8] for part in parts for key, value in part.items()}
+    batch = {k: v / 127.5 - 1 if v.dtype == torch.uint8 else v for k, v in batch.items()}
+    next(iter(game.turns(0)))  # sets the strengths of the schedules
+    return game, batch
+
+
+def gradients(game, losses, roles):
+    parameters = [p for role in roles for p in game.networks[role].parameters()]
+    found = torch.autograd.grad(losses, parameters, retain_graph=True, allow_unused=True)
+    pairs = zip(found, parameters, strict=True)
+    return [torch.zeros_like(p) if g is None else g for g, p in pairs]
+
+
+def assert_close(left, right):
+    for a, b in zip(left, right, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_the_reversal_is_the_identity_with_its_gradient_turned():
+    x = torch.randn(5, 3, requires_grad=True)
+    weight = torch.randn(5, 3)
+    turned = reverse_gradient(x, torch.tensor(0.7))
+    assert torch.equal(turned, x)
+    (gradient,) = torch.autograd.grad((weight * turned).sum(), x)
+    torch.testing.assert_close(gradient, -0.7 * weight)
+
+
+@pytest.mark.parametrize("conditional", ["false", "true"])
+def test_one_step_goes_where_equations_13_to_15_say(conditional):
+    """Of L_y and L_d written out; the paper has theta_f - mu (dL_y - lambda dL_d), and so on."""
+    game, batch = game_of(
+        "model=dann",
+        "model.game.adaptation=0.3",
+        f"model.networks.domain_discriminator.conditional={conditional}",
+    )
+    extractor, predictor, discriminator = (game.networks[role] for role in game.averaged)
+    found = sum(game.loss(batch, ()).losses.values())
+
+    source, target = extractor(batch["source"]), extractor(batch["target"])
+    loss_y = F.cross_entropy(predictor(source), batch["source_label"])
+    given = [predictor(x).softmax(1).detach() for x in (source, target)]
+    as_source, as_target = (
+        discriminator(x, p) for x, p in zip((source, target), given, strict=True)
+    )
+    loss_d = F.binary_cross_entropy_with_logits(as_source, torch.ones(8))
+    loss_d = loss_d + F.binary_cross_entropy_with_logits(as_target, torch.zeros(8))
+    expected = [loss_y - 0.3 * loss_d, loss_y, loss_d]
+    for role, loss in zip(game.averaged, expected, strict=True):
+        assert_close(gradients(game, found, [role]), gradients(game, loss, [role]))
+
+
+def test_by_turns_the_target_alone_is_to_look_like_the_source():
+    """ADDA, Equation 8: -E log D(target), with D the probability of the source."""
+    game, batch = game_of("model=dann_alternating", "model.game.adaptation=0.3")
+    extractor, discriminator = (
+        game.networks[role] for role in ("feature_extractor", "domain_discriminator")
+    )
+    found = game.classifier_loss(batch).losses["adversarial"]
+    expected = -0.3 * discriminator(extractor(batch["target"])).sigmoid().log().mean()
+    torch.testing.assert_close(found, expected)
+
+
+def test_against_the_critic_of_wgan_features_lower_the_wasserstein_estimate():
+    """WDGRL, Equation 3: E D(source) - E D(target), of which both ends move."""
+    game, batch = game_of(
+        "model=dann_alternating",
+        "loss=wgan_gp",
+        "model.game={confusion: critic, adaptation: 0.3}",
+    )
+    extractor, discriminator = (
+        game.networks[role] for role in ("feature_extractor", "domain_discriminator")
+    )
+    found = game.classifier_loss(batch).losses["adversarial"]
+    source, target = (discriminator(extractor(batch[d])).mean() for d in ("source", "target"))
+    expected = 0.3 * (source - target)
+    torch.testing.assert_close(found, expected)
+    role = ["feature_extractor"]
+    assert_close(gradients(game, found, role), gradients(game, expected, role))
+
+
+def test_a_penalty_is_of_the_critic_alone():
+    settings = ("loss.penalties.r1={weight: 5}", "loss.critic_norm=none")
+    game, batch = game_of("model=dann", *settings)
+    terms = game.loss(batch, ("r1",))
+    found = gradients(game, terms.losses["r1"], ["feature_extractor", "label_predictor"])
+    assert all((gradient == 0).all() for gradient in found)
+    moved = gradients(game, terms.losses["r1"], ["domain_discriminator"])
+    assert any((gradient != 0).any() for gradient in moved)
+
+
+def test_the_conditional_discriminator_reads_the_outer_product():
+    spec = datasets.build({"name": "synthetic", "size": 16}, where="dataset").spec
+    node = {"name": "dann_domain_discriminator", "features": 6, "width": 5, "conditional": True}
+    network = networks.build(node, spec, where="x")
+    features, predictions = torch.randn(7, 6), torch.rand(7, 4)
+    products = np.stack(
+        [np.outer(f, p).ravel() for f, p in zip(features.numpy(), predictions.numpy(), strict=True)]
+    )
+    expected = network.output(network.layers(torch.from_numpy(products))).squeeze(1)
+    torch.testing.assert_close(network(features, predictions), expected)
+
+
+@pytest.mark.parametrize("size", [16, 28, 33, 64])
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_networks_fit_any_image(size, norm):
+    data = {"name": "synthetic", "size": size, "height": size + 3, "classes": 7}
+    spec = datasets.build(data, where="dataset").spec
+    nodes = {
+        "feature_extractor": {"norm": norm, "features": 64},
+        "label_predictor": {"features": 64},
+        "domain_discriminator": {"features": 64},
+    }
+    extractor, predictor, discriminator = (
+        networks.build({"name": f"dann_{role}", **node}, spec, where="x")
+        for role, node in nodes.items()
+    )
+    features = extractor(torch.randn(2, *spec.shape))
+    assert features.shape == (2, 64)
+    assert predictor(features).shape == (2, 7)
+    assert discriminator(features).shape == (2,)
+
+
+def test_on_28_pixels_the_layers_are_those_of_figure_4():
+    """Weights and biases of conv 5x5 to 32 and 48 maps, fc 100-100-10 and 100-1 on 768 features."""
+    config = validate(composed("run=x", "model=dann", *SIZES))
+    spec = datasets.build({"name": "mnist_5k", "size": 28}, where="dataset").spec
+    game = build_game(config, spec)
+    counts = [sum(p.numel() for p in game.networks[role].parameters()) for role in game.averaged]
+    hidden = 768 * 100 + 100
+    assert counts[0] == (25 * 32 + 32) + (25 * 32 * 48 + 48)
+    assert counts[1] == hidden + (100 * 100 + 100) + (100 * 10 + 10)
+    assert counts[2] == hidden + (100 + 1)
+    assert torch.nn.Sequential(*game.networks["feature_extractor"].children()) is not None
+
+
+SIZES = ("dataset.source.size=28", "dataset.target.size=28")
+
+
+@pytest.mark.parametrize(
+    ("model", "loss"), itertools.product(["dann", "dann_alternating"], names("loss"))
+)
+def test_every_loss_plays_or_is_refused_with_advice(model, loss, tmp_path):
+    chosen = (f"model={model}", f"loss={loss}")
+    steps = composed(*PAIR, *chosen).loss.critic_steps
+    if model == "dann" and steps > 1:
+        with pytest.raises(ConfigError, match=r"critic_steps=1, or model=dann_alternating"):
+            config_of(*chosen)
+        chosen += ("loss.critic_steps=1",)
+    run = trained(config_of(*chosen), tmp_path)
+    assert all(torch.isfinite(value).all() for value in tensors_of(run).values())
+    line = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])
+    critic = "classifier" if model == "dann" else "domain_discriminator"
+    assert {"classifier/classification", f"{critic}/real_logits"} <= set(line)
+    fresh, _ = game_of(*chosen)
+    for role, network in run.game.networks.items():
+        pairs = zip(network.parameters(), fresh.networks[role].parameters(), strict=True)
+        assert any(not torch.equal(a, b) for a, b in pairs), role
+
+
+@pytest.mark.parametrize("settings", [("model=dann",), ("model=dann_alternating", "loss=wgan_gp")])
+def test_10_steps_are_5_and_5(settings, tmp_path):
+    every = "every.checkpoint=5"
+    straight = trained(config_of(*settings, every, "steps=10"), tmp_path / "straight")
+    # A schedule over the steps is part of the settings, so it is the same in both parts.
+    same = ("model.game.adaptation.over=10", "optimizer.lr.over=10")
+    trained(config_of(*settings, every, *same, "steps=5"), tmp_path / "parts")
+    resumed = trained(config_of(*settings, every, "steps=10"), tmp_path / "parts")
+    left, right = tensors_of(straight), tensors_of(resumed)
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_labels_of_the_target_are_learned_only_where_known():
+    game, batch = game_of("model=dann", "model.game.train_on=both", "dataset.target_labels=20")
+    assert set(batch) == {"source", "source_label", "target", "target_label"}
+    batch["target_label"] = torch.tensor([0, 1, 2, -1, -1, -1, -1, -1])
+    predict = torch.nn.Sequential(
+        game.networks["feature_extractor"], game.networks["label_predictor"]
+    )
+    images = torch.cat([batch["source"], batch["target"][:3]])
+    labels = torch.cat([batch["source_label"], batch["target_label"][:3]])
+    expected = F.cross_entropy(predict(images), labels)
+    terms = game.loss(batch, ())
+    torch.testing.assert_close(terms.losses["classification"], expected)
+    hits = (predict(images).argmax(1) == labels).float().mean()
+    torch.testing.assert_close(terms.observed["label_accuracy"], hits)
+
+
+def test_the_bound_learns_from_the_target_alone():
+    game, batch = game_of("model=dann", "model.game.train_on=target", "dataset.target_labels=null")
+    before = game.loss(batch, ()).losses["classification"]
+    batch["source_label"] = 3 - batch["source_label"]
+    assert torch.equal(game.loss(batch, ()).losses["classification"], before)
+    batch["target_label"] = torch.full((8,), -1)  # none known in this batch
+    assert game.loss(batch, ()).losses["classification"] == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        (
+            "model.game.train_on=both",
+            r"train_on: 'both' needs labels .*target_labels=|target_labels",
+        ),
+        ("dataset.target_labels=3", r"target_labels: would not be looked at; set .*train_on=both"),
+        ("metrics=fd_random", "draws no samples to measure; use metrics=none"),
+        ("dataset.target.classes=0", None),
+        ("dataset.source.classes=0", r"has no 'source_label', which game 'dann' reads"),
+        ("model.networks.label_predictor.name=mlp", r"label_predictor\.name: unknown network"),
+    ],
+)
+def test_settings_that_do_not_go_with_it(override, told):
+    if told is None:
+        config_of("model=dann", override)
+        return
+    with pytest.raises(ConfigError, match=told):
+        config_of("model=dann", override)
+
+
+def test_features_must_be_as_wide_everywhere():
+    config = config_of("model=dann", "model.networks.label_predictor.features=16")
+    spec = datasets.build(config.dataset, where="dataset").spec
+    with pytest.raises(ConfigError, match=r"feature_extractor 32, label_predictor 16, .*alone"):
+        build_game(config, spec)
+
+
+def test_a_run_is_scored_on_what_it_has_not_seen(tmp_path):
+    settings = ("model=dann", "every.evaluate=1", "every.preview=2", "ema.half_life=0")
+    run = trained(config_of(*settings), tmp_path)
+    game = run.game
+    held, predict = run.dataset.held_out(), game.networks
+    for domain in ("source", "target"):
+        images = held[domain] / 127.5 - 1
+        classes = predict["label_predictor"](predict["feature_extractor"](images)).argmax(1)
+        right = (classes == held[f"{domain}_label"]).double().mean().item()
+        assert run.scores.last[f"{domain}_accuracy"] == (pytest.approx(right), 2)
+    assert 0 <= run.scores.last["domain_accuracy"][0] <= 1
+    assert run.scores.deciding == "target_accuracy"
+    assert run.scores.lower == {"target_accuracy": False}
+    card = json.loads((tmp_path / "cards" / "last.json").read_text())
+    assert card["protocol"] == {"data": run.dataset.fingerprint()}
+    assert (tmp_path / "samples" / "embedding-0000002.png").exists()
+
+
+def test_an_unlabelled_target_is_scored_by_the_source(tmp_path):
+    run = trained(config_of("model=dann", "dataset.target.classes=0", "every.evaluate=2"), tmp_path)
+    assert set(run.scores.last) == {"source_accuracy", "domain_accuracy"}
+    assert run.scores.deciding == "source_accuracy"
+
+
+def test_domains_told_apart():
+    """Two normal distributions whose means lie 2 d apart: Phi(d) of the samples are right."""
+    rng = torch.Generator().manual_seed(0)
+    source, target = torch.randn(20_000, generator=rng), torch.randn(5_000, generator=rng)
+    for distance, right in ((0.0, 0.5), (0.5, 0.69146), (1.0, 0.84134), (3.0, 0.99865)):
+        assert balanced(source + distance, target - distance) == pytest.approx(right, abs=0.01)
+    assert balanced(target - 3, source + 3) < 0.01  # a critic who has it the wrong way round
+
+
+def test_principal_components_are_those_of_scikit_learn():
+    decomposition = pytest.importorskip("sklearn.decomposition")
+    points = torch.randn(50, 6, generator=torch.Generator().manual_seed(0)) @ torch.randn(6, 6)
+    expected = decomposition.PCA(2).fit_transform(points.double().numpy())
+    np.testing.assert_allclose(principal(points).abs(), np.abs(expected), atol=1e-6)
+
+
+def test_an_embedding_shows_both_groups():
+    points = {"source": torch.tensor([[0.0, 0.0]]), "target": torch.tensor([[1.0, 1.0]])}
+    picture = embedding(points)[40:480, 45:495].reshape(-1, 3).astype(int)
+    blue, orange = (picture[:, i] - picture[:, 2 - i] for i in (2, 0))
+    assert (blue > 20).sum() > 5
+    assert (orange > 40).sum() > 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["sample", "fid"])
+def test_there_is_nothing_to_sample_from(command, tmp_path):
+    run = trained(config_of("model=dann", "every.checkpoint=2"), tmp_path)
+    path = run.checkpoints.path(2)
+    done = subprocess.run(
+        [sys.executable, "-m", f"gan_cli.{command}", f"checkpoint={path}", "device=cpu"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "holds no network 'generator' to sample from" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
