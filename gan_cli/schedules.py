@@ -16,7 +16,7 @@ class Schedule:
     value goes from `start` to `end` in `over` steps, along a line or half a cosine, and stays
     there; during the warm-up it rises linearly from 0 to `start`.
 
-    Two more shapes are of Ganin et al. 2016 (arXiv:1505.07818), Section 5.2, with p the share of
+    Two more shapes are of Ganin et al. 2016 (arXiv:1505.07818), with p the share of
     `over` that is done. sigmoid: 2 / (1 + exp(-10 p)) - 1 of the way, fast at first; all but 1e-4
     of it at p = 1. inverse: start / (1 + a p)^0.75, its a such that `end` is reached at p = 1;
     the paper's a = 10 means an end of start / 6.04.

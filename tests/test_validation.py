@@ -86,7 +86,6 @@ COMPANY = {  # what a choice cannot do without
     "folder": ["dataset.path=x"],
     "classes": ["model=cgan"],
     "modes": ["dataset=ring", "model=mlp"],
-    "folder": ["dataset.path=x"],
     "mnist_m": ["dataset.photos=x"],
     "mnist_to_mnist_m": ["model=dann", "dataset.target.photos=x"],
     "mnist_5k_to_digits": ["model=dann"],

@@ -1,4 +1,4 @@
-"""MNIST-M: digits blended with patches of photos (Ganin et al. 2016, arXiv:1505.07818, 5.2.4)."""
+"""MNIST-M: digits blended with patches of photos (Ganin et al. 2016, arXiv:1505.07818)."""
 
 from typing import Literal
 

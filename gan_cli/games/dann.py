@@ -25,7 +25,7 @@ DOMAINS = ("source", "target")
 
 @games.register("dann")
 class DANN(Game):
-    """Features that tell the classes of the source, and do not tell the domain: Equation 9.
+    """Features that tell the classes of the source, and do not tell the domain: Section 4.2.
 
     One player. The domain discriminator is the critic of the loss's game, with the source's
     features as the real samples; through the gradient reversal the extractor plays the same game

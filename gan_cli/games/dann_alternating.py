@@ -18,9 +18,9 @@ class AlternatingDANN(DANN):
     """DANN by turns: the critic takes its steps, then the classifier; no gradient is reversed.
 
     `confusion` is what the features play for. generator: the loss's own generator, of the target's
-    features alone, as ADDA has it with nonsaturating (Tzeng et al. 2017, arXiv:1702.05464,
-    Equation 8), here with one extractor for both. critic: against the critic's loss, with the
-    features of both domains, which under wgan_gp is WDGRL (Shen et al. 2018, arXiv:1707.01217).
+    features alone, as ADDA has it with nonsaturating (Tzeng et al. 2017, arXiv:1702.05464), here
+    with one extractor for both domains. critic: against the critic's loss, with the features of
+    both, which under wgan_gp is WDGRL (Shen et al. 2018, arXiv:1707.01217).
     """
 
     players = {

@@ -73,7 +73,7 @@ class DANNLabelPredictor(nn.Module):
 class DANNDomainDiscriminator(nn.Module):
     """`depth` hidden layers of `width` ReLU units; the paper has one of 100 on MNIST.
 
-    `conditional` is CDAN, Long et al. 2018 (arXiv:1705.10667), Equation 4: it judges the outer
+    `conditional` is CDAN, Long et al. 2018 (arXiv:1705.10667): it judges the outer
     product of features and predictions, so that domains are aligned class by class.
     """
 
