@@ -82,8 +82,8 @@ class DANN(Game):
     def loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
         (source, target), logits = self.predict(batch)
         # Penalties are of the critic alone; what reaches the features goes through the reversal.
-        still = (tuple(x.detach() for x in side) for side in (source, target))
-        terms = self.objective.critic_terms(self.critic, *still, due)
+        real, fake = (tuple(x.detach() for x in side) for side in (source, target))
+        terms = self.objective.critic_terms(self.critic, real, fake, due)
         terms.losses["adversarial"] = self.domain_loss(
             *(tuple(reverse_gradient(x, self.strength) for x in side) for side in (source, target))
         )
