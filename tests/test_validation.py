@@ -123,4 +123,6 @@ def test_every_component_is_reachable_from_a_yaml():
         words = file.read_text().replace(",", " ").replace("{", " ").replace("}", " ").split()
         used |= {word.rstrip(":") for word in words}
     for registry in (games, losses, penalties, extractors, metrics, networks, optimizers):
-        assert set(registry.entries) <= used, registry.kind
+        entries = registry.entries.items()  # other tests may have registered components of theirs
+        ours = {name for name, entry in entries if entry.__module__.startswith("gan_cli.")}
+        assert ours <= used, registry.kind
