@@ -31,11 +31,17 @@ def test_points_are_vectors_drawn_from_the_seed(name):
     assert len(build(name)) == 100_000
 
 
+DIGITS = {"name": "mnist_5k"}
+REQUIRED = {
+    "folder": {"path": "x"},
+    "mnist_m": {"photos": "x"},
+    "pair": {"source": DIGITS, "target": DIGITS},
+}
+
+
 @pytest.mark.parametrize("name", sorted(datasets.entries))
 def test_modes_are_there_where_they_are_promised(name):
-    options = datasets.check(
-        {"name": name, "path": "x"} if name == "folder" else {"name": name}, ""
-    )
+    options = datasets.check({"name": name, **REQUIRED.get(name, {})}, "")
     assert ("modes" in datasets.entries[name].provides(options)) == (name in KNOWN)
 
 
