@@ -20,7 +20,7 @@ from gan_cli.metrics.evaluation import Panel
 from gan_cli.metrics.registry import Collected, metrics
 from gan_cli.metrics.settings import unmet
 from gan_cli.metrics.sides import Data, Model, Side, Statistics, open_side, save_statistics
-from gan_cli.metrics.transport import Transport, distances, picked, plan
+from gan_cli.metrics.transport import Transport, picked, wasserstein
 from gan_cli.plots import transport_plan
 from gan_cli.progress import console
 from gan_cli.report.run_report import refresh
@@ -196,7 +196,7 @@ def draw_plan(panel: Panel, real: Collected, fake: Collected, path: Path) -> Non
     metric = panel.metrics.get("transport")
     if isinstance(metric, Transport) and real.features is not None and real.features.shape[1] == 2:
         a, b = picked(real, metric.count), picked(fake, metric.count)
-        save_png(path, transport_plan(a, b, plan(distances(a, b))))
+        save_png(path, transport_plan(a, b, wasserstein(a, b, 1)[1]))
         console.print(f"plan of W1: {path}", markup=False, soft_wrap=True)
 
 
