@@ -5,26 +5,23 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from gan_cli.assembly import build_game
 from gan_cli.average import MovingAverage
 from gan_cli.checkpoint import Checkpoints
 from gan_cli.config import Config
 from gan_cli.data import datasets
 from gan_cli.data.feed import open_feed
-from gan_cli.data.spec import Spec
-from gan_cli.errors import ConfigError, NonFiniteError, SignalError
-from gan_cli.games import Game, games
+from gan_cli.errors import NonFiniteError, SignalError
 from gan_cli.games.game import Batch, Evaluates, Samples
 from gan_cli.health import Health
 from gan_cli.images import grid, to_uint8
 from gan_cli.journal import Journal
 from gan_cli.ledger import Ledger
-from gan_cli.losses import Objective, losses, penalties
 from gan_cli.metrics import Evaluation
 from gan_cli.metrics.card import training_card, write_card
 from gan_cli.metrics.collect import draw_labels
-from gan_cli.networks import networks
 from gan_cli.optimizers import options_of
 from gan_cli.plots import scatter
 from gan_cli.progress import Display
@@ -36,39 +33,6 @@ from gan_cli.state import check_finite, restore, state_of
 
 POINTS = 2000  # vectors a picture
 ROLLBACKS = 3  # a run that diverged this often from sound checkpoints will do so again
-
-
-def build_game(config: Config, spec: Spec) -> Game:
-    rules = games.find(config.model.game, "model.game")
-    roles = {
-        role: networks.build(
-            node, rules.spec_of(role, spec, config.model.game), where=f"model.networks.{role}"
-        )
-        for role, node in config.model.networks.items()
-    }
-    penalty = {
-        name: penalties.build(node, where=f"loss.penalties.{name}")
-        for name, node in config.loss.penalties.items()
-    }
-    loss = losses.build(config.loss.adversarial, where="loss.adversarial")
-    objective = Objective(loss, penalty, config.loss.critic_steps, config.loss.weight_clip)
-    game = games.build(config.model.game, nn.ModuleDict(roles), objective, where="model.game")
-    refuse_batch_norm(game)
-    return game
-
-
-def refuse_batch_norm(game: Game) -> None:
-    """In a critic under a per-sample penalty. validate() sees the options called norm; this sees
-    the layers of any network, a user's own too."""
-    penalty = next((k for k, p in game.objective.penalties.items() if p.per_sample), None)
-    for role in game.critics if penalty else ():
-        for name, module in game.networks[role].named_modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                raise ConfigError(
-                    f"model.networks.{role}: its layer {name} is batch norm, which couples the "
-                    f"samples of a batch and falsifies the per-sample penalty '{penalty}'; use "
-                    "another norm or another loss"
-                )
 
 
 class Run:

@@ -25,6 +25,7 @@ from hydra import compose, initialize_config_dir
 from startup import startup_times
 from textbook import textbook_training
 
+from gan_cli.assembly import build_game
 from gan_cli.cli import prepared
 from gan_cli.config import Config
 from gan_cli.data import datasets
@@ -33,7 +34,7 @@ from gan_cli.paths import CONFIGS
 from gan_cli.progress import Display
 from gan_cli.runtime import pick_device
 from gan_cli.signals import StopSignal
-from gan_cli.training import Run, build_game
+from gan_cli.training import Run
 from gan_cli.validation import validate
 
 BATCH = 64

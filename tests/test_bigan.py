@@ -5,12 +5,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from gan_cli.assembly import build_game
 from gan_cli.data import datasets
 from gan_cli.data.spec import Spec
 from gan_cli.errors import ConfigError
 from gan_cli.losses import Objective, losses, penalties
 from gan_cli.networks import networks
-from gan_cli.training import build_game
 from gan_cli.validation import validate
 from tests.helpers import SMALL, composed, names, small, tensors_of, trained
 

@@ -5,10 +5,10 @@ import itertools
 import pytest
 import torch
 
+from gan_cli.assembly import build_game
 from gan_cli.data import datasets
 from gan_cli.errors import ConfigError
 from gan_cli.networks import networks
-from gan_cli.training import build_game
 from gan_cli.validation import validate
 from tests.helpers import SMALL, composed, names, small, tensors_of, trained
 

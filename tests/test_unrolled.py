@@ -171,8 +171,8 @@ def test_bilinear_game_in_closed_form():
 
 @pytest.mark.parametrize("norm", ["batch", "none"])
 def test_unrolled_steps_leave_no_trace_in_the_discriminator(norm):
+    from gan_cli.assembly import build_game
     from gan_cli.data import datasets
-    from gan_cli.training import build_game
 
     options = (f"model.networks.discriminator.norm={norm}",)
     config = small(*MLP, *WIDTHS, *options, "model.networks.discriminator.spectral_norm=true")

@@ -1,0 +1,44 @@
+"""The game of a config: its networks, its objective and its rules, put together."""
+
+from torch import nn
+
+from gan_cli.config import Config
+from gan_cli.data.spec import Spec
+from gan_cli.errors import ConfigError
+from gan_cli.games import Game, games
+from gan_cli.losses import Objective, losses, penalties
+from gan_cli.networks import networks
+
+
+def build_game(config: Config, spec: Spec) -> Game:
+    """ConfigError if parts that are each sound do not fit together."""
+    rules = games.find(config.model.game, "model.game")
+    roles = {
+        role: networks.build(
+            node, rules.spec_of(role, spec, config.model.game), where=f"model.networks.{role}"
+        )
+        for role, node in config.model.networks.items()
+    }
+    penalty = {
+        name: penalties.build(node, where=f"loss.penalties.{name}")
+        for name, node in config.loss.penalties.items()
+    }
+    loss = losses.build(config.loss.adversarial, where="loss.adversarial")
+    objective = Objective(loss, penalty, config.loss.critic_steps, config.loss.weight_clip)
+    game = games.build(config.model.game, nn.ModuleDict(roles), objective, where="model.game")
+    refuse_batch_norm(game)
+    return game
+
+
+def refuse_batch_norm(game: Game) -> None:
+    """In a critic under a per-sample penalty. validate() sees the options called norm; this sees
+    the layers of any network, a user's own too."""
+    penalty = next((k for k, p in game.objective.penalties.items() if p.per_sample), None)
+    for role in game.critics if penalty else ():
+        for name, module in game.networks[role].named_modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                raise ConfigError(
+                    f"model.networks.{role}: its layer {name} is batch norm, which couples the "
+                    f"samples of a batch and falsifies the per-sample penalty '{penalty}'; use "
+                    "another norm or another loss"
+                )
