@@ -137,7 +137,7 @@ def test_maxout_is_the_largest_of_its_pieces():
 
 def test_published_parameter_counts_of_pacgans_toy_networks():
     """Lin et al. 2018, code: G 4 x (Linear 400, BN), Linear 2; D 3 x maxout(200, 5), Linear 1."""
-    config = small("experiment=ring8_pacgan", "dataset=ring", "batch_size=4").model.networks
+    config = small("experiment=ring8_paper_pacgan", "dataset=ring", "batch_size=4").model.networks
     generator = networks.build(config["generator"], Spec((2,)), where="")
     judge = networks.build(config["discriminator"], Spec((4,)), where="")
     sizes = [sum(p.numel() for p in network.parameters()) for network in (generator, judge)]
