@@ -11,6 +11,7 @@ from rich.table import Table
 from gan_cli.checkpoint import State
 from gan_cli.config import Metrics
 from gan_cli.data import datasets
+from gan_cli.data.registry import Known
 from gan_cli.errors import ConfigError
 from gan_cli.fid_config import FidConfig
 from gan_cli.images import save_png
@@ -130,7 +131,7 @@ def check(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
                     f"{key}: saved statistics are enough for fd alone, and {name} needs "
                     f"{', '.join(sorted(more))}; give the images"
                 )
-    faults += unmet(settings, provided(real) & provided(fake) | has_modes(real))
+    faults += unmet(settings, provided(real) & provided(fake) | known(real))
     if faults:
         raise ConfigError(*faults)
 
@@ -141,9 +142,12 @@ def provided(side: Side) -> frozenset[str]:
     return frozenset({"label"} if isinstance(side, Model) and side.sampler.conditional else ())
 
 
-def has_modes(side: Side) -> frozenset[str]:
-    known = isinstance(side, Data) and side.dataset.modes() is not None
-    return frozenset({"modes"} if known else ())
+def known(side: Side) -> frozenset[str]:
+    """Of the law that samples are drawn from."""
+    if not isinstance(side, Data):
+        return frozenset()
+    law = {"modes": side.dataset.modes() is not None, "density": isinstance(side.dataset, Known)}
+    return frozenset(name for name, there in law.items() if there)
 
 
 def subject_of(

@@ -14,7 +14,7 @@ from gan_cli.config import Config
 from gan_cli.data import datasets
 from gan_cli.data.feed import open_feed
 from gan_cli.errors import NonFiniteError, SignalError
-from gan_cli.games.game import Batch, Evaluates, Samples
+from gan_cli.games.game import Batch, Evaluates, Judges, Samples
 from gan_cli.health import Health
 from gan_cli.images import grid, to_uint8
 from gan_cli.journal import Journal
@@ -175,7 +175,8 @@ class Run:
         own = game.evaluate if isinstance(game, Evaluates) else None
         if self.runtime.rank > 0 or not (self.config.metrics.compute or own):
             return
-        card = self.evaluation.evaluate(self.draw_samples, game.networks, own)
+        judge = game.judge if isinstance(game, Judges) else None
+        card = self.evaluation.evaluate(self.draw_samples, game.networks, own, judge)
         self.journal.scalars(self.step, card.values)
         self.display.scored(*next(iter(card.values.items())))
         for warning in card.warnings:

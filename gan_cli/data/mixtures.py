@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.in_memory import InMemory
-from gan_cli.data.registry import datasets
+from gan_cli.data.registry import Density, datasets
 from gan_cli.registry import ConfigError
 
 if TYPE_CHECKING:  # the metrics import the data sets
@@ -45,6 +45,13 @@ class Mixture:
         ]
         nearest = torch.cat([batch.indices for batch in found])
         return nearest, torch.cat([batch.values for batch in found]) < NEAR
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """Of samples (N, D), (N,) float64."""
+        z = (x[:, None].double() - self.means) / self.stds[:, None]  # (N, K, D)
+        volume = self.stds.log() + math.log(2 * math.pi) / 2  # (K,)
+        each = self.proportions.log() - z.square().sum(2) / 2 - x.shape[1] * volume
+        return each.logsumexp(1)
 
     def modes(self) -> "Modes":
         from gan_cli.metrics.registry import Modes
@@ -145,7 +152,12 @@ class Mixture1d(InMemory):
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003
-        return KNOWN
+        return KNOWN | {"density"}
 
     def modes(self) -> "Modes":
         return self.mixture.modes()
+
+    def density(self) -> Density:
+        reach = 12 * self.mixture.stds[:, None]  # beyond 12 deviations lies 4e-33 of a Gaussian
+        low, high = (self.mixture.means - reach).min(), (self.mixture.means + reach).max()
+        return Density(lambda x: self.mixture.log_density(x[:, None]), low.item(), high.item())

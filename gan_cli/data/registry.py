@@ -1,6 +1,7 @@
 """What a data set is to the rest of the program."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -39,9 +40,10 @@ class Dataset(Stored, Protocol):
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
-        """The batch keys that these options give, "modes" and "held_out"; must not touch the data.
+        """The batch keys that these options give, "modes", "density" and "held_out".
 
-        "held_out": it has a method held_out(), samples by batch key that no feed will draw.
+        "density" promises that it is Known, "held_out" a method held_out(), samples by batch key
+        that no feed will draw. Must not touch the data.
         """
         ...
 
@@ -56,6 +58,22 @@ class Dataset(Stored, Protocol):
     def fingerprint(self) -> str:
         """A short hash of the content, so that a resumed run notices other data."""
         ...
+
+
+@dataclass(frozen=True)
+class Density:
+    """Of numbers on a line."""
+
+    log: Callable[[Tensor], Tensor]  # (N,) to (N,) float64
+    low: float
+    high: float  # outside [low, high] lies no mass that float64 would notice
+
+
+@runtime_checkable
+class Known(Protocol):
+    """A data set that knows its law."""
+
+    def density(self) -> Density: ...
 
 
 @runtime_checkable

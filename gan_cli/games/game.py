@@ -88,6 +88,18 @@ class Samples(Protocol):
 
 
 @runtime_checkable
+class Judges(Protocol):
+    """A game with a critic of samples: what its level sets are drawn from."""
+
+    def judge(self, samples: Tensor) -> Tensor | None:
+        """Samples (N, *shape) to logits (N,), without gradients.
+
+        None if the critic is no function of one sample: of packs, labels or the whole batch.
+        """
+        ...
+
+
+@runtime_checkable
 class Evaluates(Protocol):
     """A game with scores of its own, for what its networks do beside drawing samples."""
 

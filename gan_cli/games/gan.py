@@ -129,6 +129,13 @@ class GAN(Game):
         latent = draw_latent(generator, count, torch.device("cpu"), rng).to(device)
         return generator(latent, label if label is None else label.to(device))
 
+    @torch.no_grad()
+    def judge(self, samples: Tensor) -> Tensor | None:
+        discriminator = self.networks["discriminator"]
+        if self.packing > 1 or not getattr(discriminator, "pointwise", False):
+            return None
+        return discriminator(samples)
+
     def preview(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Samples for the labels of the batch, in their order."""
         label = batch["label"].sort().values if "label" in batch else None

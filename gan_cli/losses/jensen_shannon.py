@@ -30,8 +30,8 @@ class JensenShannon(FDivergence):
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         return F.softplus(v) - math.log(2)
 
-    def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        return {self.quantity: self.bound(real, fake) / 2}
+    def shown(self, divergence: Tensor) -> Tensor:
+        return divergence / 2
 
 
 @losses.register("f_gan")
@@ -54,8 +54,8 @@ class GAN(FDivergence):
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         return F.softplus(v)
 
-    def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        return {self.quantity: self.bound(real, fake) / 2 + math.log(2)}
+    def shown(self, divergence: Tensor) -> Tensor:
+        return divergence / 2 + math.log(2)
 
 
 @losses.register("f_weighted_js")

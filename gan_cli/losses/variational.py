@@ -65,8 +65,12 @@ class FDivergence:
     def looks_real(self, logits: Tensor) -> Tensor:
         return self.activation(logits) > self.threshold
 
+    def shown(self, divergence: Tensor) -> Tensor:
+        """D_f, or its bound, on the scale of `quantity`."""
+        return divergence
+
     def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        return {self.quantity: self.bound(real, fake)}
+        return {self.quantity: self.shown(self.bound(real, fake))}
 
 
 def log_wright_omega(z: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.cache import cached, content_hash
-from gan_cli.data.registry import Dataset
+from gan_cli.data.registry import Dataset, Known
 from gan_cli.errors import NonFiniteError
 from gan_cli.images import to_uint8
 from gan_cli.metrics.frechet import Moments
@@ -110,7 +110,9 @@ def collect_data(
         state = cached("statistics", key, compute)
         state["moments"] = state["moments"] and Moments(**state["moments"])
     plain = collect(real_batches(dataset, limit), None, needs - EMBEDDED, device)
-    return replace(plain, **state, modes=dataset.modes() if "modes" in needs else None)
+    modes = dataset.modes() if "modes" in needs else None
+    density = dataset.density() if "density" in needs and isinstance(dataset, Known) else None
+    return replace(plain, **state, modes=modes, density=density)
 
 
 def content_of(dataset: Dataset, limit: int | None) -> str:

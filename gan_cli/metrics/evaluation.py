@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gan_cli.config import Metrics
+from gan_cli.data.decode import decode
 from gan_cli.data.registry import Dataset
 from gan_cli.errors import ConfigError
 from gan_cli.metrics.collect import (
@@ -45,6 +46,7 @@ class Scorecard:
 
 
 Own = Callable[[Dataset], Scorecard]
+Judge = Callable[[Tensor], Tensor | None]  # the critic's logits (N,), of samples on its device
 
 
 class Panel:
@@ -132,15 +134,30 @@ class Evaluation:
         """For metric cards."""
         return about(self.dataset, self.config.real_count)
 
-    def evaluate(self, sample: Sampler, network: nn.Module, own: Own | None = None) -> Scorecard:
+    def evaluate(
+        self,
+        sample: Sampler,
+        network: nn.Module,
+        own: Own | None = None,
+        judge: Judge | None = None,
+    ) -> Scorecard:
         """Of `sample`, which draws from `network` with the CPU generator handed to it, and of
-        `own`, the scores that a game has for itself."""
+        `own`, the scores that a game has for itself. `judge` serves metrics that ask a critic."""
         with torch.no_grad(), evaluation_mode(network):
             card = Scorecard()
             if self.panel.metrics:
                 fake = self.panel.generated(sample, self.config.count, self.seed)
-                card = self.panel.score(self.real, fake)
+                card = self.panel.score(self.judged(self.real, judge), self.judged(fake, judge))
             return card if own is None else card | own(self.dataset)
+
+    def judged(self, side: Collected, judge: Judge | None) -> Collected:
+        """With the critic's logits, if a metric wants them and there is such a critic."""
+        if judge is None or side.samples is None or "judged" not in self.panel.needs:
+            return side
+        batches = (batch.to(self.panel.device) for batch in side.samples.split(BATCH))
+        found = [judge(decode({"real": batch}, None)["real"]) for batch in batches]
+        logits = [logit.float().cpu() for logit in found if logit is not None]
+        return replace(side, judged=torch.cat(logits) if logits else None)
 
 
 def check_shape(features: str, shape: tuple[int, ...]) -> None:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from torch import Tensor
 
+from gan_cli.data.registry import Density
 from gan_cli.metrics.frechet import Moments
 from gan_cli.registry import Registry
 
@@ -60,9 +61,11 @@ class Collected:
     labels: Tensor | None = None  # (N,) int64
     samples: Tensor | None = None  # (N, *shape), uint8 images or float32 vectors
     modes: Modes | None = None
+    density: Density | None = None
+    judged: Tensor | None = None  # (N,) float32, logits of a critic of single samples, if any
 
 
-Need = Literal["moments", "features", "logits", "labels", "samples", "modes"]
+Need = Literal["moments", "features", "logits", "labels", "samples", "modes", "density", "judged"]
 
 
 class Metric(Protocol):

@@ -61,7 +61,7 @@ def checked(
 
 
 def unmet(config: Metrics, provided: frozenset[str]) -> Iterator[str]:
-    """What the metrics need and do not get; `provided` are batch keys, "modes" among them."""
+    """What the metrics need and do not get; `provided` are what a data set names."""
     extractor = extractors.entries[config.features["name"]]
     counts = {"count": config.count, "real_count": config.real_count}
     for name, node in config.compute.items():
@@ -77,6 +77,8 @@ def unmet(config: Metrics, provided: frozenset[str]) -> Iterator[str]:
             yield f"{where}: needs labels, of the data and of a conditional generator; leave it out"
         if "modes" in metric.needs and "modes" not in provided:
             yield f"{where}: needs data whose modes are known, such as dataset=ring; leave it out"
+        if "density" in metric.needs and "density" not in provided:
+            yield f"{where}: needs data of a known density, as dataset=mixture1d; leave it out"
         for key, count in counts.items():
             if count is not None and count < metric.minimum:
                 yield f"metrics.{key}: {name} needs {metric.minimum} or more, got {count}"

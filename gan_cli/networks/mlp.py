@@ -89,6 +89,8 @@ class MLPDiscriminator(nn.Module):
         check_positive(width=width, depth=depth)
         check_conditioning(spec, conditioning, norm)
         self.auxiliary = conditioning == "auxiliary"
+        labelled = conditioning in ("concat", "projection")
+        self.pointwise = minibatch == "none" and not labelled  # a function of the sample alone?
         self.condition = SampleLabel(conditioning, (LABEL_FEATURES,), spec.classes)
         inputs = math.prod(spec.shape) + self.condition.channels
         self.activate = ACTIVATIONS[activation]
