@@ -21,41 +21,46 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Limits:
-    """The part of the plane that is shown, a square."""
+    """The part of the plane that is shown."""
 
     left: float
     bottom: float
-    side: float
+    width: float
+    height: float
 
     @classmethod
     def around(cls, points: Tensor, margin: float = 0.1) -> "Limits":
-        """All of `points` (N, 2), with `margin` of the side free around them."""
+        """A square with all of `points` (N, 2), `margin` of its side free around them."""
         low, high = points.double().min(0).values, points.double().max(0).values
         side = max((high - low).max().item(), 1e-6) / (1 - 2 * margin)
         left, bottom = ((low + high - side) / 2).tolist()
-        return cls(left, bottom, side)
+        return cls(left, bottom, side, side)
 
     def holds(self, points: Tensor) -> Tensor:
         """(N, 2) -> (N,) bool; what is not finite is held by none."""
         x, y = points[:, 0] - self.left, points[:, 1] - self.bottom
-        return (x >= 0) & (x <= self.side) & (y >= 0) & (y <= self.side)
+        return (x >= 0) & (x <= self.width) & (y >= 0) & (y <= self.height)
 
 
 class Canvas:
     """Positions are in the plane's own units, sizes in pixels of the picture."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, paper: np.ndarray | None = None) -> None:
         self.limits = limits
         self.image = Image.new("RGB", (SIZE * FINER, SIZE * FINER), "white")
+        if paper is not None:  # (height, width, 3) uint8, stretched to the frame
+            size = (RIGHT - LEFT) * FINER, (BOTTOM - TOP) * FINER
+            self.image.paste(Image.fromarray(paper).resize(size), (LEFT * FINER, TOP * FINER))
         self.brush = ImageDraw.Draw(self.image, "RGBA")  # blends what is not opaque
         self.font = ImageFont.load_default(12 * FINER)
         self.axes()
 
     def place(self, points: Tensor) -> np.ndarray:
         """(N, 2) in the finer picture, whose rows count downwards."""
-        x, y = (points.double().cpu().numpy() - (self.limits.left, self.limits.bottom)).T
-        unit = 1 / self.limits.side
-        across, down = LEFT + x * unit * (RIGHT - LEFT), BOTTOM - y * unit * (BOTTOM - TOP)
+        limits = self.limits
+        x, y = (points.double().cpu().numpy() - (limits.left, limits.bottom)).T
+        across = LEFT + x / limits.width * (RIGHT - LEFT)
+        down = BOTTOM - y / limits.height * (BOTTOM - TOP)
         return np.stack([across, down], 1) * FINER
 
     def dots(self, points: Tensor, radius: Sequence[float], color: Color, opacity: float) -> None:
@@ -67,18 +72,25 @@ class Canvas:
                 r *= FINER
                 self.brush.ellipse((x - r, y - r, x + r, y + r), fill)
 
-    def line(self, ends: Tensor, color: Color, opacity: float) -> None:
-        """From ends[0] to ends[1], (2, 2)."""
-        path = [tuple(end) for end in self.place(ends)]
-        self.brush.line(path, (*color, round(255 * opacity)), width=FINER)
+    def line(self, points: Tensor, color: Color, opacity: float, width: int = 1) -> None:
+        """From each of `points` (N, 2) to the next."""
+        path = [tuple(point) for point in self.place(points)]
+        self.brush.line(path, (*color, round(255 * opacity)), width * FINER, joint="curve")
+
+    def area(self, points: Tensor, color: Color, opacity: float) -> None:
+        """Between `points` (N, 2) and the lower edge of the frame."""
+        path = self.place(points)
+        down = [(path[-1, 0], BOTTOM * FINER), (path[0, 0], BOTTOM * FINER)]
+        corners = [tuple(corner) for corner in [*path, *down]]
+        self.brush.polygon(corners, (*color, round(255 * opacity)))
 
     def axes(self) -> None:
-        for x, label in ticks(self.limits.left, self.limits.side):
-            at = LEFT + (x - self.limits.left) / self.limits.side * (RIGHT - LEFT)
+        for x, label in ticks(self.limits.left, self.limits.width):
+            at = LEFT + (x - self.limits.left) / self.limits.width * (RIGHT - LEFT)
             self.rule((at, TOP, at, BOTTOM), GRID)
             self.write((at, BOTTOM + 5), label, "mt")
-        for y, label in ticks(self.limits.bottom, self.limits.side):
-            at = BOTTOM - (y - self.limits.bottom) / self.limits.side * (BOTTOM - TOP)
+        for y, label in ticks(self.limits.bottom, self.limits.height):
+            at = BOTTOM - (y - self.limits.bottom) / self.limits.height * (BOTTOM - TOP)
             self.rule((LEFT, at, RIGHT, at), GRID)
             self.write((LEFT - 5, at), label, "rm")
         frame = tuple(edge * FINER for edge in (LEFT, TOP, RIGHT, BOTTOM))

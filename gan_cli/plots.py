@@ -1,4 +1,4 @@
-"""Pictures of points in the plane: real and generated samples, and what moves one to the other."""
+"""Pictures of points in the plane: real and generated samples, what moves one to the other."""
 
 from collections.abc import Mapping
 
@@ -7,17 +7,20 @@ import torch
 from torch import Tensor
 
 from gan_cli.canvas import Canvas, Limits
+from gan_cli.level_sets import Judge, level_sets
 
 REAL, FAKE, FLOW = (84, 112, 148), (242, 129, 32), (60, 60, 60)
 
 
-def scatter(real: Tensor, fake: Tensor, limits: Limits | None = None) -> np.ndarray:
+def scatter(real: Tensor, fake: Tensor, judge: Judge | None = None) -> np.ndarray:
     """Real (N, 2) below generated samples (M, 2), uint8 (512, 512, 3).
 
-    Limits None are those of the real ones: pictures of one training then have the same. How many
-    lie outside is told, so that a generator that has left the picture is not missed.
+    The limits are those of the real ones: pictures of one training then have the same. How many
+    lie outside is told, so that a generator that has left the picture is not missed. Behind them
+    are the level sets of the critic, if there is one of single samples.
     """
-    canvas = Canvas(limits or Limits.around(real))
+    limits = Limits.around(real)
+    canvas = Canvas(limits, judge and level_sets(limits, judge, real.device))
     canvas.dots(real, [2.0] * len(real), REAL, 0.5)
     canvas.dots(fake, [2.0] * len(fake), FAKE, 0.6)
     outside = len(fake) - int(canvas.limits.holds(fake).sum())

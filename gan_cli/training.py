@@ -13,17 +13,18 @@ from gan_cli.checkpoint import Checkpoints
 from gan_cli.config import Config
 from gan_cli.data import datasets
 from gan_cli.data.feed import open_feed
+from gan_cli.data.registry import Known
 from gan_cli.errors import NonFiniteError, SignalError
 from gan_cli.games.game import Batch, Evaluates, Judges, Samples
 from gan_cli.health import Health
-from gan_cli.images import grid, to_uint8
 from gan_cli.journal import Journal
 from gan_cli.ledger import Ledger
+from gan_cli.level_sets import Judge
 from gan_cli.metrics import Evaluation
 from gan_cli.metrics.card import training_card, write_card
 from gan_cli.metrics.collect import draw_labels
 from gan_cli.optimizers import options_of
-from gan_cli.plots import scatter
+from gan_cli.previews import picture_of
 from gan_cli.progress import Display
 from gan_cli.report.run_report import refresh
 from gan_cli.runtime import Runtime
@@ -162,11 +163,11 @@ class Run:
 
     def write_preview(self) -> None:
         pictures = self.average.game.preview(self.fixed, torch.Generator().manual_seed(0))
+        density = self.dataset.density() if isinstance(self.dataset, Known) else None
         for name, samples in pictures.items():
-            if samples.ndim == 4:
-                self.journal.picture(self.step, name, grid(to_uint8(samples)))
-            elif samples.shape[1] == 2:
-                self.journal.picture(self.step, name, scatter(self.fixed["real"], samples))
+            picture = picture_of(samples, self.fixed, density, self.judge)
+            if picture is not None:
+                self.journal.picture(self.step, name, picture)
 
     def evaluate(self) -> None:
         """Scores of the averaged networks, on rank 0."""
@@ -175,8 +176,7 @@ class Run:
         own = game.evaluate if isinstance(game, Evaluates) else None
         if self.runtime.rank > 0 or not (self.config.metrics.compute or own):
             return
-        judge = game.judge if isinstance(game, Judges) else None
-        card = self.evaluation.evaluate(self.draw_samples, game.networks, own, judge)
+        card = self.evaluation.evaluate(self.draw_samples, game.networks, own, self.judge)
         self.journal.scalars(self.step, card.values)
         self.display.scored(*next(iter(card.values.items())))
         for warning in card.warnings:
@@ -189,6 +189,12 @@ class Run:
             self.checkpoints.save_best(state_of(self))
         self.journal.run_card(self.scores.outcome())
         refresh(self.folder)
+
+    @property
+    def judge(self) -> Judge | None:
+        """The critic's logits of samples on the device, of games that have such a critic."""
+        game = self.average.game
+        return game.judge if isinstance(game, Judges) else None
 
     def first_samples(self, count: int) -> Batch:
         """What every preview shows: the first of the feed."""

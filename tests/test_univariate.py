@@ -114,6 +114,8 @@ def test_fit_error_is_the_larger_of_two():
     assert found["mu"] == pytest.approx(mean + 0.1)
     assert found["fit_error"] == pytest.approx(0.3, abs=1e-3)
     assert found["divergence"] > found["least_divergence"]
+    assert found["closest_sigma"] == pytest.approx(deviation, abs=1e-4)
+    assert "bound" not in found  # without a critic
 
 
 def test_collapsed_samples_are_infinitely_far_but_told_in_numbers():

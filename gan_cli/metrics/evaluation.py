@@ -7,12 +7,13 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gan_cli.config import Metrics
 from gan_cli.data.decode import decode
 from gan_cli.data.registry import Dataset
 from gan_cli.errors import ConfigError
+from gan_cli.level_sets import Judge
 from gan_cli.metrics.collect import (
     BATCH,
     EMBEDDED,
@@ -46,7 +47,6 @@ class Scorecard:
 
 
 Own = Callable[[Dataset], Scorecard]
-Judge = Callable[[Tensor], Tensor | None]  # the critic's logits (N,), of samples on its device
 
 
 class Panel:

@@ -26,7 +26,7 @@ class GaussianFit:
     `divergence` is the f-GAN loss of that f. The least divergence and where it is come from
     integrals of the data's own density, and `divergence` is that of the samples' mu and sigma, on
     the scale of the loss's log. `fit_error` is the larger of the errors of mu and sigma. `bound` is
-    the critic's estimate of the divergence, a lower bound of it, from all samples of both sides.
+    the critic's estimate of the divergence, a lower bound up to the noise of so many samples.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"density", "samples", "judged"})
@@ -48,20 +48,23 @@ class GaussianFit:
         assert fake.samples is not None
         points = fake.samples.double()
         mu, sigma = points.mean().item(), max(points.std().item(), COLLAPSED)
-        best_mu, best_sigma = closest_gaussian(self.loss, real.density)
-        values = {
-            "fit_error": max(abs(mu - best_mu), abs(sigma - best_sigma)),
+        closest_mu, closest_sigma = closest_gaussian(self.loss, real.density)
+        return {
+            "fit_error": max(abs(mu - closest_mu), abs(sigma - closest_sigma)),
             "mu": mu,
             "sigma": sigma,
+            **self.bound(real.judged, fake.judged),
             "divergence": self.shown(real.density, mu, sigma),
-            "best_mu": best_mu,
-            "best_sigma": best_sigma,
-            "least_divergence": self.shown(real.density, best_mu, best_sigma),
+            "closest_mu": closest_mu,
+            "closest_sigma": closest_sigma,
+            "least_divergence": self.shown(real.density, closest_mu, closest_sigma),
         }
-        if real.judged is not None and fake.judged is not None:
-            bound = self.loss.bound(real.judged.double(), fake.judged.double())
-            values["bound"] = self.loss.shown(bound).item()
-        return values
+
+    def bound(self, real: Tensor | None, fake: Tensor | None) -> dict[str, float]:
+        """Of the critic's logits, where there is a critic."""
+        if real is None or fake is None:
+            return {}
+        return {"bound": self.loss.shown(self.loss.bound(real.double(), fake.double())).item()}
 
     def shown(self, density: Density, mu: float, sigma: float) -> float:
         return self.loss.shown(divergence(self.loss, density, mu, sigma)).item()

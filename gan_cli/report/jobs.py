@@ -11,6 +11,7 @@ from gan_cli.report.records import Record
 from gan_cli.report.words import finite, number
 
 Settings = dict[str, str]
+When = Literal["best", "last"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Group:
     def finished(self) -> list[Record]:
         return [job for job in self.jobs if job.status == "finished"]
 
-    def folded(self, when: Literal["best", "last"], metric: str) -> Folded:
+    def folded(self, when: When, metric: str) -> Folded:
         """Only over finished jobs: the best of half a run is that of a shorter one."""
         values = (value_of(job, when, metric)[0] for job in self.finished)
         return Folded(tuple(value for value in values if value is not None and finite(value)))

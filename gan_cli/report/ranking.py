@@ -7,7 +7,7 @@ from urllib.parse import quote
 from gan_cli.report.axes import Axis
 from gan_cli.report.charts import across
 from gan_cli.report.html import Child, Markup, tag
-from gan_cli.report.jobs import Group, differing, metrics_of, seed_of
+from gan_cli.report.jobs import Group, When, differing, metrics_of, seed_of
 from gan_cli.report.parts import failure, status_pill
 from gan_cli.report.pictures import embedded
 from gan_cli.report.records import Objective, Record
@@ -20,7 +20,8 @@ COLUMNS = 4  # metrics beside the objective; sweep.csv has all
 def ranking(sweep: Path, groups: Sequence[Group], objective: Objective | None) -> Markup:
     jobs = [job for group in groups for job in group.jobs]
     name = objective.name if objective else ""
-    others = [metric for metric in metrics_of(jobs) if metric != name][:COLUMNS]
+    metrics = [metric for metric in metrics_of(jobs) if metric != name][:COLUMNS]
+    others = [(metric, told(jobs, metric)) for metric in metrics]
     axis = Axis.around([value for group in groups for value in group.folded("best", name).values])
     rows = []
     for group in groups:
@@ -29,13 +30,18 @@ def ranking(sweep: Path, groups: Sequence[Group], objective: Objective | None) -
             best = group.folded("best", name)
             cells.append((f"best {name}", [tag("b", str(best)), *dots(best.values, axis)]))
             cells.append((f"last {name}", str(group.folded("last", name))))
-        cells += [(f"best {other}", str(group.folded("best", other))) for other in others]
+        cells += [(f"{when} {other}", str(group.folded(when, other))) for other, when in others]
         cells.append(("jobs", [job_line(sweep, job) for job in group.jobs]))
         rows.append(tag("tr", *(tag("td", cell, data_label=label) for label, cell in cells)))
     labels = [*differing(jobs), *([f"best {name}", f"last {name}"] if objective else [])]
-    labels += [*(f"best {other}" for other in others), "jobs"]
+    labels += [*(f"{when} {other}" for other, when in others), "jobs"]
     head = tag("tr", *(tag("th", label, scope="col") for label in labels))
     return tag("table", tag("thead", head), tag("tbody", *rows), class_="ranking")
+
+
+def told(jobs: Sequence[Record], metric: str) -> When:
+    """What is no metric's first value has no best one."""
+    return "best" if any(metric in job.card.get("best", {}) for job in jobs) else "last"
 
 
 def dots(values: Sequence[float], axis: Axis) -> Iterator[Markup]:
