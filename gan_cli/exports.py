@@ -1,6 +1,6 @@
 """What gan-sample writes: each format is a function that returns the files it wrote."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,18 +66,11 @@ def write_strip(folder: Path, drawn: Drawn) -> list[Path]:
 
 
 def write_gif(folder: Path, drawn: Drawn) -> list[Path]:
-    first, *rest = [Image.fromarray(frame) for frame in clip(drawn.images)]
-    file = folder / "walk.gif"
-    first.save(file, save_all=True, append_images=rest, duration=1000 // FPS, loop=0)
-    return [file]
+    return [save_gif(folder / "walk.gif", clip(drawn.images), FPS)]
 
 
 def write_mp4(folder: Path, drawn: Drawn) -> list[Path]:
-    import imageio.v3 as imageio  # the extra `video`
-
-    file = folder / "walk.mp4"
-    imageio.imwrite(file, np.stack(clip(drawn.images)), plugin="pyav", codec="libx264", fps=FPS)
-    return [file]
+    return [save_mp4(folder / "walk.mp4", clip(drawn.images), FPS)]
 
 
 EXPORTS: dict[str, Callable[[Path, Drawn], list[Path]]] = {
@@ -88,6 +81,20 @@ EXPORTS: dict[str, Callable[[Path, Drawn], list[Path]]] = {
     "gif": write_gif,
     "mp4": write_mp4,
 }
+
+
+def save_gif(file: Path, frames: Sequence[np.ndarray], fps: int) -> Path:
+    """Frames (height, width, 3) uint8, all of one size; over and over."""
+    first, *rest = map(Image.fromarray, frames)
+    first.save(file, save_all=True, append_images=rest, duration=1000 // fps, loop=0)
+    return file
+
+
+def save_mp4(file: Path, frames: Sequence[np.ndarray], fps: int) -> Path:
+    import imageio.v3 as imageio  # the extra `video`
+
+    imageio.imwrite(file, np.stack(frames), plugin="pyav", codec="libx264", fps=fps)
+    return file
 
 
 def channels_last(images: Tensor) -> np.ndarray:

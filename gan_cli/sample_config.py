@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -13,9 +13,11 @@ from gan_cli.text import unknown
 
 STILLS = ("grid", "png", "npz")  # one image a seed
 WALKS = ("strip", "gif", "mp4")  # frames from seed to seed
-Task = Literal["sample", "reconstruct", "encode", "interpolate", "anomaly", "evaluate"]
+Task = Literal["sample", "reconstruct", "encode", "interpolate", "anomaly", "evaluate", "film"]
 DRAWS = ("seeds", "label", "truncation", "format", "columns")  # keys of task=sample alone
-READS = ("input", "dataset", "anomalous")  # keys of the others
+READS = ("input", "dataset", "anomalous")  # keys of the tasks on given images
+FILMS = ("gif", "mp4")
+FILMED = ("task", "run", "format", "output", "device")  # keys of task=film
 TRAINING_ONLY = ("compile", "resident", "resident_gib", "workers")  # of the device group
 
 
@@ -67,7 +69,8 @@ class SampleConfig:
 
     @property
     def formats(self) -> list[str]:
-        return several(self.format or ("strip" if self.interpolate else "grid"))
+        usual = "gif" if self.task == "film" else "strip" if self.interpolate else "grid"
+        return several(self.format or usual)
 
     @property
     def all_seeds(self) -> tuple[int, ...]:
@@ -124,6 +127,9 @@ def sources(config: Source, instead: str = "") -> Iterator[str]:
 
 def tasks(config: SampleConfig) -> Iterator[str]:
     """What goes with sampling does not go with tasks on given images, and the reverse."""
+    if config.task == "film":
+        yield from filmed(config)
+        return
     reads = config.task != "sample"
     for key in DRAWS if reads else READS:
         if getattr(config, key) is not None:
@@ -141,6 +147,15 @@ def tasks(config: SampleConfig) -> Iterator[str]:
         yield f"anomalous: does nothing with task={config.task}; leave it out"
 
 
+def filmed(config: SampleConfig) -> Iterator[str]:
+    """A film is made of pictures that are there; no network draws any."""
+    if config.run is None:
+        yield "run: has no value; task=film shows the pictures of a run, type run=NAME"
+    for key in fields(SampleConfig):
+        if key.name not in FILMED and getattr(config, key.name) != key.default:
+            yield f"{key.name}: does nothing with task=film; leave it out"
+
+
 def numbers(config: SampleConfig) -> Iterator[str]:
     for key in "count", "interpolate", "columns":
         value = getattr(config, key)
@@ -153,13 +168,17 @@ def numbers(config: SampleConfig) -> Iterator[str]:
 
 
 def formats(config: SampleConfig) -> Iterator[str]:
-    fitting = WALKS if config.interpolate else STILLS
+    fitting = FILMS if config.task == "film" else WALKS if config.interpolate else STILLS
     for name in config.formats:
-        if name in STILLS and config.interpolate:
+        if name in fitting:
+            continue
+        if config.task == "film":
+            yield f"format: {unknown('format of films', name, fitting)}"
+        elif name in STILLS:
             yield f"format: '{name}' shows one image a seed; to interpolate type format=gif"
-        elif name in WALKS and not config.interpolate:
+        elif name in WALKS:
             yield f"format: '{name}' shows the way from seed to seed; add interpolate=8"
-        elif name not in fitting:
+        else:
             yield f"format: {unknown('format', name, fitting)}"
     if config.columns is not None and "grid" not in config.formats:
         yield "columns: are those of format=grid; leave it out"

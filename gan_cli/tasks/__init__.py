@@ -1,4 +1,4 @@
-"""What gan-sample can do: draw samples, or see given images through an encoder."""
+"""What gan-sample can do: draw samples, see images through an encoder, show the training."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,7 @@ from gan_cli.sample_config import SampleConfig
 from gan_cli.sampling import generate, opened, output_folder
 from gan_cli.tasks.anomaly import anomaly
 from gan_cli.tasks.evaluate import evaluate
+from gan_cli.tasks.film import film
 from gan_cli.tasks.inputs import Inputs, open_inputs
 from gan_cli.tasks.pictures import encode, interpolate, reconstruct
 from gan_cli.tasks.subject import Subject
@@ -26,6 +27,9 @@ def perform(config: SampleConfig, run: Path | None) -> str:
     """The task on the run in the folder `run`, else on config.checkpoint; tells what came of it."""
     if config.task == "sample":
         return generate(config, run)
+    if config.task == "film":
+        assert run is not None
+        return film(config, run)
     import_modules(config.imports)
     path, state = opened(config, run)
     subject = Subject(state, config)

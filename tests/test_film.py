@@ -1,0 +1,101 @@
+"""A film of the pictures that a training took."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_cli.errors import ConfigError, StorageError
+from gan_cli.images import save_png
+from gan_cli.sample_config import checked
+from gan_cli.tasks import film as tasks_film
+from gan_cli.tasks import perform
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def shot(**keys):
+    return perform(checked({"run": "x", "task": "film", **keys}), Path("x")).splitlines()
+
+
+def take(name, step, shade, size=(30, 40)):
+    save_png(Path(f"x/samples/{name}-{step:07d}.png"), np.full((*size, 1), shade, np.uint8))
+
+
+def test_film_shows_every_picture_in_order_of_steps():
+    for step in (1000, 50, 200):
+        take("samples", step, step // 5)
+    take("reconstructions", 50, 0)
+    told, *files = shot()
+    assert told == "x: step 1000"
+    home = Path("x/generated/step-0001000")
+    assert sorted(map(Path, files)) == [home / "reconstructions.gif", home / "samples.gif"]
+    gif = Image.open(home / "samples.gif")
+    shades, durations, captions = [], [], []
+    for i in range(gif.n_frames):
+        gif.seek(i)
+        frame = np.asarray(gif.convert("L"))
+        assert frame.shape == (6 * 30 + 22, 6 * 40)  # enlarged, and a caption
+        shades.append(frame[10, 10])
+        captions.append(frame[180:].tobytes())
+        durations.append(gif.info["duration"])
+    assert shades == [10, 40, 200]
+    assert len(set(captions)) == 3
+    assert durations == [500, 500, 500 + 2000]  # the last one stays
+
+
+def test_many_pictures_go_by_faster():
+    for step in range(60):
+        take("samples", step, 4 * step, size=(8, 8))
+    shot(output="there")
+    gif = Image.open("there/samples.gif")
+    assert gif.n_frames == 60
+    assert gif.info["duration"] == 160  # 6 a second, in the hundredths of a GIF
+
+
+def test_pictures_of_another_size_are_fitted():
+    """Of a run that was resumed with other settings."""
+    take("samples", 1, 0, size=(20, 20))
+    take("samples", 2, 255)
+    shot(output="there")
+    assert Image.open("there/samples.gif").n_frames == 2
+
+
+def test_mp4(monkeypatch):
+    imageio = pytest.importorskip("imageio.v3")
+    pytest.importorskip("av")
+    take("samples", 1, 0)
+    take("samples", 2, 255)
+    shot(format="mp4", output="there")
+    frames = imageio.imread("there/samples.mp4", plugin="pyav")
+    assert frames.shape == (2 + 2 * 2, 6 * 30 + 22, 6 * 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"run": None, "checkpoint": "x.pt"}, "run: has no value; task=film shows the pictures"),
+        ({"seeds": "0-3"}, "seeds: does nothing with task=film"),
+        ({"which": "best"}, "which: does nothing with task=film"),
+        ({"input": "."}, "input: does nothing with task=film"),
+        ({"format": "grid"}, "format: unknown format of films 'grid'; Known: gif, mp4"),
+        ({}, "x has no pictures; every.preview says when"),
+    ],
+)
+def test_what_makes_no_film_is_refused(keys, told):
+    with pytest.raises(ConfigError, match=told):
+        shot(**keys)
+
+
+def test_a_folder_that_cannot_be_written_is_a_storage_error(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    take("samples", 1, 0)
+    monkeypatch.setitem(tasks_film.__globals__["WRITERS"], "gif", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        shot()
