@@ -2,12 +2,14 @@
 
 import math
 import pickle
+from itertools import islice
 
 import pytest
 import torch
 from torch import nn
 
 from gan_cli.data import datasets
+from gan_cli.data.feed import open_feed
 from gan_cli.data.stacked_mnist import numbers
 from gan_cli.registry import ConfigError
 
@@ -29,6 +31,47 @@ def test_points_are_vectors_drawn_from_the_seed(name):
     assert points.dtype == torch.float32
     assert first.fingerprint() == same.fingerprint() != other.fingerprint()
     assert len(build(name)) == 100_000
+
+
+def feed(dataset, *, rank=0, world=1):
+    return open_feed(
+        dataset,
+        batch_size=64 // world,
+        seed=5,
+        rank=rank,
+        world=world,
+        device=torch.device("cpu"),
+        resident=None,
+        resident_gib=1.0,
+        workers=0,
+    )
+
+
+@pytest.mark.parametrize("name", PLANAR)
+def test_endless_data_never_repeats_and_resumes_anywhere(name):
+    dataset = build(name, count=None, seed=1)
+    batches = [batch["real"] for batch in islice(feed(dataset).batches(0), 200)]
+    points = torch.cat(batches)
+    assert len(points) == 200 * 64
+    assert len(points.unique(dim=0)) > 0.99 * len(points)  # float32 has few numbers on a line
+    assert torch.equal(next(feed(dataset).batches(150))["real"], batches[150])
+    assert not torch.equal(next(feed(build(name, count=None)).batches(150))["real"], batches[150])
+    standing = dataset.tensors()["real"]  # of the same law: their moments agree
+    torch.testing.assert_close(points.mean(0), standing.mean(0), rtol=0, atol=0.12)
+    torch.testing.assert_close(points.std(0), standing.std(0), rtol=0.03, atol=0)
+
+
+def test_ranks_share_the_batches_of_endless_data():
+    dataset = build("ring", count=None)
+    whole = next(feed(dataset).batches(3))
+    for rank in range(2):
+        own = next(feed(dataset, rank=rank, world=2).batches(3))
+        for key, value in own.items():
+            assert torch.equal(value, whole[key][rank::2])
+
+
+def test_endless_data_is_not_the_finite_sample_it_begins_with():
+    assert build("grid", count=None).fingerprint() != build("grid", count=100_000).fingerprint()
 
 
 DIGITS = {"name": "mnist_5k"}

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from gan_cli.data.decode import Batch
+from gan_cli.data.drawn import Endless, EndlessFeed
 from gan_cli.data.order import Order
 from gan_cli.data.registry import Joint, Stored
 from gan_cli.data.resident import ResidentFeed
@@ -14,7 +15,7 @@ from gan_cli.data.streaming import StreamingFeed
 
 
 class Feed(Protocol):
-    kind: ClassVar[str]  # "resident", "streaming" or "joint"
+    kind: ClassVar[str]  # "resident", "streaming", "endless" or "joint"
 
     def batches(self, drawn: int) -> Iterator[Batch]:
         """Batches from number `drawn` on; a function of the seed, which touches no global RNG."""
@@ -75,6 +76,8 @@ def open_feed(
         ]
         return JointFeed(feeds)
     order = Order(len(dataset), batch_size, seed, rank, world)
+    if isinstance(dataset, Endless) and dataset.endless:
+        return EndlessFeed(dataset, order, device)
     if resident is None:
         resident = size_in_bytes(dataset) <= resident_gib * 2**30
     if resident:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_cli.data.in_memory import InMemory
+from gan_cli.data.drawn import Drawn
 from gan_cli.data.registry import Density, datasets
 from gan_cli.registry import ConfigError
 
@@ -28,9 +28,8 @@ class Mixture:
         self.means, self.stds, mass = means.double(), std * ones, weights * ones
         self.proportions = mass / mass.sum()
 
-    def draw(self, count: int, seed: int) -> dict[str, Tensor]:
+    def draw(self, count: int, random: np.random.Generator) -> dict[str, Tensor]:
         """Independent samples, labelled with the mode that they come from."""
-        random = np.random.default_rng(seed)
         label = torch.from_numpy(random.choice(len(self.stds), count, p=self.proportions.numpy()))
         noise = torch.from_numpy(random.standard_normal((count, self.means.shape[1])))
         real = self.means[label] + self.stds[label, None] * noise  # (count, D)
@@ -59,9 +58,10 @@ class Mixture:
         return Modes(self.proportions, self.assign)
 
 
-def check(seed: int, **positive: float) -> None:
-    """ConfigError lists what cannot be drawn from."""
-    faults = [f"{key}: must be above 0, got {x}" for key, x in positive.items() if not x > 0]
+def check(seed: int, **positive: float | None) -> None:
+    """ConfigError lists what cannot be drawn from; None is right where it may be given at all."""
+    given = {key: x for key, x in positive.items() if x is not None}
+    faults = [f"{key}: must be above 0, got {x}" for key, x in given.items() if not x > 0]
     if seed < 0:
         faults.append(f"seed: must be 0 or more, got {seed}")
     if faults:
@@ -69,7 +69,7 @@ def check(seed: int, **positive: float) -> None:
 
 
 @datasets.register("ring")
-class Ring(InMemory):
+class Ring(Drawn):
     """Equal Gaussians on a circle, of which simple GANs find a few.
 
     As in VEEGAN (Srivastava et al. 2017, arXiv:1705.07761) and PacGAN (arXiv:1712.04086).
@@ -81,13 +81,13 @@ class Ring(InMemory):
         modes: int = 8,
         radius: float = 1.0,
         std: float = 0.01,
-        count: int = 100_000,
+        count: int | None = 100_000,
         seed: int = 0,
     ) -> None:
         check(seed, modes=modes, radius=radius, std=std, count=count)
         angle = 2 * math.pi * torch.arange(modes, dtype=torch.float64) / modes
         self.mixture = Mixture(radius * torch.stack([angle.cos(), angle.sin()], 1), std)
-        super().__init__(self.mixture.draw(count, seed), modes)
+        super().__init__(self.mixture.draw, count, seed, modes)
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003
@@ -98,7 +98,7 @@ class Ring(InMemory):
 
 
 @datasets.register("grid")
-class Grid(InMemory):
+class Grid(Drawn):
     """Equal Gaussians on a square grid around zero; VEEGAN and PacGAN, as for the ring."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Grid(InMemory):
         modes: int = 25,
         spacing: float = 2.0,
         std: float = 0.05,
-        count: int = 100_000,
+        count: int | None = 100_000,
         seed: int = 0,
     ) -> None:
         check(seed, modes=modes, spacing=spacing, std=std, count=count)
@@ -116,7 +116,7 @@ class Grid(InMemory):
             raise ConfigError(f"modes: {modes} make no square; type {side**2} or {(side + 1) ** 2}")
         steps = spacing * (torch.arange(side) - (side - 1) / 2)
         self.mixture = Mixture(torch.cartesian_prod(steps, steps), std)
-        super().__init__(self.mixture.draw(count, seed), modes)
+        super().__init__(self.mixture.draw, count, seed, modes)
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003
@@ -127,7 +127,7 @@ class Grid(InMemory):
 
 
 @datasets.register("mixture1d")
-class Mixture1d(InMemory):
+class Mixture1d(Drawn):
     """Any Gaussians on a line: one number of each list a mode; weights relative to their sum."""
 
     def __init__(
@@ -136,7 +136,7 @@ class Mixture1d(InMemory):
         means: tuple[float, ...] = (-3.0, 0.0, 3.0),
         stds: tuple[float, ...] = (0.3, 0.3, 0.3),
         weights: tuple[float, ...] = (0.2, 0.5, 0.3),
-        count: int = 100_000,
+        count: int | None = 100_000,
         seed: int = 0,
     ) -> None:
         if not len(means) == len(stds) == len(weights) > 0:
@@ -148,7 +148,7 @@ class Mixture1d(InMemory):
         self.mixture = Mixture(
             torch.tensor(means)[:, None], torch.tensor(stds), torch.tensor(weights)
         )
-        super().__init__(self.mixture.draw(count, seed), len(means))
+        super().__init__(self.mixture.draw, count, seed, len(means))
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003
