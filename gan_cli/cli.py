@@ -22,6 +22,9 @@ from gan_cli.errors import ConfigError, SignalError, UserError
 from gan_cli.paths import CONFIGS
 from gan_cli.text import unknown
 
+# Flags of Hydra's under which a command prints something and does nothing else.
+PRINTS = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i"}
+
 
 class JobError(CompactHydraException):
     """A job of a sweep failed; Hydra prints it without a traceback and goes on with the next."""
@@ -29,6 +32,8 @@ class JobError(CompactHydraException):
 
 def run_command(command: Callable[[], Any], config_name: str) -> None:
     """Run a Hydra command on sys.argv; the exit status is the error's own."""
+    if PRINTS & {word.partition("=")[0] for word in sys.argv[1:]}:
+        end_with_pipe()
     if {"--help", "-h"} & set(sys.argv[1:]):
         print(help_text(config_name, sys.argv[1:]))
         return
@@ -38,6 +43,11 @@ def run_command(command: Callable[[], Any], config_name: str) -> None:
         command()
 
     told(prepared_command)
+
+
+def end_with_pipe() -> None:
+    """As in gan-train --help | head: without a word, as other tools do. A training goes on."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def told(command: Callable[[], Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from gan_cli.cli import reported, run_command, told
+from gan_cli.cli import end_with_pipe, reported, run_command, told
 from gan_cli.errors import ConfigError
 from gan_cli.fid_config import checked
 from gan_cli.paths import CONFIGS
@@ -59,6 +59,7 @@ def card_of(word: str) -> Path:
 
 def main() -> None:
     if sys.argv[1:2] == ["compare"]:
+        end_with_pipe()
         told(lambda: compare(sys.argv[2:]))
         return
     sys.argv[1:] = [full(word) for word in sys.argv[1:]]

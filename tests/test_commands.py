@@ -45,6 +45,18 @@ def test_help_teaches_and_needs_no_torch(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", ["train", "sample", "fid"])
+@pytest.mark.parametrize("flags", ["--help", "--cfg all"])
+def test_what_only_prints_ends_quietly_with_its_pipe(command, flags, tmp_path):
+    piped = f"{shlex.quote(sys.executable)} -m gan_cli.{command} {flags} | true"
+    done = subprocess.run(
+        ["bash", "-c", f"{piped}; exit ${{PIPESTATUS[0]}}"],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.returncode == 128 + signal.SIGPIPE
+
+
 def test_cfg_job_prints_the_whole_run(tmp_path):
     done = gan_train(tmp_path, "--cfg", "job", "loss=wgan_gp", "steps=7")
     assert done.returncode == 0, done.stderr
