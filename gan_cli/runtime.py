@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gan_cli.config import Device
 from gan_cli.errors import ConfigError
 from gan_cli.games.game import Batch, Turn
-from gan_cli.losses.objective import Terms
+from gan_cli.losses.objective import Terms, mean_terms
 from gan_cli.optimizers import Player
 from gan_cli.registry import Component
 
@@ -99,9 +99,8 @@ class Runtime:
         norm = self.step(player)
         if turn.after is not None:
             turn.after()
-        losses = mean_by_name([terms.losses for terms in played])
-        observed = mean_by_name([terms.observed for terms in played])
-        return Terms(losses, {**observed, "gradient_norm": norm})
+        terms = mean_terms(played)
+        return Terms(terms.losses, {**terms.observed, "gradient_norm": norm})
 
     def backward(self, loss: Callable[[Batch], Terms], part: Batch, player: Player) -> Terms:
         with self.autocast():
@@ -193,12 +192,6 @@ class Runtime:
     def close(self) -> None:
         if self.world > 1 and dist.is_initialized():
             dist.destroy_process_group()
-
-
-def mean_by_name(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    if len(parts) == 1:
-        return parts[0]
-    return {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
 
 
 def configure_torch(config: Device) -> None:

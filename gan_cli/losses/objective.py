@@ -1,6 +1,6 @@
 """What a critic and a generator play for: one adversarial loss plus any penalties."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -24,6 +24,18 @@ class Terms:
 
     def __or__(self, other: "Terms") -> "Terms":
         return Terms(self.losses | other.losses, self.observed | other.observed)
+
+
+def mean_terms(parts: Sequence[Terms]) -> Terms:
+    """Of terms of the same names."""
+    if len(parts) == 1:
+        return parts[0]
+    losses, observed = [part.losses for part in parts], [part.observed for part in parts]
+    return Terms(mean_by_name(losses), mean_by_name(observed))
+
+
+def mean_by_name(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
 
 
 class AdversarialLoss(Protocol):
