@@ -16,6 +16,7 @@ from gan_cli.errors import ConfigError
 from gan_cli.games.dann import balanced, reverse_gradient
 from gan_cli.networks import networks
 from gan_cli.plots import embedding, principal
+from gan_cli.session import farewell
 from gan_cli.validation import validate
 from tests.helpers import composed, names, tensors_of, trained
 
@@ -147,13 +148,97 @@ def test_the_conditional_discriminator_reads_the_outer_product():
     torch.testing.assert_close(network(features, predictions), expected)
 
 
+SOURCES = (
+    "+dataset@dataset.more_sources.second=synthetic",
+    "dataset.more_sources.second={count: 30, size: 16, seed: 2}",
+)
+
+
+@pytest.mark.parametrize("model", ["dann", "dann_alternating"])
+def test_each_source_is_told_from_the_target_by_itself(model):
+    """The mean of -log D_k(source_k) - log(1 - D_k(target)), both sources labelled."""
+    game, batch = game_of(f"model={model}", "model.game.adaptation=0.3", *SOURCES)
+    extractor, predictor, discriminator = (game.networks[role] for role in game.averaged)
+    sources, target = [batch["source"], batch["source_second"]], extractor(batch["target"])
+    loss_d = 0.0
+    for k, source in enumerate(sources):
+        real, fake = discriminator(extractor(source))[:, k], discriminator(target)[:, k]
+        loss_d = loss_d - (real.sigmoid().log() + (1 - fake.sigmoid()).log()).mean() / 2
+    labels = torch.cat([batch["source_label"], batch["source_second_label"]])
+    loss_y = F.cross_entropy(predictor(extractor(torch.cat(sources))), labels)
+    if model == "dann":
+        found = sum(game.loss(batch, ()).losses.values())
+        expected = {"feature_extractor": loss_y - 0.3 * loss_d, "domain_discriminator": loss_d}
+        for role, loss in expected.items():
+            assert_close(gradients(game, found, [role]), gradients(game, loss, [role]))
+    else:
+        torch.testing.assert_close(game.discriminator_loss(batch, ()).losses["adversarial"], loss_d)
+        terms = game.classifier_loss(batch).losses
+        likes = discriminator(target).sigmoid().log().mean()  # over samples and critics
+        torch.testing.assert_close(terms["adversarial"], -0.3 * likes)
+        torch.testing.assert_close(terms["classification"], loss_y)
+
+
+@pytest.mark.parametrize("loss", ["wgan_gp", "r3gan", "hinge"])
+def test_several_sources_play_and_are_scored(loss, tmp_path):
+    chosen = ("model=dann_alternating", f"loss={loss}", *SOURCES)
+    run = trained(config_of(*chosen, "every.evaluate=2", "every.preview=2"), tmp_path)
+    assert all(torch.isfinite(value).all() for value in tensors_of(run).values())
+    scores = ["target", "source_second", "source", "domain"]
+    assert list(run.scores.last) == [f"{name}_accuracy" for name in scores]
+
+
+RECONSTRUCTS = "model.networks.feature_extractor.reconstructs=true"
+
+
+@pytest.mark.parametrize("model", ["dann", "dann_alternating"])
+def test_reconstruction_is_the_squared_error_of_target_images(model):
+    game, batch = game_of(f"model={model}", "model.game.reconstruction=0.7", RECONSTRUCTS)
+    play = game.classifier_loss if model == "dann_alternating" else game.loss
+    terms = play(batch, ()) if model == "dann" else play(batch)
+    extractor = game.networks["feature_extractor"]
+    rebuilt = extractor.reconstruct(extractor(batch["target"]))
+    assert rebuilt.shape == batch["target"].shape
+    error = ((rebuilt - batch["target"]) ** 2).sum() / batch["target"].numel()
+    torch.testing.assert_close(terms.losses["reconstruction"], 0.7 * error)
+    torch.testing.assert_close(terms.observed["reconstruction_error"], error.detach())
+
+
+def test_a_decoder_learns_to_reconstruct():
+    game, batch = game_of("model=dann", "model.game.reconstruction=1", RECONSTRUCTS)
+    extractor, shades = game.networks["feature_extractor"], torch.linspace(-1, 1, 8)
+    image = shades.view(8, 1, 1, 1).expand_as(batch["target"])
+    optimizer = torch.optim.Adam(extractor.parameters(), lr=1e-2)
+    for _ in range(60):
+        error = F.mse_loss(extractor.reconstruct(extractor(image)), image)
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+    assert error < 0.5 * image.var()  # the mean image comes to no less than the variance
+
+
+def test_the_farewell_tells_commands_that_work(tmp_path):
+    run = trained(config_of("model=dann", "every.evaluate=2"), tmp_path)
+    assert "gan-sample" not in farewell(run)
+    assert f"next: tensorboard --logdir {tmp_path}" in farewell(run)
+
+
+def test_the_bounds_are_one_setting_each():
+    """What the sweep of the README goes through."""
+    for bound in ("{adaptation: 0}", "{}", "{adaptation: 0, train_on: target}"):
+        config = validate(composed("run=x", "experiment=dann_digits", f"model.game={bound}"))
+        adapts = config.model.game["adaptation"](config.steps) > 0
+        trains_on = config.model.game["train_on"]
+        assert (adapts, trains_on) == (bound == "{}", "target" if "target" in bound else "source")
+
+
 @pytest.mark.parametrize("size", [16, 28, 33, 64])
 @pytest.mark.parametrize("norm", ["none", "batch"])
 def test_networks_fit_any_image(size, norm):
     data = {"name": "synthetic", "size": size, "height": size + 3, "classes": 7}
     spec = datasets.build(data, where="dataset").spec
     nodes = {
-        "feature_extractor": {"norm": norm, "features": 64},
+        "feature_extractor": {"norm": norm, "features": 64, "reconstructs": True},
         "label_predictor": {"features": 64},
         "domain_discriminator": {"features": 64},
     }
@@ -163,6 +248,7 @@ def test_networks_fit_any_image(size, norm):
     )
     features = extractor(torch.randn(2, *spec.shape))
     assert features.shape == (2, 64)
+    assert extractor.reconstruct(features).shape == (2, *spec.shape)
     assert predictor(features).shape == (2, 7)
     assert discriminator(features).shape == (2,)
 
@@ -242,22 +328,36 @@ def test_the_bound_learns_from_the_target_alone():
     ("override", "told"),
     [
         (
-            "model.game.train_on=both",
-            r"train_on: 'both' needs labels .*dataset\.target_labels",
+            "model.game.train_on=both dataset.target_labels=0",
+            r"train_on: 'both' needs labels .*dataset\.target_labels=null",
+        ),
+        (
+            "model.game.train_on=target dataset.target.classes=0",
+            r"train_on: 'target' needs labels .*take a target that has some",
         ),
         ("dataset.target_labels=3", r"target_labels: would not be looked at; set .*train_on=both"),
         ("metrics=fd_random", "draws no samples to measure; use metrics=none"),
         ("dataset.target.classes=0", None),
+        (
+            "model.game.reconstruction=0.1",
+            r"reconstruction: is 0\.1, .*true, or neither",
+        ),
+        (
+            "model.networks.feature_extractor.reconstructs=true",
+            r"reconstruction: is 0\.0, .*set both",
+        ),
+        ("model.game.reconstruction=-1", r"reconstruction: must be 0 or more, got -1\.0"),
         ("dataset.source.classes=0", r"has no 'source_label', which game 'dann' reads"),
         ("model.networks.label_predictor.name=mlp", r"label_predictor\.name: unknown network"),
     ],
 )
 def test_settings_that_do_not_go_with_it(override, told):
+    words = override.split()
     if told is None:
-        config_of("model=dann", override)
+        config_of("model=dann", *words)
         return
     with pytest.raises(ConfigError, match=told):
-        config_of("model=dann", override)
+        config_of("model=dann", *words)
 
 
 def test_features_must_be_as_wide_everywhere():

@@ -50,6 +50,7 @@ def test_batches_hold_both_domains_in_the_colours_of_one():
         "source": (10, 3, 16, 16),
         "source_label": (10,),
         "target": (10, 3, 16, 16),
+        "target_label": (10,),
     }
     assert torch.equal(batch["source"][:, 0], batch["source"][:, 2])
     assert batch["source"].min() >= -1
@@ -100,14 +101,32 @@ def test_the_same_images_are_held_out_of_two_domains_made_of_them():
     assert torch.equal(held["source"], held["target"])
 
 
+def test_more_sources_are_domains_of_their_own():
+    data = pair(more_sources={"third": {**COLOR, "seed": 2, "count": 20}})
+    (batch,) = drawn(feed(data), 0, 1)
+    assert {key: tuple(value.shape) for key, value in batch.items()} == {
+        "source": (10, 3, 16, 16),
+        "source_label": (10,),
+        "source_third": (10, 3, 16, 16),
+        "source_third_label": (10,),
+        "target": (10, 3, 16, 16),
+        "target_label": (10,),
+    }
+    assert data.spec.sources == 2
+    assert set(batch) | {"held_out"} == provided_by(more_sources={"third": COLOR})
+    assert set(data.held_out()) == set(batch)
+
+
+def provided_by(**options):
+    node = {"name": "pair", "source": GRAY, "target": COLOR, **options}
+    return datasets.entries["pair"].provides(datasets.check(node, "dataset"))
+
+
 @pytest.mark.parametrize(("known", "count"), [(0, None), (7, 7), (None, 24)])
 def test_labels_of_the_target_are_known_as_far_as_wanted(known, count):
     data = pair(target_labels=known)
     told = data.parts()[1].tensors().get("target_label")
-    options = datasets.check(
-        {"name": "pair", "source": GRAY, "target": COLOR, "target_labels": known}, "dataset"
-    )
-    assert ("target_label" in type(data).provides(options)) == (count is not None)
+    assert ("target_label" in provided_by(target_labels=known)) == (count is not None)
     assert (None if told is None else int((told >= 0).sum())) == count
     if told is not None:
         right = datasets.build(COLOR, where="dataset").labels()[data.parts()[1].index]
@@ -118,8 +137,16 @@ def test_labels_of_the_target_are_known_as_far_as_wanted(known, count):
     ("options", "told"),
     [
         ({"target": {**COLOR, "size": 8}}, r"dataset: .*\(1, 16, 16\).*\(3, 8, 8\).*one size"),
-        ({"target": {**COLOR, "classes": 3}}, "dataset: .* same classes; .* 4 .* 3 "),
-        ({"source": {**GRAY, "channels": 4}}, "dataset: .* 4 channels, the target 3"),
+        ({"more_sources": {"b": {**COLOR, "size": 8}}}, r"dataset\.more_sources\.b of \(3, 8"),
+        ({"more_sources": {"b": {**COLOR, "classes": 0}}}, r"more_sources\.b 0 without names"),
+        ({"more_sources": {"label": COLOR}}, r"dataset\.more_sources\.label: .* take another name"),
+        ({"more_sources": {"b": {"name": "folder"}}}, r"more_sources\.b\.path: has no value"),
+        ({"more_sources": {"b": 3}}, r"more_sources\.b: expected the keys of a data set, got 3"),
+        ({"target": {**COLOR, "classes": 3}}, "dataset: .* same classes; .* 4 .*target 3 "),
+        (
+            {"source": {**GRAY, "channels": 4}},
+            r"target has 3 channels, another domain 4; one",
+        ),
         ({"target_labels": 25}, r"dataset\.target_labels: 25 of 24 .* 0 to 24"),
         ({"target": {**COLOR, "classes": 0}, "target_labels": 1}, "target_labels: .* no labels"),
         ({"held_out": 0.0}, r"dataset\.held_out: .* take 0\.2"),
@@ -157,6 +184,18 @@ def test_digits_are_those_of_scikit_learn():
     images = data.tensors()["real"][:, 0].numpy()
     assert np.array_equal(images, np.rint(bunch.images * 255 / 16))
     assert np.array_equal(data.labels().numpy(), bunch.target)
+
+
+def test_digits_are_framed_by_their_margin():
+    node = {"name": "digits", "size": 28, "margin": 4}
+    framed = datasets.build(node, where="dataset").tensors()["real"]
+    whole = datasets.build({"name": "digits", "size": 20}, where="dataset").tensors()["real"]
+    assert framed.shape == (1797, 1, 28, 28)
+    assert torch.equal(framed[..., 4:24, 4:24], whole)
+    assert framed.long().sum() == whole.long().sum()
+    for margin in (-1, 14):
+        with pytest.raises(ConfigError, match=rf"dataset\.margin: {margin} .*less than half"):
+            datasets.build({**node, "margin": margin}, where="dataset")
 
 
 def test_digits_are_enlarged_as_pillow_does_it():

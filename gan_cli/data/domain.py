@@ -59,7 +59,7 @@ def split(count: int, held_out: float, seed: int) -> tuple[Tensor, Tensor]:
 
 def hidden(label: Tensor | None, known: int | None) -> Tensor | None:
     """Labels of which the first `known` (None: all) are told; None if there are none to tell."""
-    if known == 0:
+    if known == 0 or (label is None and known is None):
         return None
     if label is None:
         raise ConfigError("target_labels: the target has no labels; set target_labels=0")

@@ -1,4 +1,4 @@
-"""Two domains: a source with labels, and a target that is to be understood without them."""
+"""Domains: sources with labels, and a target that is to be understood without them."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -32,9 +32,10 @@ class DatasetNode(Component):
 class Pair:
     """Batches {"source", "source_label", "target"}; of each domain a share is `held_out`.
 
-    The labels of the target, if it has any, serve to score what was learned without them. So many
-    `target_labels` of its training samples are known (null: all), as "target_label" in a batch;
-    it is -1 for the others.
+    Each of `more_sources` is one more domain, as "source_NAME" and "source_NAME_label".
+
+    If the target has labels, so many `target_labels` of its training samples are known (null: all
+    that there are), as "target_label" in a batch; it is -1 for the others.
     """
 
     hflip = False  # each domain has its own
@@ -44,13 +45,15 @@ class Pair:
         *,
         source: DatasetNode,
         target: DatasetNode,
-        target_labels: int | None = 0,
+        more_sources: dict[str, DatasetNode] | None = None,
+        target_labels: int | None = None,
         held_out: float = 0.2,
         seed: int = 0,
     ) -> None:
         check(seed)
-        opened = {"source": opened_node(source, "source"), "target": opened_node(target, "target")}
-        self.spec = common(opened["source"].spec, opened["target"].spec)
+        nodes = {"source": source, **named(more_sources), "target": target}
+        opened = {key: opened_node(node, path(key)) for key, node in nodes.items()}
+        self.spec = common({key: dataset.spec for key, dataset in opened.items()})
         self.kept, self.held = {}, {}
         for name, dataset in opened.items():
             train, test = split(len(dataset), held_out, seed)
@@ -61,11 +64,12 @@ class Pair:
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
-        keys = {"source", "target", "held_out"}
-        labelled = {n for n in ("source", "target") if "label" in provided(options[n])}
+        nodes = {"target": options["target"], **named(options["more_sources"])}
+        nodes["source"] = options["source"]
+        labelled = {key for key, node in nodes.items() if "label" in provided(node)}
         if options["target_labels"] == 0:
             labelled -= {"target"}
-        return frozenset(keys | {f"{name}_label" for name in labelled})
+        return frozenset({*nodes, "held_out"} | {f"{key}_label" for key in labelled})
 
     def parts(self) -> Sequence[Domain]:
         return list(self.kept.values())
@@ -100,34 +104,52 @@ def provided(node: Mapping[str, Any]) -> frozenset[str]:
     return provides
 
 
-def opened_node(node: Component, name: str) -> Dataset:
+def named(more_sources: Mapping[str, Component] | None) -> dict[str, Component]:
+    """By batch key."""
+    for name in more_sources or {}:
+        if name.endswith("label"):
+            raise ConfigError(
+                f"dataset.more_sources.{name}: labels are called so; take another name"
+            )
+    return {f"source_{name}": node for name, node in (more_sources or {}).items()}
+
+
+def path(key: str) -> str:
+    """Where the config has the data set whose batch key this is."""
+    return key.replace("source_", "more_sources.", 1)
+
+
+def opened_node(node: Component, path: str) -> Dataset:
     """Faults of a data set call their keys dataset.KEY; here it is dataset.source.KEY."""
+    where = f"dataset.{path}"
     try:
-        return datasets.build(node, where=f"dataset.{name}")
+        return datasets.build(node, where=where)
     except ConfigError as error:
-        path = f"dataset.{name}"
-        faults = (f.replace("dataset", path, 1) if path not in f else f for f in error.faults)
+        faults = (f.replace("dataset", where, 1) if where not in f else f for f in error.faults)
         raise ConfigError(*faults) from None
 
 
-def common(source: Spec, target: Spec) -> Spec:
-    """What samples of both domains look like; ConfigError if they cannot go together."""
-    if len(source.shape) != 3 or source.shape[1:] != target.shape[1:]:
-        raise ConfigError(
-            f"dataset: the source has samples of shape {source.shape}, the target of "
-            f"{target.shape}; make them images of one size, with dataset.source.size and "
-            "dataset.target.size, say"
-        )
-    channels = max(source.shape[0], target.shape[0])
-    if {source.shape[0], target.shape[0]} - {1, channels}:
-        raise ConfigError(
-            f"dataset: the source has {source.shape[0]} channels, the target {target.shape[0]}; "
-            "one of them must be gray, or both alike"
-        )
-    known = [", ".join(s.class_names) or f"{s.classes} without names" for s in (source, target)]
-    if target.classes and known[0] != known[1]:
-        raise ConfigError(
-            f"dataset: source and target must have the same classes; they have {known[0]}, and "
-            f"{known[1]}"
-        )
-    return Spec((channels, *source.shape[1:]), source.classes, source.class_names)
+def common(specs: Mapping[str, Spec]) -> Spec:
+    """What samples of all domains look like; ConfigError if they cannot go together."""
+    source, channels = specs["source"], max(spec.shape[0] for spec in specs.values())
+    known = ", ".join(source.class_names) or f"{source.classes} without names"
+    for key, spec in specs.items():
+        name = path(key)
+        if len(source.shape) != 3 or source.shape[1:] != spec.shape[1:]:
+            raise ConfigError(
+                f"dataset: the source has samples of shape {source.shape}, dataset.{name} of "
+                f"{spec.shape}; make them images of one size, with dataset.source.size and "
+                f"dataset.{name}.size, say"
+            )
+        if spec.shape[0] not in (1, channels):
+            raise ConfigError(
+                f"dataset: dataset.{name} has {spec.shape[0]} channels, another domain "
+                f"{channels}; one of them must be gray, or both alike"
+            )
+        classes = ", ".join(spec.class_names) or f"{spec.classes} without names"
+        if classes != known and (spec.classes or key != "target"):
+            raise ConfigError(
+                f"dataset: all domains must have the same classes; the source has {known}, "
+                f"dataset.{name} {classes}"
+            )
+    return Spec((channels, *source.shape[1:]), source.classes, source.class_names, len(specs) - 1)

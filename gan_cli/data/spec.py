@@ -10,3 +10,4 @@ class Spec:
     shape: tuple[int, ...]  # (channels, height, width) of an image, (features,) of a vector
     classes: int = 0  # 0: no labels
     class_names: tuple[str, ...] = ()
+    sources: int = 1  # labelled domains of a pair; each is told from the target by itself

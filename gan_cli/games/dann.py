@@ -1,6 +1,6 @@
 """Domain-adversarial training: Ganin et al. 2016 (arXiv:1505.07818)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -14,13 +14,12 @@ from gan_cli.data.domain import UNKNOWN
 from gan_cli.data.registry import Dataset, datasets
 from gan_cli.errors import ConfigError
 from gan_cli.games.game import Batch, Game, Turn, games
-from gan_cli.losses.objective import Critic, Objective, Sample, Terms
+from gan_cli.losses.objective import Critic, Objective, Sample, Terms, mean_terms
 from gan_cli.metrics.evaluation import Scorecard
 from gan_cli.plots import embedding, principal
 from gan_cli.schedules import Schedule
 
 CHUNK = 500  # held-out images that are scored at a time
-DOMAINS = ("source", "target")
 
 
 @games.register("dann")
@@ -30,8 +29,12 @@ class DANN(Game):
     One player. The domain discriminator is the critic of the loss's game, with the source's
     features as the real samples; through the gradient reversal the extractor plays the same game
     with the sign turned and `adaptation` (the paper's lambda) as its weight, 0 being training on
-    the source alone. `train_on` says whose labels are learned: of the target there are some if
-    dataset.target_labels says so.
+    the source alone. `train_on` says whose labels are learned; those of the target are looked at
+    by both (semi-supervised, of dataset.target_labels samples) and target alone.
+
+    Each of several sources plays a game of its own against the target, all of one weight.
+    `reconstruction` weighs the error of target images rebuilt from their features: DRCN,
+    Ghifary et al. 2016 (arXiv:1607.03516), Equation 4, there without a discriminator.
     """
 
     players = {"classifier": ("feature_extractor", "label_predictor", "domain_discriminator")}
@@ -47,10 +50,12 @@ class DANN(Game):
         *,
         adaptation: Schedule = Schedule(1.0),
         train_on: Literal["source", "target", "both"] = "source",
+        reconstruction: float = 0.0,
     ) -> None:
         super().__init__(networks, objective)
         check_features(networks)
         self.adaptation, self.train_on = adaptation, train_on
+        self.reconstruction = reconstruction
         self.strength = torch.zeros(())  # a tensor: its schedule neither recompiles nor recaptures
         self.constrain()
 
@@ -66,12 +71,22 @@ class DANN(Game):
         if train_on != "source" and not known:
             yield (
                 f"model.game.train_on: '{train_on}' needs labels of the target; set "
-                "dataset.target_labels to the number that is known (null: all of them)"
+                "dataset.target_labels=null for all of them, or take a target that has some"
             )
-        if train_on == "source" and known:
+        if train_on == "source" and config.dataset.get("target_labels"):
             yield (
                 "dataset.target_labels: would not be looked at; set model.game.train_on=both, or "
-                "dataset.target_labels=0"
+                "dataset.target_labels=null"
+            )
+        weight = config.model.game["reconstruction"]
+        if weight < 0:
+            yield f"model.game.reconstruction: must be 0 or more, got {weight}"
+        extractor = config.model.networks.get("feature_extractor", {})
+        if (weight != 0) != extractor.get("reconstructs", False):
+            yield (
+                f"model.game.reconstruction: is {weight}, and it takes an extractor with a decoder "
+                "to have any, as it takes a weight to have a decoder; set both this and "
+                "model.networks.feature_extractor.reconstructs=true, or neither"
             )
 
     def turns(self, step: int) -> Iterator[Turn]:
@@ -80,35 +95,47 @@ class DANN(Game):
         yield Turn("classifier", partial(self.loss, due=due), True, due, self.constrain)
 
     def loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
-        (source, target), logits = self.predict(batch)
+        seen, logits = self.predict(batch)
         # Penalties are of the critic alone; what reaches the features goes through the reversal.
-        real, fake = (tuple(x.detach() for x in side) for side in (source, target))
-        terms = self.objective.critic_terms(self.critic, real, fake, due)
+        terms = self.critic_terms([tuple(x.detach() for x in sample) for sample in seen], due)
         terms.losses["adversarial"] = self.domain_loss(
-            *(tuple(reverse_gradient(x, self.strength) for x in side) for side in (source, target))
+            [tuple(reverse_gradient(x, self.strength) for x in sample) for sample in seen]
         )
-        return terms | self.classification(logits, batch)
+        return terms | self.classification(logits, batch) | self.rebuilt(seen, batch)
 
-    def domain_loss(self, source: Sample, target: Sample) -> Tensor:
-        """What the critic minimizes, of samples that may carry gradients."""
-        return self.objective.loss.critic(
-            self.critic(*source).float(), self.critic(*target).float()
-        )
+    def critic_terms(self, seen: list[Sample], due: tuple[str, ...]) -> Terms:
+        """Loss and penalties of the critics, their mean over the sources."""
+        terms = [
+            self.objective.critic_terms(critic, source, target, due)
+            for critic, source, target in self.matches(seen)
+        ]
+        return mean_terms(terms)
 
-    @property
-    def critic(self) -> Critic:
-        return self.networks["domain_discriminator"]
+    def domain_loss(self, seen: list[Sample]) -> Tensor:
+        """What the critics minimize, of samples that may carry gradients."""
+        losses = [
+            self.objective.loss.critic(critic(*source).float(), critic(*target).float())
+            for critic, source, target in self.matches(seen)
+        ]
+        return torch.stack(losses).mean()
+
+    def matches(self, seen: list[Sample]) -> Iterator[tuple[Critic, Sample, Sample]]:
+        """(critic, source, target) for each source; the target comes last in `seen`."""
+        network, (*sources, target) = self.networks["domain_discriminator"], seen
+        for k, source in enumerate(sources):
+            own = (lambda *x, k=k: network(*x)[:, k]) if len(sources) > 1 else network
+            yield own, source, target
 
     def constrain(self) -> None:
         self.objective.constrain(self.networks["domain_discriminator"])
 
-    def predict(self, batch: Batch) -> tuple[tuple[Sample, Sample], Tensor]:
-        """What the critic sees of either domain, and class logits (2 N, classes) of both."""
-        features = self.networks["feature_extractor"](torch.cat([batch[d] for d in DOMAINS]))
+    def predict(self, batch: Batch) -> tuple[list[Sample], Tensor]:
+        """What the critics see of each domain, and class logits (domains * N, classes) of all."""
+        images = [batch[domain] for domain in domains(batch)]
+        features = self.networks["feature_extractor"](torch.cat(images))
         logits = self.networks["label_predictor"](features)
-        seen = tuple(x.chunk(2) for x in self.seen(features, logits))
-        source, target = zip(*seen, strict=True)
-        return (source, target), logits
+        parts = (x.chunk(len(images)) for x in self.seen(features, logits))
+        return list(zip(*parts, strict=True)), logits
 
     def seen(self, features: Tensor, logits: Tensor) -> Sample:
         """By the critic: features (N, F), and for CDAN predictions (N, classes).
@@ -120,7 +147,7 @@ class DANN(Game):
 
     def classification(self, logits: Tensor, batch: Batch) -> Terms:
         """Cross-entropy over the labels that are known; the accuracy is of them too."""
-        label = torch.cat([self.label(batch, domain) for domain in DOMAINS])
+        label = torch.cat([self.label(batch, domain) for domain in domains(batch)])
         known = label != UNKNOWN
         count = known.sum().clamp(min=1)  # a batch may have none
         loss = F.cross_entropy(logits.float(), label, ignore_index=UNKNOWN, reduction="sum")
@@ -128,41 +155,65 @@ class DANN(Game):
         observed = {"label_accuracy": hits, "adaptation": self.strength.clone()}
         return Terms({"classification": loss / count}, observed)
 
+    def rebuilt(self, seen: list[Sample], batch: Batch) -> Terms:
+        """The squared error, a pixel, of the target's images out of their features."""
+        if not self.reconstruction:
+            return Terms({})
+        extractor: Any = self.networks["feature_extractor"]
+        error = F.mse_loss(extractor.reconstruct(seen[-1][0]).float(), batch["target"])
+        return Terms(
+            {"reconstruction": self.reconstruction * error},
+            {"reconstruction_error": error.detach()},
+        )
+
     def label(self, batch: Batch, domain: str) -> Tensor:
         """(N,) int64, -1 where it is not learned."""
-        if self.train_on in (domain, "both"):
+        role = "target" if domain == "target" else "source"
+        if self.train_on in (role, "both"):
             return batch[f"{domain}_label"]
         return batch["source_label"].new_full((len(batch[domain]),), UNKNOWN)
 
     @torch.no_grad()
     def embed(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (N, F), class logits (N, classes), domain logits (N,) of images (N, C, H, W)."""
+        """Features (N, F), class logits (N, classes), domain logits (N, ...) of (N, C, H, W)."""
         device = next(self.networks.parameters()).device
         found = []
         for part in images.split(CHUNK):
             features = self.networks["feature_extractor"](decode({"x": part.to(device)}, None)["x"])
             logits = self.networks["label_predictor"](features)
-            found.append((features, logits, self.critic(*self.seen(features, logits))))
+            domain = self.networks["domain_discriminator"](*self.seen(features, logits))
+            found.append((features, logits, domain))
         features, logits, domain = (torch.cat(parts).float() for parts in zip(*found, strict=True))
         return features, logits, domain
 
     def evaluate(self, dataset: Dataset) -> Scorecard:
         """Accuracies on held-out images; of the domain 0.5 means that it cannot be told."""
         held: dict[str, Tensor] = dataset.held_out()  # type: ignore[attr-defined]
-        values, domain_logits = {}, {}
-        for domain in reversed(DOMAINS):  # the target first: it is what counts
-            _, logits, domain_logits[domain] = self.embed(held[domain])
+        values, told = {}, {}
+        for domain in reversed(domains(held)):  # the target first: it is what counts
+            _, logits, domain_logits = self.embed(held[domain])
+            told[domain] = domain_logits.reshape(len(logits), -1)  # (N, sources)
             if f"{domain}_label" in held:
                 hits = logits.argmax(1).cpu() == held[f"{domain}_label"]
                 values[f"{domain}_accuracy"] = hits.double().mean().item()
-        values["domain_accuracy"] = balanced(domain_logits["source"], domain_logits["target"])
+        *sources, target = (told[domain] for domain in domains(held))
+        apart = [balanced(source[:, k], target[:, k]) for k, source in enumerate(sources)]
+        values["domain_accuracy"] = sum(apart) / len(apart)
         return Scorecard(values, {next(iter(values)): False})
 
     def preview(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:  # noqa: ARG002
-        """The two directions in which the features of both domains vary most."""
-        points = principal(torch.cat([self.embed(batch[domain])[0] for domain in DOMAINS]))
-        picture = torch.tensor(embedding(dict(zip(DOMAINS, points.chunk(2), strict=True))))
+        """The two directions in which the features of all domains vary most."""
+        *sources, target = (self.embed(batch[domain])[0] for domain in domains(batch))
+        points = principal(torch.cat([*sources, target]))
+        groups = {"source": points[: -len(target)], "target": points[-len(target) :]}
+        picture = torch.tensor(embedding(groups))
         return {"embedding": picture.permute(2, 0, 1)[None] / 127.5 - 1}
+
+
+def domains(batch: Mapping[str, Tensor]) -> list[str]:
+    """Keys of images: the sources in the order of the data set, the target last."""
+    sources = [k for k in batch if k.startswith("source") and not k.endswith("label")]
+    return [*sources, "target"]
 
 
 def reverse_gradient(x: Tensor, strength: Tensor) -> Tensor:

@@ -5,11 +5,11 @@ from functools import partial
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gan_cli.games.dann import DANN
 from gan_cli.games.game import Batch, Turn, games
-from gan_cli.losses.objective import Objective, Terms
+from gan_cli.losses.objective import Objective, Sample, Terms, mean_terms
 from gan_cli.schedules import Schedule
 
 
@@ -35,9 +35,16 @@ class AlternatingDANN(DANN):
         *,
         adaptation: Schedule = Schedule(1.0),
         train_on: Literal["source", "target", "both"] = "source",
+        reconstruction: float = 0.0,
         confusion: Literal["generator", "critic"] = "generator",
     ) -> None:
-        super().__init__(networks, objective, adaptation=adaptation, train_on=train_on)
+        super().__init__(
+            networks,
+            objective,
+            adaptation=adaptation,
+            train_on=train_on,
+            reconstruction=reconstruction,
+        )
         self.confusion = confusion
 
     def turns(self, step: int) -> Iterator[Turn]:
@@ -50,15 +57,20 @@ class AlternatingDANN(DANN):
 
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
         with torch.no_grad():
-            (source, target), _ = self.predict(batch)
-        return self.objective.critic_terms(self.critic, source, target, due)
+            seen, _ = self.predict(batch)
+        return self.critic_terms(seen, due)
 
     def classifier_loss(self, batch: Batch) -> Terms:
-        (source, target), logits = self.predict(batch)
-        if self.confusion == "critic":
-            confusion = -self.domain_loss(source, target)
-        else:
-            terms = self.objective.generator_terms(self.critic, target, source)
-            confusion = terms.losses["adversarial"]
+        seen, logits = self.predict(batch)
+        by_critic = self.confusion == "critic"
+        confusion = -self.domain_loss(seen) if by_critic else self.generator_loss(seen)
         adversarial = Terms({"adversarial": self.strength * confusion})
-        return adversarial | self.classification(logits, batch)
+        return adversarial | self.classification(logits, batch) | self.rebuilt(seen, batch)
+
+    def generator_loss(self, seen: list[Sample]) -> Tensor:
+        """The loss's own generator, who makes the target's features; mean over the sources."""
+        terms = [
+            self.objective.generator_terms(critic, target, source)
+            for critic, source, target in self.matches(seen)
+        ]
+        return mean_terms(terms).losses["adversarial"]
