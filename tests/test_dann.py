@@ -340,11 +340,11 @@ def test_the_bound_learns_from_the_target_alone():
         ("dataset.target.classes=0", None),
         (
             "model.game.reconstruction=0.1",
-            r"reconstruction: is 0\.1, .*true, or neither",
+            r"0\.1 weighs the work of a decoder, .*reconstructs=true",
         ),
         (
             "model.networks.feature_extractor.reconstructs=true",
-            r"reconstruction: is 0\.0, .*set both",
+            r"the decoder would not be trained; set .*reconstruction=0\.3",
         ),
         ("model.game.reconstruction=-1", r"reconstruction: must be 0 or more, got -1\.0"),
         ("dataset.source.classes=0", r"has no 'source_label', which game 'dann' reads"),

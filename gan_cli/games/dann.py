@@ -78,16 +78,7 @@ class DANN(Game):
                 "dataset.target_labels: would not be looked at; set model.game.train_on=both, or "
                 "dataset.target_labels=null"
             )
-        weight = config.model.game["reconstruction"]
-        if weight < 0:
-            yield f"model.game.reconstruction: must be 0 or more, got {weight}"
-        extractor = config.model.networks.get("feature_extractor", {})
-        if (weight != 0) != extractor.get("reconstructs", False):
-            yield (
-                f"model.game.reconstruction: is {weight}, and it takes an extractor with a decoder "
-                "to have any, as it takes a weight to have a decoder; set both this and "
-                "model.networks.feature_extractor.reconstructs=true, or neither"
-            )
+        yield from misfits_of_decoder(config)
 
     def turns(self, step: int) -> Iterator[Turn]:
         due = self.objective.due(step)
@@ -229,6 +220,19 @@ def balanced(source: Tensor, target: Tensor) -> float:
     halfway = (source.mean() + target.mean()) / 2
     right = (source > halfway).double().mean() + (target < halfway).double().mean()
     return right.item() / 2
+
+
+def misfits_of_decoder(config: Config) -> Iterator[str]:
+    """A weight and a decoder: both or neither."""
+    weight, where = config.model.game["reconstruction"], "model.game.reconstruction"
+    key = "model.networks.feature_extractor.reconstructs"
+    decodes = config.model.networks.get("feature_extractor", {}).get("reconstructs", False)
+    if weight < 0:
+        yield f"{where}: must be 0 or more, got {weight}"
+    elif weight > 0 and not decodes:
+        yield f"{where}: {weight} weighs the work of a decoder, and there is none; set {key}=true"
+    elif weight == 0 and decodes:
+        yield f"{key}: the decoder would not be trained; set {where}=0.3, say, or {key}=false"
 
 
 def check_features(networks: nn.ModuleDict) -> None:
