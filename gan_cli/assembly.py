@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from gan_cli.config import Config
+from gan_cli.config import Config, Loss
 from gan_cli.data.spec import Spec
 from gan_cli.errors import ConfigError
 from gan_cli.games import Game, games
@@ -19,21 +19,27 @@ def build_game(config: Config, spec: Spec) -> Game:
         )
         for role, node in config.model.networks.items()
     }
-    penalty = {
-        name: penalties.build(node, where=f"loss.penalties.{name}")
-        for name, node in config.loss.penalties.items()
-    }
-    loss = losses.build(config.loss.adversarial, where="loss.adversarial")
-    objective = Objective(loss, penalty, config.loss.critic_steps, config.loss.weight_clip)
-    game = games.build(config.model.game, nn.ModuleDict(roles), objective, where="model.game")
+    parts = (nn.ModuleDict(roles), build_objective(config.loss) if rules.critics else None)
+    game = games.build(config.model.game, *parts, where="model.game")
     refuse_batch_norm(game)
     return game
+
+
+def build_objective(config: Loss) -> Objective:
+    assert config.adversarial is not None, "validation refuses games with critics and no loss"
+    loss = losses.build(config.adversarial, where="loss.adversarial")
+    penalty = {
+        name: penalties.build(node, where=f"loss.penalties.{name}")
+        for name, node in config.penalties.items()
+    }
+    return Objective(loss, penalty, config.critic_steps, config.weight_clip)
 
 
 def refuse_batch_norm(game: Game) -> None:
     """In a critic under a per-sample penalty. validate() sees the options called norm; this sees
     the layers of any network, a user's own too."""
-    penalty = next((k for k, p in game.objective.penalties.items() if p.per_sample), None)
+    active = game.objective.penalties if game.critics else {}
+    penalty = next((key for key, p in active.items() if p.per_sample), None)
     for role in game.critics if penalty else ():
         for name, module in game.networks[role].named_modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):

@@ -11,13 +11,17 @@ from gan_cli.schedules import Schedule
 class Model:
     game: Component
     networks: dict[str, Component]
+    pretrained: dict[str, str] = field(default_factory=dict)  # network -> run or checkpoint
 
 
 @dataclass(frozen=True)
 class Loss:
-    """An adversarial loss, its penalties, and what it asks of the rest of the config."""
+    """An adversarial loss, its penalties, and what it asks of the rest of the config.
 
-    adversarial: Component
+    Games without a critic have none of it.
+    """
+
+    adversarial: Component | None = None
     penalties: dict[str, Component] = field(default_factory=dict)
     critic_steps: int = 1
     weight_clip: float | None = None

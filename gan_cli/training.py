@@ -24,6 +24,7 @@ from gan_cli.metrics import Evaluation
 from gan_cli.metrics.card import training_card, write_card
 from gan_cli.metrics.collect import draw_labels
 from gan_cli.optimizers import options_of
+from gan_cli.pretrained import load_pretrained
 from gan_cli.previews import picture_of
 from gan_cli.progress import Display
 from gan_cli.report.run_report import refresh
@@ -48,6 +49,7 @@ class Run:
             self.dataset = datasets.build(config.dataset, where="dataset")
         torch.manual_seed(config.seed)  # initial weights, equal on every rank
         self.game = build_game(config, self.dataset.spec)
+        load_pretrained(self.game.networks, config.model.pretrained, self.dataset.spec, self.folder)
         runtime.place(self.game.networks)
         self.players = {
             name: runtime.player(

@@ -4,13 +4,14 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_cli.config import Config
+from gan_cli.config import Config, Loss
 from gan_cli.data import datasets
 from gan_cli.errors import ConfigError
 from gan_cli.games import games
@@ -18,17 +19,23 @@ from gan_cli.losses import losses, penalties
 from gan_cli.metrics.settings import unmet
 from gan_cli.networks import networks
 from gan_cli.optimizers import optimizers, options_of
+from gan_cli.pretrained import with_pretrained
 from gan_cli.registry import Registry, conform
 from gan_cli.text import unknown
 
 Tree = dict[str, Any]
 
 
-def validate(composed: DictConfig | Mapping[str, Any]) -> Config:
-    """A Config whose components have all their options; ConfigError lists all that is wrong."""
-    tree = resolved(composed)
+def validate(composed: DictConfig | Mapping[str, Any], folder: Path | None = None) -> Config:
+    """A Config whose components have all their options; ConfigError lists all that is wrong.
+
+    A run in `folder` that has begun holds the networks that it took from others.
+    """
+    if not isinstance(composed, DictConfig):
+        composed = OmegaConf.create(dict(composed))
+    import_modules(composed.get("imports") or ())
+    tree = resolved(composed, folder)
     faults: list[str] = []
-    import_modules(tree.get("imports") or ())
     fill_components(tree, faults)
     config: Config = conform(Config, tree, "", faults)
     if not faults:
@@ -38,11 +45,10 @@ def validate(composed: DictConfig | Mapping[str, Any]) -> Config:
     return config
 
 
-def resolved(composed: DictConfig | Mapping[str, Any]) -> Tree:
-    if not isinstance(composed, DictConfig):
-        composed = OmegaConf.create(dict(composed))
+def resolved(composed: DictConfig, folder: Path | None) -> Tree:
     try:
-        return OmegaConf.to_container(composed, resolve=True)  # type: ignore[return-value]
+        whole = with_pretrained(composed, folder)
+        return OmegaConf.to_container(whole, resolve=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
         where = f"{error.full_key}: " if error.full_key else ""
         raise ConfigError(where + str(error).splitlines()[0]) from None
@@ -111,7 +117,7 @@ def check_networks(config: Config) -> Iterator[str]:
         if role not in config.model.networks:
             yield f"model.networks.{role}: missing, and game '{name}' needs it"
     for role in config.model.networks:
-        if role not in needed:
+        if role not in (*needed, *config.model.pretrained):
             yield f"model.networks.{role}: {unknown(f'network of game {name!r}', role, needed)}"
 
 
@@ -154,10 +160,20 @@ def check_data(config: Config) -> Iterator[str]:
 
 def check_loss(config: Config) -> Iterator[str]:
     """A loss may refuse some of its values; it is formulas alone, so to build one costs nothing."""
-    try:
-        losses.build(config.loss.adversarial, where="loss.adversarial")
-    except ConfigError as error:
-        yield from error.faults
+    name = config.model.game["name"]
+    if not games.entries[name].critics:
+        given, default = vars(config.loss), vars(Loss())
+        ignored = [key for key in given if given[key] != default[key] and key != "betas"]
+        if ignored:  # the optimizer reads the betas
+            told = ", ".join(ignored)
+            yield f"loss: game '{name}' has no critic to play for {told}; leave loss out"
+    elif config.loss.adversarial is None:
+        yield "loss.adversarial: has no value; choose one, as in loss=nonsaturating"
+    else:
+        try:
+            losses.build(config.loss.adversarial, where="loss.adversarial")
+        except ConfigError as error:
+            yield from error.faults
 
 
 def check_critics(config: Config) -> Iterator[str]:

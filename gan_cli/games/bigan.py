@@ -6,13 +6,13 @@ and generator and encoder together, one player, make it err on both.
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from gan_cli.errors import ConfigError
 from gan_cli.games.game import Batch, Game, Turn, games
+from gan_cli.games.inverse import beside, check_latents, check_weights
 from gan_cli.losses.objective import Objective, Sample, Terms
 from gan_cli.networks.latent import draw_latent
 
@@ -113,32 +113,10 @@ class BiGAN(Game):
     def preview(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Samples, and reconstructions: each image of the batch with its own to the right."""
         real = batch["real"]
-        found = self.reconstruct(real)
-        if real.ndim == 4:
-            half = len(real) // 2 if len(real) > 1 else 1
-            found = torch.stack((real[:half], found[:half]), 1).flatten(0, 1)  # (2 half, C, H, W)
+        found = beside(real, self.reconstruct(real))
         return {"samples": self.sample(len(real), rng), "reconstructions": found}
 
 
 def pairs(batch: Batch) -> tuple[Sample, Sample]:
     """(x, E(x)) and (G(z), z)."""
     return (batch["real"], batch["inferred"]), (batch["generated"], batch["latent"])
-
-
-def check_weights(**weights: float) -> None:
-    faults = [f"{key}: must be 0 or more, got {w}" for key, w in weights.items() if w < 0]
-    if faults:
-        raise ConfigError(*faults)
-
-
-def check_latents(networks: nn.ModuleDict) -> None:
-    """Generator, encoder and discriminator must speak of latents of one length."""
-    sizes: dict[str, Any] = {
-        role: getattr(net, "latent_dim", None) for role, net in networks.items()
-    }
-    for role, size in sizes.items():
-        if size != sizes["generator"]:
-            raise ConfigError(
-                f"model.networks.{role}.latent_dim: is {size}, and the generator's is "
-                f"{sizes['generator']}; set it to ${{model.networks.generator.latent_dim}}"
-            )

@@ -35,16 +35,21 @@ class Game:
     """Rules. A subclass names its players and yields their turns; the loop does the rest."""
 
     players: ClassVar[Mapping[str, tuple[str, ...]]]  # player -> names of the networks it trains
+    frozen: ClassVar[
+        tuple[str, ...]
+    ] = ()  # networks that it takes from model.pretrained as they are
     critics: ClassVar[tuple[str, ...]] = ()  # networks that the objective's penalties differentiate
     reads: ClassVar[frozenset[str]] = frozenset({"real"})  # batch entries the game looks at
     conditional: ClassVar[bool] = True  # does it hand labels to networks that want them?
     averaged: ClassVar[tuple[str, ...]] = ("generator",)  # networks worth a moving average
     pictured: ClassVar[int] = 64  # samples of a batch for preview(); of vectors there are more
+    objective: Objective  # of games with critics
     optimizers: Mapping[str, optim.Optimizer]  # of the players; a run hands them in
 
-    def __init__(self, networks: nn.ModuleDict, objective: Objective) -> None:
+    def __init__(self, networks: nn.ModuleDict, objective: Objective | None = None) -> None:
         self.networks = networks
-        self.objective = objective
+        if objective is not None:
+            self.objective = objective
 
     @classmethod
     def misfits(cls, config: Config) -> Iterator[str]:  # noqa: ARG003

@@ -11,7 +11,7 @@ from gan_cli.report.words import compact, duration, moment, number
 def header(record: Record) -> Markup:
     card = record.card
     config = card.get("config", {})
-    loss = config.get("loss", {}).get("adversarial", {}).get("name")
+    loss = (config.get("loss", {}).get("adversarial") or {}).get("name")
     nets = [net.get("name") for net in config.get("model", {}).get("networks", {}).values()]
     words = [", ".join(map(str, nets)), loss, config.get("dataset", {}).get("name")]
     if "started" in card:

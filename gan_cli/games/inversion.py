@@ -1,0 +1,129 @@
+"""GAN inversion by an encoder: latent regression (Donahue et al. 2017, arXiv:1605.09782), f-AnoGAN.
+
+The generator is trained and stays as it is.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gan_cli.config import Config
+from gan_cli.data.registry import Dataset
+from gan_cli.games.game import Batch, Game, Turn, games
+from gan_cli.games.inverse import beside, check_latents, check_weights
+from gan_cli.losses.objective import Objective, Terms
+from gan_cli.metrics.evaluation import Scorecard
+from gan_cli.networks.latent import draw_latent
+
+HELD_OUT = 1000  # latents that every evaluation inverts
+
+
+@games.register("inversion")
+class Inversion(Game):
+    """lambda_z |z - E(G(z))|^2 + lambda_x |x - G(E(x))|^2 + lambda_f |f(x) - f(G(E(x)))|^2.
+
+    Squares are means over elements. The first, of latents from the prior, is BiGAN's latent
+    regressor (Section 4.1), and ziz in f-AnoGAN (Schlegl et al. 2019, Med. Image Anal. 54, Section
+    2.2). The second, of real images, is its izi, with the third izi_f: f are the features of the
+    discriminator that the generator was trained against, frozen, too. Latent regression never sees
+    a real image, and real images are not quite what the generator makes; the others do.
+    """
+
+    players = {"encoder": ("encoder",)}
+    frozen = ("generator", "discriminator")
+    averaged = ("generator", "encoder")  # of a frozen network it is the network
+    conditional = False
+
+    def __init__(
+        self,
+        networks: nn.ModuleDict,
+        objective: Objective | None = None,
+        *,
+        lambda_z: float = 1.0,
+        lambda_x: float = 0.0,
+        lambda_f: float = 0.0,
+    ) -> None:
+        super().__init__(networks, objective)
+        check_weights(lambda_z=lambda_z, lambda_x=lambda_x, lambda_f=lambda_f)
+        check_latents(nn.ModuleDict({role: networks[role] for role in self.averaged}))
+        self.lambda_z, self.lambda_x, self.lambda_f = lambda_z, lambda_x, lambda_f
+        for role in networks.keys() & set(self.frozen):
+            networks[role].eval()  # batch norm as it was learned
+
+    @classmethod
+    def misfits(cls, config: Config) -> Iterator[str]:
+        options, pretrained = config.model.game, config.model.pretrained
+        if "generator" not in pretrained:
+            yield (
+                "model.pretrained.generator: has no value; type model.pretrained.generator= the "
+                "name of a run, or a checkpoint file"
+            )
+        if not any(options[f"lambda_{term}"] for term in "zxf"):
+            yield "model.game.lambda_z: all weights are 0; set lambda_z=1, or lambda_x=1"
+        if options["lambda_f"] and "discriminator" not in pretrained:
+            yield (
+                "model.game.lambda_f: weighs features of the generator's discriminator; type "
+                "model.pretrained.discriminator= its run or checkpoint, too"
+            )
+        if "latent_dim" in config.model.networks.get("discriminator", {}):
+            yield (
+                "model.pretrained.discriminator: is one of pairs, whose features are of latents, "
+                "too; name the run of a GAN without encoder, or leave it out"
+            )
+
+    def turns(self, step: int) -> Iterator[Turn]:  # noqa: ARG002
+        yield Turn("encoder", self.loss)
+
+    def loss(self, batch: Batch) -> Terms:
+        """Each term is computed only if it has a weight."""
+        real, terms = batch["real"], {}
+        if self.lambda_z:
+            latent = draw_latent(self.networks["generator"], len(real), real.device)
+            error = F.mse_loss(self.encode(self.generate(latent)).float(), latent)
+            terms["reconstruction_z"] = self.lambda_z * error
+        if self.lambda_x or self.lambda_f:
+            found = self.generate(self.encode(real))
+            if self.lambda_x:
+                terms["reconstruction_x"] = self.lambda_x * F.mse_loss(found.float(), real)
+            if self.lambda_f:
+                error = F.mse_loss(self.features(found), self.features(real))
+                terms["reconstruction_f"] = self.lambda_f * error
+        return Terms(terms)
+
+    def generate(self, latent: Tensor) -> Tensor:
+        return self.networks["generator"](latent)
+
+    def encode(self, image: Tensor) -> Tensor:
+        return self.networks["encoder"](image)
+
+    def features(self, image: Tensor) -> Tensor:
+        discriminator: Any = self.networks["discriminator"]
+        return discriminator.features(image, None).float()
+
+    def evaluate(self, dataset: Dataset) -> Scorecard:  # noqa: ARG002
+        """Of latents that no step draws: the error of E(G(z)), and that of G(E(G(z))).
+
+        An encoder that answers with the mean has a latent error of 1, under a uniform prior of 1/3.
+        """
+        generator = self.networks["generator"]
+        device = next(generator.parameters()).device
+        rng = torch.Generator().manual_seed(0)
+        latent = draw_latent(generator, HELD_OUT, device, rng)
+        made = self.generate(latent)
+        found = self.encode(made)
+        errors = {"latent_mse": (found, latent), "image_mse": (self.generate(found), made)}
+        values = {name: F.mse_loss(a.float(), b.float()).item() for name, (a, b) in errors.items()}
+        return Scorecard(values, {"latent_mse": True})
+
+    @torch.no_grad()
+    def preview(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """Real images, and samples, each beside what encoder and generator make of it."""
+        real, generator = batch["real"], self.networks["generator"]
+        made = self.generate(draw_latent(generator, len(real), real.device, rng))
+        return {
+            "reconstructions": beside(real, self.generate(self.encode(real))),
+            "inversions": beside(made, self.generate(self.encode(made))),
+        }
