@@ -13,7 +13,7 @@ from gan_cli.paths import CONFIGS
 from gan_cli.sample_config import checked, known_runs
 from gan_cli.text import unknown
 
-LISTS = ("seeds", "label", "anomalous", "format", "imports")  # keys that take several values
+LISTS = ("seeds", "label", "anomalous", "attribute", "format", "imports")  # of several values
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="sample")

@@ -13,9 +13,20 @@ from gan_cli.text import unknown
 
 STILLS = ("grid", "png", "npz")  # one image a seed
 WALKS = ("strip", "gif", "mp4")  # frames from seed to seed
-Task = Literal["sample", "reconstruct", "encode", "interpolate", "anomaly", "evaluate", "film"]
+Task = Literal[
+    "sample",
+    "reconstruct",
+    "encode",
+    "interpolate",
+    "attribute",
+    "anomaly",
+    "evaluate",
+    "invert",
+    "film",
+]
 DRAWS = ("seeds", "label", "truncation", "format", "columns")  # keys of task=sample alone
-READS = ("input", "dataset", "anomalous")  # keys of the tasks on given images
+READS = ("input", "dataset")  # keys of the tasks on given images
+OWN = {"anomalous": "anomaly", "attribute": "attribute", "strength": "attribute", "steps": "invert"}
 FILMS = ("gif", "mp4")
 FILMED = ("task", "run", "format", "output", "device")  # keys of task=film
 TRAINING_ONLY = ("compile", "resident", "resident_gib", "workers")  # of the device group
@@ -56,6 +67,9 @@ class SampleConfig:
     input: str | None = None
     dataset: Any = None  # keys and values
     anomalous: Any = None  # classes, by number or name
+    attribute: Any = None  # two of them
+    strength: float | None = None
+    steps: int | None = None
     count: int | None = None
     seeds: Seeds | None = None
     label: Any = None  # a class, by number or name, or a list of them
@@ -143,8 +157,11 @@ def tasks(config: SampleConfig) -> Iterator[str]:
         yield f"input: no file or folder {config.input}"
     if reads and config.task != "interpolate" and config.interpolate is not None:
         yield "interpolate: goes from image to image; add task=interpolate"
-    if config.anomalous is not None and config.task not in ("sample", "anomaly"):
-        yield f"anomalous: does nothing with task={config.task}; leave it out"
+    for key, task in OWN.items():
+        if getattr(config, key) is not None and config.task != task:
+            yield f"{key}: does nothing with task={config.task}; leave it out"
+    if config.task == "attribute" and config.attribute is None:
+        yield "attribute: has no value; type the two classes that it leads between: attribute=7,1"
 
 
 def filmed(config: SampleConfig) -> Iterator[str]:
@@ -157,7 +174,7 @@ def filmed(config: SampleConfig) -> Iterator[str]:
 
 
 def numbers(config: SampleConfig) -> Iterator[str]:
-    for key in "count", "interpolate", "columns":
+    for key in "count", "interpolate", "columns", "steps":
         value = getattr(config, key)
         if value is not None and value < 1:
             yield f"{key}: must be at least 1, got {value}"

@@ -12,8 +12,8 @@ from gan_cli.networks import networks
 from gan_cli.validation import validate
 from tests.helpers import SMALL, composed, names, small, tensors_of, trained
 
-# Models of the games on images; test_dann.py has those on pairs of domains.
-MODELS = [model for model in names("model") if not model.startswith("dann")]
+# Models that play against a critic on images; test_dann.py has pairs of domains.
+MODELS = [model for model in names("model") if model != "inversion" and "dann" not in model]
 
 TINY = {
     "affine": ("model.networks.discriminator.width=16",),
@@ -21,7 +21,7 @@ TINY = {
     "default": ("model.networks.generator.width=8", "model.networks.discriminator.width=8"),
 }
 ENCODER = (*TINY["default"], "model.networks.encoder.width=8")
-TINY |= dict.fromkeys(("bigan", "bigan_mlp", "bigan_resnet"), ENCODER)
+TINY |= dict.fromkeys(("bigan", "bigan_mlp", "bigan_resnet", "latent_regressor"), ENCODER)
 
 
 def tiny(model: str) -> tuple[str, ...]:

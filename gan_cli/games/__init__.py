@@ -1,6 +1,6 @@
 """Games: one file per set of rules."""
 
-from gan_cli.games import bigan, dann, dann_alternating, gan, inversion, unrolled
+from gan_cli.games import bigan, dann, dann_alternating, gan, inversion, latent_regressor, unrolled
 from gan_cli.games.game import Batch, Game, Turn, games
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "games",
     "gan",
     "inversion",
+    "latent_regressor",
     "unrolled",
 ]

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from gan_cli.errors import StorageError
+from gan_cli.checkpoint import State
+from gan_cli.errors import ConfigError, StorageError
 from gan_cli.sample_config import SampleConfig
 from gan_cli.sampling import generate, opened, output_folder
 from gan_cli.tasks.anomaly import anomaly
+from gan_cli.tasks.attribute import attribute
 from gan_cli.tasks.evaluate import evaluate
 from gan_cli.tasks.film import film
 from gan_cli.tasks.inputs import Inputs, open_inputs
+from gan_cli.tasks.invert import invert
 from gan_cli.tasks.pictures import encode, interpolate, reconstruct
 from gan_cli.tasks.subject import Subject
 from gan_cli.validation import import_modules
@@ -18,9 +21,12 @@ TASKS: dict[str, Callable[[Subject, Inputs, Path, SampleConfig], list[str]]] = {
     "reconstruct": reconstruct,
     "encode": encode,
     "interpolate": interpolate,
+    "attribute": attribute,
     "anomaly": anomaly,
     "evaluate": evaluate,
+    "invert": invert,
 }
+ENCODERLESS = ("invert",)  # tasks that can do without
 
 
 def perform(config: SampleConfig, run: Path | None) -> str:
@@ -32,6 +38,7 @@ def perform(config: SampleConfig, run: Path | None) -> str:
         return film(config, run)
     import_modules(config.imports)
     path, state = opened(config, run)
+    check_encoder(config.task, state)
     subject = Subject(state, config)
     inputs = open_inputs(config, state)
     folder = output_folder(config.output, run or path.parent, state["step"])
@@ -44,3 +51,12 @@ def perform(config: SampleConfig, run: Path | None) -> str:
         ) from error
     title = f"{path}: step {state['step']}, {config.weights} weights, {len(inputs)} images"
     return "\n".join([title, *lines])
+
+
+def check_encoder(task: str, state: State) -> None:
+    if task not in ENCODERLESS and "encoder" not in state["networks"]:
+        game = state["config"]["model"]["game"]["name"]
+        raise ConfigError(
+            f"task: '{task}' needs an encoder, and the checkpoint's game '{game}' trains none; "
+            "train with model=bigan, give this run one with model=inversion, or type task=invert"
+        )

@@ -25,9 +25,12 @@ def anomaly(subject: Subject, inputs: Inputs, folder: Path, config: SampleConfig
     strange = is_anomalous(inputs, config)
     found = subject.reconstruct(inputs.samples)
     scores = scores_of(subject, inputs.samples, found)
+    *_, last = scores.values()
     lines = [write_scores(folder / "anomaly.csv", inputs, scores, strange)]
     if found.ndim == 4:
-        save_png(folder / "residuals.png", residuals(inputs.samples, found, scores["egbad"]))
+        save_png(
+            folder / "residuals.png", residuals(inputs.samples, found, list(scores.values())[-1])
+        )
         lines.append(str(folder / "residuals.png"))
     if strange is not None:
         areas = (f"{name} {auroc(score, strange):.4f}" for name, score in scores.items())
@@ -36,23 +39,33 @@ def anomaly(subject: Subject, inputs: Inputs, folder: Path, config: SampleConfig
 
 
 def scores_of(subject: Subject, samples: Tensor, found: Tensor) -> dict[str, Tensor]:
-    """EGBAD, Zenati et al. 2018 (arXiv:1802.06222), Section 3, and its two parts, each (N,).
+    """Each (N,), the last of them the one to go by.
 
-    Of x and its G(E(x)) the L1 distance, and that of the critic's features beside E(x).
+    Of x and its G(E(x)) the L1 distance, and that of the discriminator's features, if there is one.
+    With one of pairs, whose features are of E(x), too, their sum is that of EGBAD, Zenati et al.
+    2018 (arXiv:1802.06222), Section 3; else mean squares make that of f-AnoGAN, Schlegl et al.
+    2019, Equation 5.
     """
+    error = decode({"real": samples}, None)["real"] - found
+    scores = {"reconstruction": error.abs().flatten(1).sum(1)}
     critic = subject.discriminator()
+    if critic is None:
+        return scores
+    of_pairs = hasattr(critic, "latent_dim")
 
-    def features(x: Tensor) -> Tensor:
+    def difference(x: Tensor) -> Tensor:
         latent = subject.encoder(x)
-        pair = (critic.features(y.float(), latent) for y in (x, subject.generator(latent)))
-        real, fake = pair
-        return (real - fake).abs().flatten(1).sum(1)
+        beside = latent if of_pairs else None
+        real, fake = (critic.features(y.float(), beside) for y in (x, subject.generator(latent)))
+        return (real - fake).flatten(1)
 
-    real = decode({"real": samples}, None)["real"]
-    reconstruction = (real - found).abs().flatten(1).sum(1)
-    feature = subject.through(features, samples)
-    egbad = ALPHA * reconstruction + (1 - ALPHA) * feature
-    return {"reconstruction": reconstruction, "features": feature, "egbad": egbad}
+    feature = subject.through(difference, samples)  # (N, F)
+    scores["features"] = feature.abs().sum(1)
+    if of_pairs:
+        scores["egbad"] = ALPHA * scores["reconstruction"] + (1 - ALPHA) * scores["features"]
+    else:
+        scores["f_anogan"] = error.square().flatten(1).mean(1) + feature.square().mean(1)
+    return scores
 
 
 def is_anomalous(inputs: Inputs, config: SampleConfig) -> Tensor | None:
@@ -100,7 +113,8 @@ def write_scores(
         known = ["label"] if inputs.labels is not None else []
         told = ["anomalous"] if strange is not None else []
         rows.writerow(["name", *known, *told, *scores])
-        for i in scores["egbad"].argsort(descending=True).tolist():
+        *_, last = scores.values()
+        for i in last.argsort(descending=True).tolist():
             label = [] if inputs.labels is None else [int(inputs.labels[i])]
             shown = [names[k] if names else k for k in label]
             truth = [] if strange is None else [int(strange[i])]

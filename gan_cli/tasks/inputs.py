@@ -16,7 +16,8 @@ from gan_cli.metrics.sides import Data, open_npz
 from gan_cli.sample_config import SampleConfig
 from gan_cli.sampler import read_spec
 
-SHOWN = {"reconstruct": 32, "interpolate": 8}  # images of a task that shows them; others take all
+# Images of a task that shows them; others take all.
+SHOWN = {"reconstruct": 32, "interpolate": 8, "invert": 32}
 
 
 @dataclass(frozen=True)

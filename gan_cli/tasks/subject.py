@@ -1,4 +1,4 @@
-"""A checkpoint with an encoder: both directions between images and latents."""
+"""A checkpoint with an encoder: both directions between images and latents, or one without."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,12 +20,6 @@ class Subject:
 
     def __init__(self, state: State, config: SampleConfig) -> None:
         self.state, average = state, config.weights == "average"
-        if "encoder" not in state["networks"]:
-            game = state["config"]["model"]["game"]["name"]
-            raise ConfigError(
-                f"task: '{config.task}' needs an encoder, and the checkpoint's game '{game}' "
-                "trains none; train with model=bigan"
-            )
         self.sampler = Sampler(state, average, config.device)
         if state["config"]["model"]["networks"]["generator"].get("conditioning", "none") != "none":
             raise ConfigError(
@@ -33,13 +27,17 @@ class Subject:
                 "train one with model.networks.generator.conditioning=none"
             )
         self.spec, self.generator = self.sampler.spec, self.sampler.generator
-        self.encoder = restored(state, "encoder", average).eval()
-        self.sampler.runtime.place(nn.ModuleDict({"encoder": self.encoder}))
+        has_encoder = "encoder" in state["networks"]
+        self.encoder: Any = self.network("encoder", average) if has_encoder else None
 
     def discriminator(self) -> Any:
-        """It has no average: only the players who make pairs do."""
-        network = restored(self.state, "discriminator", average=False).eval()
-        self.sampler.runtime.place(nn.ModuleDict({"discriminator": network}))
+        """None if the checkpoint has none. Of a discriminator there is no average."""
+        has_one = "discriminator" in self.state["networks"]
+        return self.network("discriminator", average=False) if has_one else None
+
+    def network(self, role: str, average: bool) -> nn.Module:
+        network = restored(self.state, role, average).eval()
+        self.sampler.runtime.place(nn.ModuleDict({role: network}))
         return network
 
     @torch.inference_mode()
