@@ -28,9 +28,7 @@ def anomaly(subject: Subject, inputs: Inputs, folder: Path, config: SampleConfig
     *_, last = scores.values()
     lines = [write_scores(folder / "anomaly.csv", inputs, scores, strange)]
     if found.ndim == 4:
-        save_png(
-            folder / "residuals.png", residuals(inputs.samples, found, list(scores.values())[-1])
-        )
+        save_png(folder / "residuals.png", residuals(inputs.samples, found, last))
         lines.append(str(folder / "residuals.png"))
     if strange is not None:
         areas = (f"{name} {auroc(score, strange):.4f}" for name, score in scores.items())
