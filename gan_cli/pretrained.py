@@ -30,7 +30,8 @@ def with_pretrained(composed: DictConfig, folder: Path | None) -> DictConfig:
     faults, nodes = [*misplaced(composed, references)], {}
     for role, reference in references.items() if not faults else ():
         try:
-            nodes[role] = node_of(role, reference, folder)
+            given = OmegaConf.select(composed, f"model.networks.{role}") or {}
+            nodes[role] = {**given, **node_of(role, reference, folder, given)}
         except ConfigError as error:
             faults += error.faults
     if faults:
@@ -53,7 +54,7 @@ def pretrained_of(composed: DictConfig) -> dict[str, str]:
 
 
 def misplaced(composed: DictConfig, references: Mapping[str, str]) -> list[str]:
-    """What names no network that the game takes, no run, or a network described twice."""
+    """What names no network that the game takes, or no run."""
     name = OmegaConf.select(composed, "model.game.name")
     frozen = games.entries[name].frozen if name in games.entries else ()
     faults = []
@@ -68,23 +69,26 @@ def misplaced(composed: DictConfig, references: Mapping[str, str]) -> list[str]:
                 f"{where}: has no value; type {where}= the name of a run, or a checkpoint file. "
                 f"Newest runs: {runs}"
             )
-        elif OmegaConf.select(composed, f"model.networks.{role}") is not None:
-            faults.append(
-                f"model.networks.{role}: is given by the checkpoint in {where}; leave it out"
-            )
     return faults
 
 
-def node_of(role: str, reference: str, folder: Path | None) -> Any:
-    """The config of the network `role`."""
-    state = lender(role, reference, folder)
-    nodes = state["config"]["model"]["networks"]
+def node_of(role: str, reference: str, folder: Path | None, given: Mapping[str, Any]) -> Any:
+    """The config of the network `role`, from which what is `given` must not differ."""
+    nodes = lender(role, reference, folder)["config"]["model"]["networks"]
     if role not in nodes:
         raise ConfigError(
             f"model.pretrained.{role}: {reference} holds no network '{role}', only "
             f"{', '.join(nodes)}; name another run or checkpoint"
         )
-    return nodes[role]
+    node, where = nodes[role], f"model.networks.{role}"
+    faults = [
+        f"{where}.{key}: is {given[key]}, and that of {reference} is {node[key]}; leave it out"
+        for key in given.keys() & node.keys()
+        if given[key] != node[key]
+    ]
+    if faults:
+        raise ConfigError(*faults)
+    return node
 
 
 def lender(role: str, reference: str, folder: Path | None) -> State:

@@ -21,14 +21,13 @@ def train(composed: DictConfig) -> float | None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     from gan_cli.validation import validate  # torch is imported here, after --help
 
-    folder = run_folder(str(composed.run))
-    config = validate(composed, folder)
+    config = validate(composed, run_folder)
     if config.check:
         print("the config is sound")
         return None
     from gan_cli.session import play
 
-    return play(config, folder, started)
+    return play(config, run_folder(config.run), started)
 
 
 def run_folder(name: str) -> Path:

@@ -3,7 +3,7 @@
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +26,17 @@ from gan_cli.text import unknown
 Tree = dict[str, Any]
 
 
-def validate(composed: DictConfig | Mapping[str, Any], folder: Path | None = None) -> Config:
+def validate(
+    composed: DictConfig | Mapping[str, Any], folder_of: Callable[[str], Path] | None = None
+) -> Config:
     """A Config whose components have all their options; ConfigError lists all that is wrong.
 
-    A run in `folder` that has begun holds the networks that it took from others.
+    `folder_of` says where a run is: one that has begun holds the networks it took from others.
     """
     if not isinstance(composed, DictConfig):
         composed = OmegaConf.create(dict(composed))
     import_modules(composed.get("imports") or ())
-    tree = resolved(composed, folder)
+    tree = resolved(composed, folder_of)
     faults: list[str] = []
     fill_components(tree, faults)
     config: Config = conform(Config, tree, "", faults)
@@ -45,8 +47,9 @@ def validate(composed: DictConfig | Mapping[str, Any], folder: Path | None = Non
     return config
 
 
-def resolved(composed: DictConfig, folder: Path | None) -> Tree:
+def resolved(composed: DictConfig, folder_of: Callable[[str], Path] | None) -> Tree:
     try:
+        folder = None if folder_of is None else folder_of(str(composed.get("run")))
         whole = with_pretrained(composed, folder)
         return OmegaConf.to_container(whole, resolve=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:

@@ -17,6 +17,7 @@ from gan_cli.games.latent_regressor import LatentRegressor
 from gan_cli.losses import Objective, losses
 from gan_cli.sample import run_folder
 from gan_cli.sample_config import checked
+from gan_cli.state import plain
 from gan_cli.tasks import perform
 from gan_cli.validation import validate
 from tests.helpers import SMALL, composed, small, tensors_of, trained
@@ -42,7 +43,7 @@ def inverted(*overrides: str, name: str = "inv"):
     """The same for an encoder; resumed if it is there."""
     folder = Path("outputs") / name
     settings = (*SMALL, *ENCODER, FROM, "batch_size=4", "every.checkpoint=2", *overrides)
-    return trained(validate(composed(*settings), folder), folder)
+    return trained(validate(composed(*settings), lambda run: folder), folder)
 
 
 # ---- What it minimizes
@@ -165,6 +166,7 @@ def test_the_generator_stays_what_the_checkpoint_says_it_was():
         )
     )
     assert run.config.model.networks["generator"]["width"] == 8
+    assert validate(plain(run.config)) == run.config
 
 
 def test_8_steps_are_4_and_4_without_the_origin():
@@ -237,7 +239,7 @@ def test_vectors_play_too():
         (["loss=wgan_gp"], "loss: game 'inversion' has no critic to play for adversarial, "),
         (["loss.penalties.r1.weight=5"], "no critic to play for penalties"),
         (["metrics=fd_random"], "draws no samples to measure; use metrics=none"),
-        (["model.networks.generator.width=3"], "is given by the checkpoint in model.pretrained"),
+        (["model.networks.generator.width=3"], r"width: is 3, and that of gan is 8; leave"),
         (["model.pretrained.encoder=gan"], "unknown pretrained network of game 'inversion'"),
         (["model.game.lambda_z=0"], "all weights are 0"),
         (["model.game.lambda_z=-1"], r"model\.game\.lambda_z: must be 0 or more, got -1"),

@@ -12,8 +12,9 @@ from gan_cli.networks import networks
 from gan_cli.validation import validate
 from tests.helpers import SMALL, composed, names, small, tensors_of, trained
 
-# Models that play against a critic on images; test_dann.py has pairs of domains.
-MODELS = [model for model in names("model") if model != "inversion" and "dann" not in model]
+# Games on pairs of domains, and without a critic: test_dann.py and test_inversion.py have them.
+OTHERS = ("dann", "dann_alternating", "f_anogan", "inversion")
+MODELS = [model for model in names("model") if model not in OTHERS]
 
 TINY = {
     "affine": ("model.networks.discriminator.width=16",),
