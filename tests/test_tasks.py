@@ -73,6 +73,9 @@ class Sums(nn.Module):
     def features(self, image, latent):
         return torch.stack((image.flatten(1).sum(1), latent.sum(1)), 1)
 
+    def forward(self, image, latent):
+        return self.features(image, latent) @ torch.tensor([2.0, -3.0])
+
 
 class Stripes(InMemory):
     """Class k: images that are bright in row k."""
@@ -199,11 +202,13 @@ def test_scores_are_those_of_egbad():
     for k, image in enumerate(images):
         reconstruction = image.abs().sum().item() / 2
         features = abs(image.sum().item()) / 2  # that of the latent is the same in both pairs
+        doubt = image.sum().item()  # -(2 - 3) times: this encoder's latent is the image
         row = rows[k]
         assert row["label"] == ("zero", "one", "two")[k % 3]
         assert row["anomalous"] == str(int(k % 3 == 2))
         assert float(row["reconstruction"]) == pytest.approx(reconstruction, rel=1e-4)
         assert float(row["features"]) == pytest.approx(features, rel=1e-3)
+        assert float(row["discriminator"]) == pytest.approx(doubt, rel=1e-3)
         expected = 0.9 * reconstruction + 0.1 * features
         assert float(row["egbad"]) == pytest.approx(expected, rel=1e-4)
     assert Image.open(files["residuals.png"]).size[1] == 6 * 4 + 5 * 2

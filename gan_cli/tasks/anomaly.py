@@ -39,10 +39,10 @@ def anomaly(subject: Subject, inputs: Inputs, folder: Path, config: SampleConfig
 def scores_of(subject: Subject, samples: Tensor, found: Tensor) -> dict[str, Tensor]:
     """Each (N,), the last of them the one to go by.
 
-    Of x and its G(E(x)) the L1 distance, and that of the discriminator's features, if there is one.
-    With one of pairs, whose features are of E(x), too, their sum is that of EGBAD, Zenati et al.
-    2018 (arXiv:1802.06222), Section 3; else mean squares make that of f-AnoGAN, Schlegl et al.
-    2019, Equation 5.
+    Of x and its G(E(x)) the L1 distance; if there is a discriminator, that of its features, and its
+    logit of x with the sign turned. With one of pairs, whose features are of E(x), too, the two
+    distances make the score of EGBAD, Zenati et al. 2018 (arXiv:1802.06222), Section 3; else their
+    squares make that of f-AnoGAN, Schlegl et al. 2019, Equation 5.
     """
     error = decode({"real": samples}, None)["real"] - found
     scores = {"reconstruction": error.abs().flatten(1).sum(1)}
@@ -57,8 +57,12 @@ def scores_of(subject: Subject, samples: Tensor, found: Tensor) -> dict[str, Ten
         real, fake = (critic.features(y.float(), beside) for y in (x, subject.generator(latent)))
         return (real - fake).flatten(1)
 
+    def doubt(x: Tensor) -> Tensor:
+        return -critic(x.float(), subject.encoder(x) if of_pairs else None)
+
     feature = subject.through(difference, samples)  # (N, F)
     scores["features"] = feature.abs().sum(1)
+    scores["discriminator"] = subject.through(doubt, samples)
     if of_pairs:
         scores["egbad"] = ALPHA * scores["reconstruction"] + (1 - ALPHA) * scores["features"]
     else:
