@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.canvas import Canvas, Limits
-from gan_cli.level_sets import Judge, level_sets
+from gan_cli.level_sets import HIGH, LOW, Judge, level_sets
 
 REAL, FAKE, FLOW = (84, 112, 148), (242, 129, 32), (60, 60, 60)
 
@@ -20,11 +20,14 @@ def scatter(real: Tensor, fake: Tensor, judge: Judge | None = None) -> np.ndarra
     are the level sets of the critic, if there is one of single samples.
     """
     limits = Limits.around(real)
-    canvas = Canvas(limits, judge and level_sets(limits, judge, real.device))
+    shades = level_sets(limits, judge, real.device) if judge else None
+    canvas = Canvas(limits, shades)
     canvas.dots(real, [2.0] * len(real), REAL, 0.5)
     canvas.dots(fake, [2.0] * len(fake), FAKE, 0.6)
     outside = len(fake) - int(canvas.limits.holds(fake).sum())
-    canvas.legend([("real", REAL), (f"fake ({outside} outside)" if outside else "fake", FAKE)])
+    legend = [("real", REAL), (f"fake ({outside} outside)" if outside else "fake", FAKE)]
+    legend += [("critic low", LOW), ("critic high", HIGH)] if shades is not None else []
+    canvas.legend(legend)
     return canvas.picture()
 
 
