@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli.errors import ConfigError, StorageError, UserError
-from gan_cli.games.game import Samples
 from gan_cli.journal import Journal, environment
 from gan_cli.progress import Display
 from gan_cli.report.run_report import refresh
@@ -111,7 +110,7 @@ def farewell(run: Run) -> str:
     """Where everything is, how good it got, and what to type next."""
     outputs = Path("outputs")
     name = run.folder.relative_to(outputs) if run.folder.is_relative_to(outputs) else run.folder
-    sample = f"gan-sample run={name}   " if isinstance(run.game, Samples) else ""
+    sample = f"gan-sample run={name}   " if "generator" in run.game.networks else ""
     return (
         f"{run.folder}: {run.step} steps done\n{run.scores.summary()}\n"
         f"report: {run.folder / 'report.html'}   pictures: {run.folder / 'samples'}\n"
