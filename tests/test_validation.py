@@ -86,6 +86,7 @@ COMPANY = {  # what a choice cannot do without
     "folder": ["dataset.path=x"],
     "classes": ["model=cgan"],
     "modes": ["dataset=ring", "model=mlp"],
+    "gaussian_fit": ["dataset=mixture1d", "model=affine", "loss=f_kl"],
     "mnist_m": ["dataset.photos=x"],
     "mnist_to_mnist_m": ["model=dann", "dataset.target.photos=x"],
     "mnist_5k_to_digits": ["model=dann"],
