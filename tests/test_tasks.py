@@ -202,12 +202,14 @@ def test_scores_are_those_of_egbad():
     for k, image in enumerate(images):
         reconstruction = image.abs().sum().item() / 2
         features = abs(image.sum().item()) / 2  # that of the latent is the same in both pairs
+        unexplained = (image / 2).square().mean().item() / image.var(correction=0).item()
         doubt = image.sum().item()  # -(2 - 3) times: this encoder's latent is the image
         row = rows[k]
         assert row["label"] == ("zero", "one", "two")[k % 3]
         assert row["anomalous"] == str(int(k % 3 == 2))
         assert float(row["reconstruction"]) == pytest.approx(reconstruction, rel=1e-4)
         assert float(row["features"]) == pytest.approx(features, rel=1e-3)
+        assert float(row["unexplained"]) == pytest.approx(unexplained, rel=1e-4)
         assert float(row["discriminator"]) == pytest.approx(doubt, rel=1e-3)
         expected = 0.9 * reconstruction + 0.1 * features
         assert float(row["egbad"]) == pytest.approx(expected, rel=1e-4)

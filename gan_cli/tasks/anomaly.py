@@ -39,13 +39,16 @@ def anomaly(subject: Subject, inputs: Inputs, folder: Path, config: SampleConfig
 def scores_of(subject: Subject, samples: Tensor, found: Tensor) -> dict[str, Tensor]:
     """Each (N,), the last of them the one to go by.
 
-    Of x and its G(E(x)) the L1 distance; if there is a discriminator, that of its features, and its
-    logit of x with the sign turned. With one of pairs, whose features are of E(x), too, the two
-    distances make the score of EGBAD, Zenati et al. 2018 (arXiv:1802.06222), Section 3; else their
-    squares make that of f-AnoGAN, Schlegl et al. 2019, Equation 5.
+    Of x and its G(E(x)) the share of the variance of x that is left unexplained, which does not
+    grow with the ink of a digit, and the L1 distance. If there is a discriminator, the L1 distance
+    of its features, and its logit of x with the sign turned. With one of pairs, whose features are
+    of E(x), too, the two distances make the score of EGBAD, Zenati et al. 2018 (arXiv:1802.06222),
+    Section 3; else their squares make that of f-AnoGAN, Schlegl et al. 2019, Equation 5.
     """
-    error = decode({"real": samples}, None)["real"] - found
-    scores = {"reconstruction": error.abs().flatten(1).sum(1)}
+    real = decode({"real": samples}, None)["real"].flatten(1)
+    error = real - found.flatten(1)  # (N, D)
+    unexplained = error.square().mean(1) / real.var(1, correction=0).clamp(min=1e-6)
+    scores = {"unexplained": unexplained, "reconstruction": error.abs().sum(1)}
     critic = subject.discriminator()
     if critic is None:
         return scores
@@ -66,7 +69,7 @@ def scores_of(subject: Subject, samples: Tensor, found: Tensor) -> dict[str, Ten
     if of_pairs:
         scores["egbad"] = ALPHA * scores["reconstruction"] + (1 - ALPHA) * scores["features"]
     else:
-        scores["f_anogan"] = error.square().flatten(1).mean(1) + feature.square().mean(1)
+        scores["f_anogan"] = error.square().mean(1) + feature.square().mean(1)
     return scores
 
 
