@@ -15,7 +15,7 @@ from gan_cli.data.spec import Spec
 from gan_cli.errors import ConfigError
 from gan_cli.games import games
 from gan_cli.sample_config import known_runs
-from gan_cli.sampler import load_weights, read_spec
+from gan_cli.sampler import load_weights, read_spec, sees_one
 from gan_cli.text import unknown
 
 MISSING = "???"  # OmegaConf's mark of a mandatory value
@@ -74,11 +74,17 @@ def misplaced(composed: DictConfig, references: Mapping[str, str]) -> list[str]:
 
 def node_of(role: str, reference: str, folder: Path | None, given: Mapping[str, Any]) -> Any:
     """The config of the network `role`, from which what is `given` must not differ."""
-    nodes = lender(role, reference, folder)["config"]["model"]["networks"]
+    state = lender(role, reference, folder)
+    nodes = state["config"]["model"]["networks"]
     if role not in nodes:
         raise ConfigError(
             f"model.pretrained.{role}: {reference} holds no network '{role}', only "
             f"{', '.join(nodes)}; name another run or checkpoint"
+        )
+    if not sees_one(state, role):
+        raise ConfigError(
+            f"model.pretrained.{role}: that of {reference} judges several samples together; name "
+            "a run without model.game.packing"
         )
     node, where = nodes[role], f"model.networks.{role}"
     faults = [

@@ -12,6 +12,7 @@ from gan_cli.checkpoint import State
 from gan_cli.config import Device
 from gan_cli.data.spec import Spec
 from gan_cli.errors import ConfigError, StorageError
+from gan_cli.games import games
 from gan_cli.images import to_uint8
 from gan_cli.networks import networks
 from gan_cli.networks.latent import draw_latent, slerp
@@ -97,6 +98,12 @@ def restored(state: State, role: str, average: bool) -> nn.Module:
     network = networks.build(node, spec, where=where)
     load_weights(network, weights, node["name"], where)
     return network
+
+
+def sees_one(state: State, role: str) -> bool:
+    """Whether a network judges each sample alone, and not several joined, as PacGAN's does."""
+    options, spec = state["config"]["model"]["game"], read_spec(state["spec"])
+    return games.entries[options["name"]].spec_of(role, spec, options) == spec
 
 
 def read_spec(stored: Any) -> Spec:

@@ -271,6 +271,12 @@ def test_a_discriminator_of_pairs_is_refused():
         inverted("model.pretrained.discriminator=gan", "model.game.lambda_f=1")
 
 
+def test_a_discriminator_of_packs_is_refused():
+    gan("model.game.packing=2")
+    with pytest.raises(ConfigError, match="judges several samples together"):
+        inverted("model.pretrained.discriminator=gan", "model.game.lambda_f=1")
+
+
 def test_games_that_train_all_their_networks_take_none():
     with pytest.raises(ConfigError, match="unknown pretrained network of game 'gan'"):
         small("model=dcgan", FROM)
@@ -383,6 +389,13 @@ def test_every_task_goes_without_the_origin(kind):
     assert "encoder_and_optimization: squared error" in told
     sampled = checked({"run": "inv", "count": 2, "output": "drawn"})
     assert "seeds: 0-1" in perform(sampled, run_folder("inv"))
+
+
+def test_a_discriminator_of_packs_has_no_say_in_anomalies():
+    trained(small(*JOINT, "model.game.packing=2", "every.checkpoint=2"), Path("outputs/inv"))
+    asked("anomaly")
+    header = Path("out-anomaly/anomaly.csv").read_text().splitlines()[0].split(",")
+    assert header[-2:] == ["unexplained", "reconstruction"]
 
 
 def test_a_plain_gan_is_inverted_by_optimization_alone():

@@ -10,7 +10,7 @@ from gan_cli.checkpoint import State
 from gan_cli.data.decode import decode
 from gan_cli.errors import ConfigError
 from gan_cli.sample_config import SampleConfig
-from gan_cli.sampler import Sampler, restored
+from gan_cli.sampler import Sampler, restored, sees_one
 
 BATCH = 250
 
@@ -31,9 +31,10 @@ class Subject:
         self.encoder: Any = self.network("encoder", average) if has_encoder else None
 
     def discriminator(self) -> Any:
-        """None if the checkpoint has none. Of a discriminator there is no average."""
-        has_one = "discriminator" in self.state["networks"]
-        return self.network("discriminator", average=False) if has_one else None
+        """None if the checkpoint has none of single samples. Of it there is no average."""
+        role = "discriminator"
+        usable = role in self.state["networks"] and sees_one(self.state, role)
+        return self.network(role, average=False) if usable else None
 
     def network(self, role: str, average: bool) -> nn.Module:
         network = restored(self.state, role, average).eval()
