@@ -150,7 +150,9 @@ def misnamed(word: str, groups: dict[str, set[str]]) -> Iterator[str]:
     group, _, value = word.partition("=")
     if group in groups and not set(value) & set("${}()[]*/\"'"):
         for choice in value.split(","):
-            if choice.strip() not in groups[group] | {"null"}:
+            if choice.strip() == "null":
+                yield f"{group}: null chooses nothing; leave it out, or type ~{group} for none"
+            elif choice.strip() not in groups[group]:
                 yield f"{group}: {unknown(group, choice.strip(), groups[group])}"
 
 

@@ -69,6 +69,7 @@ def test_cfg_job_prints_the_whole_run(tmp_path):
     [
         (["model=dcgn"], "model: unknown model 'dcgn'; did you mean 'dcgan'?"),
         (["loss=wgan-gp", "modl=x"], "loss: unknown loss 'wgan-gp'; did you mean 'wgan_gp'?"),
+        (["loss=null"], "loss: null chooses nothing; leave it out, or type ~loss"),
         (["stepz=3"], "stepz: unknown key 'stepz'; did you mean 'steps'?"),
         (["steps=1e3"], "steps: expected a whole number, got 1000.0"),
         (["device=cuda"], "device.accelerator: no 'cuda' device here"),
