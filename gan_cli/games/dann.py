@@ -12,7 +12,7 @@ from gan_cli.config import Config
 from gan_cli.data.decode import decode
 from gan_cli.data.domain import UNKNOWN
 from gan_cli.data.registry import Dataset, datasets
-from gan_cli.errors import ConfigError
+from gan_cli.games.dann_checks import check_features, misfits_of_decoder
 from gan_cli.games.game import Batch, Game, Turn, games
 from gan_cli.losses.objective import Critic, Objective, Sample, Terms, mean_terms
 from gan_cli.metrics.evaluation import Scorecard
@@ -220,27 +220,3 @@ def balanced(source: Tensor, target: Tensor) -> float:
     halfway = (source.mean() + target.mean()) / 2
     right = (source > halfway).double().mean() + (target < halfway).double().mean()
     return right.item() / 2
-
-
-def misfits_of_decoder(config: Config) -> Iterator[str]:
-    """A weight and a decoder: both or neither."""
-    weight, where = config.model.game["reconstruction"], "model.game.reconstruction"
-    key = "model.networks.feature_extractor.reconstructs"
-    decodes = config.model.networks.get("feature_extractor", {}).get("reconstructs", False)
-    if weight < 0:
-        yield f"{where}: must be 0 or more, got {weight}"
-    elif weight > 0 and not decodes:
-        yield f"{where}: {weight} weighs the work of a decoder, and there is none; set {key}=true"
-    elif weight == 0 and decodes:
-        yield f"{key}: the decoder would not be trained; set {where}=0.3, say, or {key}=false"
-
-
-def check_features(networks: nn.ModuleDict) -> None:
-    """As wide as they leave the extractor they must enter the others."""
-    sizes = {role: getattr(network, "features", None) for role, network in networks.items()}
-    if len(set(sizes.values())) > 1:
-        told = ", ".join(f"{role} {size}" for role, size in sizes.items())
-        raise ConfigError(
-            f"model.networks: differ in their number of features ({told}); set it for the "
-            "feature_extractor alone, the others take it from there"
-        )
