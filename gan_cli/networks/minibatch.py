@@ -44,8 +44,9 @@ class MinibatchDiscrimination(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, F) to (N, F + KERNELS)."""
-        rows = self.project(x).float().unflatten(1, (KERNELS, DIMENSIONS))  # (N, B, C)
-        distance = (rows[:, None] - rows[None]).abs().sum(3)  # (N, N, B)
+        # C before B: a sum over the last dimension, of five numbers, takes twice the time.
+        columns = self.project(x).float().unflatten(1, (KERNELS, DIMENSIONS)).mT.contiguous()
+        distance = (columns[:, None] - columns[None]).abs().sum(2)  # (N, N, C, B) to (N, N, B)
         return torch.cat((x, (-distance).exp().sum(1).to(x.dtype)), 1)
 
 
