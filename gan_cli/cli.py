@@ -3,11 +3,11 @@
 Imports neither torch nor anything that does: ``--help`` and a misspelt group answer at once.
 """
 
-import functools
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def reported(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
     In a sweep the error ends its job only; on its own it ends the process with its exit status.
     """
 
-    @functools.wraps(task)
+    @wraps(task)
     def wrapped(composed: Any) -> Any:
         try:
             return task(composed)
@@ -109,7 +109,8 @@ def prepared(words: list[str]) -> list[str]:
     flags = [word for word in words if not is_override(word)]
     overrides = [word for word in words if is_override(word)]
     groups = available(config_folders(words))
-    faults = [fault for word in overrides for fault in (*unreadable(word), *misnamed(word, groups))]
+    checks = (unreadable, unread, partial(misnamed, groups=groups))
+    faults = [fault for word in overrides for check in checks for fault in check(word)]
     if faults:
         raise ConfigError(*faults)
     words = [part for word in overrides for part in replaced(word)]
@@ -144,6 +145,12 @@ def unreadable(word: str) -> Iterator[str]:
         OverridesParser.create().parse_override(word)
     except HydraException:
         yield f"cannot read '{word}'; quote it, as in 'loss.betas=[0, 0.9]' or 'run=\"a b\"'"
+
+
+def unread(word: str) -> Iterator[str]:
+    """Hydra's folder of a single run, where nothing would be written."""
+    if word.lstrip("+~").partition("=")[0] == "hydra.run.dir":
+        yield "hydra.run.dir: is not read; use run=NAME (gan-train) or output=FOLDER (the others)"
 
 
 def misnamed(word: str, groups: dict[str, set[str]]) -> Iterator[str]:

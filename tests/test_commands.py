@@ -73,6 +73,7 @@ def test_cfg_job_prints_the_whole_run(tmp_path):
         (["stepz=3"], "stepz: unknown key 'stepz'; did you mean 'steps'?"),
         (["steps=1e3"], "steps: expected a whole number, got 1000.0"),
         (["device=cuda"], "device.accelerator: no 'cuda' device here"),
+        (["hydra.run.dir=mine"], "hydra.run.dir: is not read; use run=NAME"),
         (["loss=["], "cannot read 'loss=['"),
         (["dataset=folder"], "dataset.path"),
         (["dataset=folder", "dataset.path=nowhere"], "nowhere"),
@@ -89,6 +90,7 @@ def test_bad_input_gets_one_clear_line(words, told, tmp_path):
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("outputs/*"))
+    assert not (tmp_path / "mine").exists()
 
 
 def test_check_stops_before_anything_is_made(tmp_path):
