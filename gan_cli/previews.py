@@ -1,14 +1,41 @@
 """Samples of any shape as a picture to look at while a run goes on."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
+import torch
 from torch import Tensor
 
-from gan_cli.data.registry import Density
+from gan_cli.data.registry import Dataset, Density, Known
 from gan_cli.densities import density_plot
-from gan_cli.games.game import Batch
+from gan_cli.games.game import Batch, Game
 from gan_cli.images import grid, to_uint8
-from gan_cli.level_sets import Judge
+from gan_cli.level_sets import Judge, judge_of
 from gan_cli.plots import scatter
+
+POINTS = 2000  # vectors a picture
+
+
+class Previews:
+    """The same latents and the same first samples of the data, over and over."""
+
+    def __init__(
+        self, game: Game, dataset: Dataset, batches: Iterator[Batch], batch_size: int
+    ) -> None:
+        count = game.pictured if len(dataset.spec.shape) == 3 else POINTS
+        first = list(islice(batches, -(-count // batch_size)))
+        self.batch = {key: torch.cat([batch[key] for batch in first])[:count] for key in first[0]}
+        self.game, self.dataset = game, dataset
+
+    def pictures(self) -> Iterator[tuple[str, np.ndarray]]:
+        """(name, picture of (height, width, C) uint8) of all that the game shows."""
+        density = self.dataset.density() if isinstance(self.dataset, Known) else None
+        shown = self.game.preview(self.batch, torch.Generator().manual_seed(0))
+        for name, samples in shown.items():
+            picture = picture_of(samples, self.batch, density, judge_of(self.game))
+            if picture is not None:
+                yield name, picture
 
 
 def picture_of(

@@ -1,7 +1,6 @@
 """A run: build it, play it, look at it once in a while."""
 
 import signal
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -13,19 +12,18 @@ from gan_cli.checkpoint import Checkpoints
 from gan_cli.config import Config
 from gan_cli.data import datasets
 from gan_cli.data.feed import open_feed
-from gan_cli.data.registry import Known
 from gan_cli.errors import NonFiniteError, SignalError
-from gan_cli.games.game import Batch, Evaluates, Judges, Samples
+from gan_cli.games.game import Batch, Evaluates, Samples
 from gan_cli.health import Health
 from gan_cli.journal import Journal
 from gan_cli.ledger import Ledger
-from gan_cli.level_sets import Judge
+from gan_cli.level_sets import judge_of
 from gan_cli.metrics import Evaluation
 from gan_cli.metrics.card import training_card, write_card
 from gan_cli.metrics.collect import draw_labels
 from gan_cli.optimizers import options_of
 from gan_cli.pretrained import load_pretrained
-from gan_cli.previews import picture_of
+from gan_cli.previews import Previews
 from gan_cli.progress import Display
 from gan_cli.report.run_report import refresh
 from gan_cli.runtime import Runtime
@@ -33,7 +31,6 @@ from gan_cli.scores import Scores
 from gan_cli.signals import StopSignal
 from gan_cli.state import check_finite, restore, state_of
 
-POINTS = 2000  # vectors a picture
 ROLLBACKS = 3  # a run that diverged this often from sound checkpoints will do so again
 
 
@@ -90,8 +87,9 @@ class Run:
         sound checkpoint kept; StorageError when a checkpoint cannot be written.
         """
         self.journal, self.display = journal, display
-        images = len(self.dataset.spec.shape) == 3
-        self.fixed = self.first_samples(self.game.pictured if images else POINTS)
+        self.previews = Previews(
+            self.average.game, self.dataset, self.feed.batches(0), self.config.batch_size
+        )
         while self.step < self.config.steps:
             try:
                 self.play(stop)
@@ -129,7 +127,8 @@ class Run:
         if self.due(every.log):
             self.write_log()
         if self.due(every.preview):
-            self.write_preview()
+            for name, picture in self.previews.pictures():
+                self.journal.picture(self.step, name, picture)
         if self.due(every.evaluate):
             self.evaluate()
         if self.due(every.checkpoint):
@@ -163,14 +162,6 @@ class Run:
         self.display.warn(self.health.active())
         return {f"health/{name}": value for name, value in signals.items()}
 
-    def write_preview(self) -> None:
-        pictures = self.average.game.preview(self.fixed, torch.Generator().manual_seed(0))
-        density = self.dataset.density() if isinstance(self.dataset, Known) else None
-        for name, samples in pictures.items():
-            picture = picture_of(samples, self.fixed, density, self.judge)
-            if picture is not None:
-                self.journal.picture(self.step, name, picture)
-
     def evaluate(self) -> None:
         """Scores of the averaged networks, on rank 0."""
         self.write_log()  # a diverged run is told as such, not as a failing metric
@@ -178,7 +169,7 @@ class Run:
         own = game.evaluate if isinstance(game, Evaluates) else None
         if self.runtime.rank > 0 or not (self.config.metrics.compute or own):
             return
-        card = self.evaluation.evaluate(self.draw_samples, game.networks, own, self.judge)
+        card = self.evaluation.evaluate(self.draw_samples, game.networks, own, judge_of(game))
         self.journal.scalars(self.step, card.values)
         self.display.scored(*next(iter(card.values.items())))
         for warning in card.warnings:
@@ -191,17 +182,6 @@ class Run:
             self.checkpoints.save_best(state_of(self))
         self.journal.run_card(self.scores.outcome())
         refresh(self.folder)
-
-    @property
-    def judge(self) -> Judge | None:
-        """The critic's logits of samples on the device, of games that have such a critic."""
-        game = self.average.game
-        return game.judge if isinstance(game, Judges) else None
-
-    def first_samples(self, count: int) -> Batch:
-        """What every preview shows: the first of the feed."""
-        batches = list(islice(self.feed.batches(0), -(-count // self.config.batch_size)))
-        return {key: torch.cat([batch[key] for batch in batches])[:count] for key in batches[0]}
 
     def draw_samples(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """Of the averaged generator, with the labels of data picked at random."""
