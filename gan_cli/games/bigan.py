@@ -5,7 +5,6 @@ and generator and encoder together, one player, make it err on both.
 """
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Literal
 
 import torch
@@ -45,16 +44,12 @@ class BiGAN(Game):
         check_latents(networks)
         objective.check_encodes()
         self.lambda_x, self.lambda_z, self.p = lambda_x, lambda_z, p
-        objective.constrain(networks["discriminator"])
+        self.constrain()
 
     def turns(self, step: int) -> Iterator[Turn]:
         """In the order of the plain GAN: the critic's first turn judges the player's own pairs."""
-        due = self.objective.due(step)
-        play = partial(self.discriminator_loss, due=due)
         yield Turn("generator", self.generator_loss)
-        for i in range(self.objective.critic_steps):
-            variant = (due, i > 0)  # the first one draws nothing
-            yield Turn("discriminator", play, i > 0, variant, self.constrain)
+        yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
         with torch.no_grad():
@@ -85,9 +80,6 @@ class BiGAN(Game):
             error = latent - self.networks["encoder"](generated)
             terms["reconstruction_z"] = self.lambda_z * error.float().abs().pow(self.p).mean()
         return Terms(terms)
-
-    def constrain(self) -> None:
-        self.objective.constrain(self.networks["discriminator"])
 
     def draw(self, batch: Batch) -> Tensor:
         real = batch["real"]

@@ -117,9 +117,6 @@ class DANN(Game):
             own = (lambda *x, k=k: network(*x)[:, k]) if len(sources) > 1 else network
             yield own, source, target
 
-    def constrain(self) -> None:
-        self.objective.constrain(self.networks["domain_discriminator"])
-
     def predict(self, batch: Batch) -> tuple[list[Sample], Tensor]:
         """What the critics see of each domain, and class logits (domains * N, classes) of all."""
         images = [batch[domain] for domain in domains(batch)]

@@ -1,7 +1,6 @@
 """Domain adaptation as a game of turns, with any adversarial loss."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Literal
 
 import torch
@@ -48,12 +47,9 @@ class AlternatingDANN(DANN):
         self.confusion = confusion
 
     def turns(self, step: int) -> Iterator[Turn]:
-        due = self.objective.due(step)
         self.strength.fill_(self.adaptation(step))
         yield Turn("classifier", self.classifier_loss)
-        for i in range(self.objective.critic_steps):
-            play = partial(self.discriminator_loss, due=due)
-            yield Turn("domain_discriminator", play, i > 0, due, self.constrain)
+        yield from self.critic_turns("domain_discriminator", self.discriminator_loss, step)
 
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
         with torch.no_grad():

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -64,6 +65,21 @@ class Game:
     def turns(self, step: int) -> Iterator[Turn]:
         """All turns of a step: the whole scheduling, a function of `step` alone."""
         raise NotImplementedError
+
+    def critic_turns(self, player: str, loss: Callable[..., Terms], step: int) -> Iterator[Turn]:
+        """The critic's own: critic_steps of them, all but the first on fresh batches.
+
+        `loss` takes a batch and `due`, the penalties whose turn it is.
+        """
+        due = self.objective.due(step)
+        for i in range(self.objective.critic_steps):
+            variant = (due, i > 0)  # the first one may find what the turn before it has drawn
+            yield Turn(player, partial(loss, due=due), i > 0, variant, self.constrain)
+
+    def constrain(self) -> None:
+        """Hold the critics to what the loss demands of their weights."""
+        for role in self.critics:
+            self.objective.constrain(self.networks[role])
 
     def preview(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Pictures worth looking at, by name: (N, C, H, W) in [-1, 1]. `rng` is on the CPU."""

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -42,7 +41,7 @@ class GAN(Game):
     ) -> None:
         super().__init__(networks, objective)
         self.classify, self.packing = classify, packing
-        objective.constrain(networks["discriminator"])
+        self.constrain()
 
     @classmethod
     def misfits(cls, config: Config) -> Iterator[str]:
@@ -74,12 +73,8 @@ class GAN(Game):
     def turns(self, step: int) -> Iterator[Turn]:
         """The generator's turn comes first, so that the critic's first can judge the same fakes:
         alternation has no beginning, and one generator pass a step is saved."""
-        due = self.objective.due(step)
-        play = partial(self.discriminator_loss, due=due)
         yield Turn("generator", self.generator_loss)
-        for i in range(self.objective.critic_steps):
-            variant = (due, i > 0)  # the first one draws nothing
-            yield Turn("discriminator", play, i > 0, variant, self.constrain)
+        yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
         with torch.no_grad():
@@ -96,9 +91,6 @@ class GAN(Game):
             self.critic(batch), self.pack(fake), self.pack(batch["real"])
         )
         return terms | self.classification(fake, batch, self.classify[1])
-
-    def constrain(self) -> None:
-        self.objective.constrain(self.networks["discriminator"])
 
     def critic(self, batch: Batch) -> Critic:
         return lambda image: self.networks["discriminator"](image, batch.get("label"))
