@@ -21,9 +21,8 @@ def density_plot(
     Where the data's density is known it stands for the real ones. The critic's logits have a scale
     of their own, which the legend tells. The limits are those of the data.
     """
-    across = Limits.around(torch.cat([real, real], 1))
+    across, bins = bars_of(real)
     x = across.left + torch.linspace(0, 1, FINE) * across.width
-    bins = torch.linspace(across.left, across.left + across.width, BINS + 1)
     truth = histogram(real, bins) if density is None else curve(x, density.log(x).exp())
     limits = Limits(across.left, 0.0, across.width, 1.25 * truth[:, 1].max().item())
     canvas = Canvas(limits)
@@ -42,6 +41,22 @@ def density_plot(
         legend.append((f"critic, {low:.3g} to {high:.3g}", CRITIC))
     canvas.legend(legend)
     return canvas.picture()
+
+
+def histogram_plot(samples: Tensor) -> np.ndarray:
+    """Generated samples (N, 1) alone; uint8 (512, 512, 3)."""
+    across, bins = bars_of(samples)
+    drawn = histogram(samples, bins)
+    canvas = Canvas(Limits(across.left, 0.0, across.width, 1.25 * drawn[:, 1].max().item()))
+    canvas.area(drawn, FAKE, 0.3)
+    canvas.line(drawn, FAKE, 1.0, width=2)
+    return canvas.picture()
+
+
+def bars_of(samples: Tensor) -> tuple[Limits, Tensor]:
+    """Limits across samples (N, 1), and the bounds of the bars between them, (BINS + 1,)."""
+    across = Limits.around(torch.cat([samples, samples], 1))
+    return across, torch.linspace(across.left, across.left + across.width, BINS + 1)
 
 
 def curve(x: Tensor, y: Tensor) -> Tensor:

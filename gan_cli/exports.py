@@ -9,7 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from gan_cli.densities import histogram_plot
 from gan_cli.images import grid, save_png
+from gan_cli.plots import points_plot
 
 FPS = 20  # GIF counts in hundredths of a second, of which this is a whole number
 CLIP_SIZE = 256  # pixels; smaller frames are enlarged by a whole factor
@@ -40,6 +42,13 @@ def write_png(folder: Path, drawn: Drawn) -> list[Path]:
     for file, picture in zip(files, channels_last(drawn.images), strict=True):
         save_png(file, picture)
     return files
+
+
+def write_plot(folder: Path, drawn: Drawn) -> list[Path]:
+    """Vectors of one number as a histogram, of two as points."""
+    draw = histogram_plot if drawn.images.shape[1] == 1 else points_plot
+    save_png(folder / "plot.png", draw(drawn.images))
+    return [folder / "plot.png"]
 
 
 def write_npz(folder: Path, drawn: Drawn) -> list[Path]:
@@ -76,6 +85,7 @@ def write_mp4(folder: Path, drawn: Drawn) -> list[Path]:
 EXPORTS: dict[str, Callable[[Path, Drawn], list[Path]]] = {
     "grid": write_grid,
     "png": write_png,
+    "plot": write_plot,
     "npz": write_npz,
     "strip": write_strip,
     "gif": write_gif,

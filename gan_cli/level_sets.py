@@ -8,18 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gan_cli.canvas import Limits
-from gan_cli.games.game import Game, Judges
 
 Judge = Callable[[Tensor], Tensor | None]  # samples (N, D) to logits (N,); None: cannot say
 ASKED, DRAWN = 96, 960  # points a side at which the critic is asked, and pixels of the picture
 BANDS = 9
 LOW, MIDDLE, HIGH = (252, 224, 196), (255, 255, 255), (205, 219, 240)  # fake, undecided, real
 LINE = 0.94  # of a shade's brightness, where it ends
-
-
-def judge_of(game: Game) -> Judge | None:
-    """The critic's logits of samples on the device, of games that have such a critic."""
-    return game.judge if isinstance(game, Judges) else None
 
 
 def level_sets(limits: Limits, judge: Judge, device: torch.device) -> np.ndarray | None:

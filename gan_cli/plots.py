@@ -31,6 +31,13 @@ def scatter(real: Tensor, fake: Tensor, judge: Judge | None = None) -> np.ndarra
     return canvas.picture()
 
 
+def points_plot(samples: Tensor) -> np.ndarray:
+    """Generated samples (N, 2) alone; uint8 (512, 512, 3)."""
+    canvas = Canvas(Limits.around(samples))
+    canvas.dots(samples, [2.0] * len(samples), FAKE, 0.6)
+    return canvas.picture()
+
+
 def principal(points: Tensor) -> Tensor:
     """(N, D) to (N, 2): the directions of largest variance (principal components), centred."""
     centred = points.double() - points.double().mean(0)

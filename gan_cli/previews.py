@@ -9,9 +9,9 @@ from torch import Tensor
 
 from gan_cli.data.registry import Dataset, Density, Known
 from gan_cli.densities import density_plot
-from gan_cli.games.game import Batch, Game
+from gan_cli.games.game import Batch, Game, Judges
 from gan_cli.images import grid, to_uint8
-from gan_cli.level_sets import Judge, judge_of
+from gan_cli.level_sets import Judge
 from gan_cli.plots import scatter
 
 POINTS = 2000  # vectors a picture
@@ -36,6 +36,11 @@ class Previews:
             picture = picture_of(samples, self.batch, density, judge_of(self.game))
             if picture is not None:
                 yield name, picture
+
+
+def judge_of(game: Game) -> Judge | None:
+    """The critic's logits of samples on the device, of games that have such a critic."""
+    return game.judge if isinstance(game, Judges) else None
 
 
 def picture_of(

@@ -11,7 +11,7 @@ from gan_cli.errors import ConfigError
 from gan_cli.registry import conform
 from gan_cli.text import unknown
 
-STILLS = ("grid", "png", "npz")  # one image a seed
+STILLS = ("grid", "png", "plot", "npz")  # one sample a seed
 WALKS = ("strip", "gif", "mp4")  # frames from seed to seed
 Task = Literal[
     "sample",
@@ -86,9 +86,9 @@ class SampleConfig:
         usual = "gif" if self.task == "film" else "strip" if self.interpolate else "grid"
         return several(self.format or usual)
 
-    @property
-    def all_seeds(self) -> tuple[int, ...]:
-        default = 8 if self.interpolate else 64
+    def all_seeds(self, usual: int = 64) -> tuple[int, ...]:
+        """What was asked for, or the first `usual` ones; of a walk there are 8."""
+        default = 8 if self.interpolate else usual
         return self.seeds or tuple(range(default if self.count is None else self.count))
 
 
@@ -180,7 +180,7 @@ def numbers(config: SampleConfig) -> Iterator[str]:
             yield f"{key}: must be at least 1, got {value}"
     if config.seeds and config.count not in (None, len(config.seeds)):
         yield f"count: is {config.count}, but seeds lists {len(config.seeds)}; leave one out"
-    if config.task == "sample" and config.interpolate and len(config.all_seeds) < 2:
+    if config.task == "sample" and config.interpolate and len(config.all_seeds()) < 2:
         yield "interpolate: goes from seed to seed; name two or more, as in seeds=3,7"
 
 

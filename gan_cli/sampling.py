@@ -13,6 +13,7 @@ from gan_cli.sample_config import SampleConfig, Source, several
 from gan_cli.sampler import Sampler
 from gan_cli.validation import import_modules
 
+POINTS = 2000  # of a plot
 LISTED = 16  # seeds, labels and files that the report spells out
 
 
@@ -21,8 +22,8 @@ def generate(config: SampleConfig, run: Path | None) -> str:
     import_modules(config.imports)
     path, state = opened(config, run)
     sampler = Sampler(state, config.weights == "average", config.device)
-    check_formats(config.formats, sampler.spec)
-    seeds = config.all_seeds
+    formats = formats_of(config, sampler.spec)
+    seeds = config.all_seeds(POINTS if formats == ["plot"] else 64)
     labels = sampler.labels(None if config.label is None else several(config.label), seeds)
     check_labels(seeds, labels, walking=config.interpolate is not None)
     folder = output_folder(config.output, run or path.parent, state["step"])
@@ -32,7 +33,7 @@ def generate(config: SampleConfig, run: Path | None) -> str:
         labels = labels and labels[:1] * len(latents)
     images = sampler.draw(latents, labels)
     drawn = Drawn(images, seeds, labels, config.interpolate, config.columns)
-    files = write(folder, config.formats, drawn)
+    files = write(folder, formats, drawn)
     title = f"{path}: step {state['step']}, {config.weights} weights"
     return "\n".join([title, *facts(drawn, sampler.spec), *listed([str(file) for file in files])])
 
@@ -56,14 +57,25 @@ def opened(config: Source, run: Path | None) -> tuple[Path, State]:
     return path, load(path)
 
 
-def check_formats(formats: list[str], spec: Spec) -> None:
+def formats_of(config: SampleConfig, spec: Spec) -> list[str]:
+    """What was asked for, or what suits the samples; ConfigError if that cannot show them."""
     drawable = len(spec.shape) == 3 and spec.shape[0] in (1, 3, 4)
-    for name in formats:
-        if name != "npz" and not drawable:
+    plottable = spec.shape in ((1,), (2,))
+    if config.interpolate is not None and not drawable:
+        raise ConfigError(
+            f"interpolate: shows pictures, and samples of shape {spec.shape} are none; leave it out"
+        )
+    if not drawable and config.format is None and config.columns is None:
+        return ["plot" if plottable else "npz"]
+    for name in config.formats:
+        if name != "npz" and not (plottable if name == "plot" else drawable):
+            shown = "points of a plane or a line" if name == "plot" else "pictures"
+            fitting = "plot or npz" if plottable else "grid or npz" if drawable else "npz"
             raise ConfigError(
-                f"format: '{name}' shows pictures, and samples of shape {spec.shape} are none; "
-                "type format=npz"
+                f"format: '{name}' shows {shown}, and samples of shape {spec.shape} are none; "
+                f"type format={fitting}"
             )
+    return config.formats
 
 
 def check_labels(seeds: Sequence[int], labels: Sequence[int] | None, walking: bool) -> None:

@@ -17,13 +17,12 @@ from gan_cli.games.game import Batch, Evaluates, Samples
 from gan_cli.health import Health
 from gan_cli.journal import Journal
 from gan_cli.ledger import Ledger
-from gan_cli.level_sets import judge_of
 from gan_cli.metrics import Evaluation
 from gan_cli.metrics.card import training_card, write_card
 from gan_cli.metrics.collect import draw_labels
 from gan_cli.optimizers import options_of
 from gan_cli.pretrained import load_pretrained
-from gan_cli.previews import Previews
+from gan_cli.previews import Previews, judge_of
 from gan_cli.progress import Display
 from gan_cli.report.run_report import refresh
 from gan_cli.runtime import Runtime

@@ -219,8 +219,32 @@ def test_vectors_go_into_an_npz():
     samples = np.load(sample(seeds="0-2", format="npz")["samples.npz"])["samples"]
     rng = torch.Generator().manual_seed(1)
     assert np.array_equal(samples[1], torch.randn(1, 2, generator=rng)[0].numpy())
-    with pytest.raises(ConfigError, match="type format=npz"):
-        sample(seeds="0-2")
+    with pytest.raises(ConfigError, match="type format=plot or npz"):
+        sample(seeds="0-2", format="grid")
+    with pytest.raises(ConfigError, match="interpolate: shows pictures"):
+        sample(seeds="0-2", interpolate=2)
+
+
+def orange(picture: np.ndarray) -> np.ndarray:
+    """(H, W) bool: where samples are drawn."""
+    return picture[..., 0].astype(int) - picture[..., 2] > 40
+
+
+def test_vectors_of_one_or_two_numbers_are_plotted():
+    saved({"name": "echo"}, Spec((2,)))
+    plot = np.array(Image.open(sample()["plot.png"]))
+    assert plot.shape == (512, 512, 3)
+    middle, corner = orange(plot)[200:330, 210:340], orange(plot)[40:100, 45:105]
+    assert middle.mean() > 0.5 > 0.02 > corner.mean()  # 2,000 of a normal law
+
+    saved({"name": "echo"}, Spec((1,)), step=6)
+    bars = orange(np.array(Image.open(sample()["plot.png"]))).sum(0)  # pixels, column by column
+    assert bars[240:300].mean() > 5 * bars[40:100].mean()
+
+    saved({"name": "echo"}, Spec((3,)), step=7)
+    assert sample().keys() == {"samples.npz"}
+    with pytest.raises(ConfigError, match="format: 'plot' shows points of a plane or a line"):
+        sample(format="plot")
 
 
 def test_which_checkpoint():
