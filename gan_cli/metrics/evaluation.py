@@ -165,7 +165,7 @@ def check_shape(features: str, shape: tuple[int, ...]) -> None:
         advice = "identity" if len(shape) == 1 else "random"
         raise ConfigError(
             f"metrics.features: '{features}' cannot take samples of shape {shape}; "
-            f"use metrics=fd_{advice}, or metrics.features={advice}"
+            f"use metrics.features={advice}"
         )
 
 
