@@ -299,9 +299,9 @@ def test_unmet_needs(compute: str, features: str, provided: set[str], told: str)
 
 
 def test_features_and_shapes_must_fit() -> None:
-    with pytest.raises(ConfigError, match="metrics=fd_random"):
+    with pytest.raises(ConfigError, match="features=random"):
         Evaluation(settings("identity"), held(blobs(20, 0)), CPU)
-    with pytest.raises(ConfigError, match="metrics.features=identity"):
+    with pytest.raises(ConfigError, match="features=identity"):
         Evaluation(settings("random"), held(torch.zeros(20, 2)), CPU)
 
 
