@@ -23,7 +23,7 @@ def generate(config: SampleConfig, run: Path | None) -> str:
     path, state = opened(config, run)
     sampler = Sampler(state, config.weights == "average", config.device)
     formats = formats_of(config, sampler.spec)
-    seeds = config.all_seeds(POINTS if formats == ["plot"] else 64)
+    seeds = config.all_seeds(POINTS if "plot" in formats else 64)
     labels = sampler.labels(None if config.label is None else several(config.label), seeds)
     check_labels(seeds, labels, walking=config.interpolate is not None)
     folder = output_folder(config.output, run or path.parent, state["step"])

@@ -232,7 +232,10 @@ def orange(picture: np.ndarray) -> np.ndarray:
 
 def test_vectors_of_one_or_two_numbers_are_plotted():
     saved({"name": "echo"}, Spec((2,)))
+    files = sample(format="plot,npz")  # the default is the plot alone, of as many
+    assert np.load(files["samples.npz"])["samples"].shape == (2000, 2)
     plot = np.array(Image.open(sample()["plot.png"]))
+    assert np.array_equal(plot, np.array(Image.open(files["plot.png"])))
     assert plot.shape == (512, 512, 3)
     middle, corner = orange(plot)[200:330, 210:340], orange(plot)[40:100, 45:105]
     assert middle.mean() > 0.5 > 0.02 > corner.mean()  # 2,000 of a normal law
