@@ -7,11 +7,11 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from gan_cli.cli import end_with_pipe, reported, run_command, told
-from gan_cli.errors import ConfigError
-from gan_cli.fid_config import checked
-from gan_cli.paths import CONFIGS
+from gan_cli.config.command_line import end_with_pipe, reported, run_command, told
+from gan_cli.evaluation.request import checked
 from gan_cli.sample import as_list, run_folder
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.paths import CONFIGS
 
 SHORT = ("features", "count", "real_count", "resize", "fast", "inception_weights")
 
@@ -23,7 +23,9 @@ def fid(composed: DictConfig) -> float:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = checked(OmegaConf.to_container(composed, resolve=True))
     folder = run_folder(config.run) if config.run is not None else None
-    from gan_cli.scoring import score  # torch is imported here, after all that needs it not
+    from gan_cli.evaluation.score import (
+        score,  # torch is imported here, after all that needs it not
+    )
 
     return score(config, folder)
 
@@ -37,7 +39,7 @@ def full(word: str) -> str:
 
 
 def compare(words: list[str]) -> None:
-    from gan_cli.metrics.compare import compared
+    from gan_cli.evaluation.compare import compared
 
     if not words or {"-h", "--help"} & set(words):
         raise ConfigError("compare: type gan-fid compare A B, each a metric card or a run")

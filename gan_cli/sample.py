@@ -7,11 +7,11 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from gan_cli.cli import reported, run_command
-from gan_cli.errors import ConfigError
-from gan_cli.paths import CONFIGS
-from gan_cli.sample_config import checked, known_runs
-from gan_cli.text import unknown
+from gan_cli.config.command_line import reported, run_command
+from gan_cli.sampling.request import checked, known_runs
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.paths import CONFIGS
+from gan_cli.utils.text import unknown
 
 LISTS = ("seeds", "label", "anomalous", "attribute", "format", "imports")  # of several values
 
@@ -22,7 +22,9 @@ def sample(composed: DictConfig) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = checked(OmegaConf.to_container(composed, resolve=True))
     folder = run_folder(config.run) if config.run is not None else None
-    from gan_cli.tasks import perform  # torch is imported here, after all that needs it not
+    from gan_cli.sampling.tasks import (
+        perform,  # torch is imported here, after all that needs it not
+    )
 
     print(perform(config, folder))
 

@@ -9,8 +9,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from gan_cli.cli import reported, run_command
-from gan_cli.paths import CONFIGS
+from gan_cli.config.command_line import reported, run_command
+from gan_cli.utils.paths import CONFIGS
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
@@ -19,13 +19,13 @@ def train(composed: DictConfig) -> float | None:
     """The best value of the first metric, for sweeps to minimize."""
     started = time.time()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    from gan_cli.validation import validate  # torch is imported here, after --help
+    from gan_cli.validation.validate import validate  # torch is imported here, after --help
 
     config = validate(composed, run_folder)
     if config.check:
         print("the config is sound")
         return None
-    from gan_cli.session import play
+    from gan_cli.training.session import play
 
     return play(config, run_folder(config.run), started)
 

@@ -25,17 +25,17 @@ from hydra import compose, initialize_config_dir
 from startup import startup_times
 from textbook import textbook_training
 
-from gan_cli.assembly import build_game
-from gan_cli.cli import prepared
-from gan_cli.config import Config
-from gan_cli.data import datasets
-from gan_cli.journal import Journal
-from gan_cli.paths import CONFIGS
-from gan_cli.progress import Display
-from gan_cli.runtime import pick_device
-from gan_cli.signals import StopSignal
-from gan_cli.training import Run
-from gan_cli.validation import validate
+from gan_cli.config.command_line import prepared
+from gan_cli.config.schema import Config
+from gan_cli.data.sets import datasets
+from gan_cli.runtime.runtime import pick_device
+from gan_cli.training.build import build_game
+from gan_cli.training.logger import Journal
+from gan_cli.training.progress import Display
+from gan_cli.training.run import Run
+from gan_cli.utils.paths import CONFIGS
+from gan_cli.utils.stop_signals import StopSignal
+from gan_cli.validation.validate import validate
 
 BATCH = 64
 WARM_UP = 3  # untimed steps before each block: the caches and queues hold another loop's data

@@ -22,11 +22,11 @@ import torch
 from random_inception import write_random_weights
 from torch import Tensor
 
-from gan_cli.data.in_memory import InMemory
-from gan_cli.metrics import inception
+from gan_cli.data.sets.in_memory import InMemory
+from gan_cli.metrics.features import inception
+from gan_cli.metrics.features.inception import Inception, build_network
+from gan_cli.metrics.features.inception_weights import read_weights
 from gan_cli.metrics.frechet import Moments, frechet_distance
-from gan_cli.metrics.inception import Inception, build_network
-from gan_cli.metrics.inception_weights import read_weights
 
 BATCH, DIMENSIONS, SMALL, LARGE = 32, 2048, 1000, 10_000
 ROUNDS = 3

@@ -24,15 +24,15 @@ from PIL import Image
 from random_inception import write_random_weights
 from torch import Tensor
 
-from gan_cli.data.in_memory import InMemory
-from gan_cli.errors import ConfigError
+from gan_cli.data.sets.in_memory import InMemory
+from gan_cli.metrics.features.inception import Inception
+from gan_cli.metrics.features.inception_input import resize_tf
 from gan_cli.metrics.frechet import Moments, frechet_distance
-from gan_cli.metrics.inception import Inception
-from gan_cli.metrics.inception_input import resize_tf
 from gan_cli.metrics.inception_score import InceptionScore
-from gan_cli.metrics.kernel import KernelDistance
-from gan_cli.metrics.neighbours import PrecisionRecall
-from gan_cli.metrics.registry import Collected
+from gan_cli.metrics.kid import KernelDistance
+from gan_cli.metrics.metric import Collected
+from gan_cli.metrics.prdc import PrecisionRecall
+from gan_cli.utils.errors import ConfigError
 
 SEED = 2020  # torch-fidelity's, of the shuffles of KID and IS
 Values = dict[str, float]

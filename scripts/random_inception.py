@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from gan_cli.metrics.inception_input import resize_tf
+from gan_cli.metrics.features.inception_input import resize_tf
 
 
 @torch.no_grad()

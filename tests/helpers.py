@@ -6,14 +6,14 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from gan_cli.cli import prepared
-from gan_cli.config import Config
-from gan_cli.journal import Journal
-from gan_cli.paths import CONFIGS
-from gan_cli.progress import Display
-from gan_cli.signals import StopSignal
-from gan_cli.training import Run
-from gan_cli.validation import validate
+from gan_cli.config.command_line import prepared
+from gan_cli.config.schema import Config
+from gan_cli.training.logger import Journal
+from gan_cli.training.progress import Display
+from gan_cli.training.run import Run
+from gan_cli.utils.paths import CONFIGS
+from gan_cli.utils.stop_signals import StopSignal
+from gan_cli.validation.validate import validate
 
 SMALL = (
     "run=test",

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from gan_cli.average import MovingAverage
-from gan_cli.config import EMA
+from gan_cli.config.schedules import Schedule
+from gan_cli.config.schema import EMA
 from gan_cli.games.game import Game
-from gan_cli.schedules import Schedule
+from gan_cli.training.ema import MovingAverage
 
 
 class Two(Game):

@@ -5,13 +5,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gan_cli.assembly import build_game
-from gan_cli.data import datasets
+from gan_cli.data.sets import datasets
 from gan_cli.data.spec import Spec
-from gan_cli.errors import ConfigError
-from gan_cli.losses import Objective, losses, penalties
+from gan_cli.losses import losses, penalties
+from gan_cli.losses.objective import Objective
 from gan_cli.networks import networks
-from gan_cli.validation import validate
+from gan_cli.training.build import build_game
+from gan_cli.utils.errors import ConfigError
+from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, composed, names, small, tensors_of, trained
 
 WIDTHS = tuple(

@@ -13,8 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_cli import cache
-from gan_cli.cache import cached, content_hash
+from gan_cli.utils import cache
+from gan_cli.utils.cache import cached, content_hash
 
 STATE: dict[str, Any] = {
     "weights": torch.arange(6.0).view(2, 3),

@@ -7,14 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gan_cli.data.in_memory import InMemory
-from gan_cli.data.mnist_5k import MNIST5k
-from gan_cli.errors import ConfigError
-from gan_cli.metrics import classifier, classifier_training
-from gan_cli.metrics.classifier import ClassifierFeatures, checksum, trained_classifier
-from gan_cli.metrics.classifier_training import BATCH, drawn, one_cycle, shifted
-from gan_cli.metrics.registry import extractors
-from gan_cli.metrics.small_resnet import Classifier
+from gan_cli.data.sets.in_memory import InMemory
+from gan_cli.data.sets.mnist_5k import MNIST5k
+from gan_cli.metrics.features import classifier, classifier_training
+from gan_cli.metrics.features.classifier import ClassifierFeatures, checksum, trained_classifier
+from gan_cli.metrics.features.classifier_training import BATCH, drawn, one_cycle, shifted
+from gan_cli.metrics.features.small_resnet import Classifier
+from gan_cli.metrics.metric import extractors
+from gan_cli.utils.errors import ConfigError
 
 CPU = torch.device("cpu")
 

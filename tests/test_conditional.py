@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_cli.metrics.conditional import ClassFrechet
-from gan_cli.metrics.registry import Collected
-from gan_cli.registry import ConfigError
+from gan_cli.config.registry import ConfigError
+from gan_cli.metrics.intra_fd import ClassFrechet
+from gan_cli.metrics.metric import Collected
 
 
 def side(features: Tensor, labels: Tensor) -> Collected:

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from gan_cli.data.spec import Spec
-from gan_cli.errors import ConfigError
 from gan_cli.networks import networks
-from gan_cli.networks.norm import Normalize
+from gan_cli.networks.layers.norm import Normalize
+from gan_cli.utils.errors import ConfigError
 
 FAMILIES = ("mlp", "dcgan", "resnet")
 SPEC = Spec((2, 16, 16), classes=5)

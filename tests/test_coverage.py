@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 
-from gan_cli.data.mixtures import Grid, Mixture, Mixture1d, Ring
-from gan_cli.errors import ConfigError
-from gan_cli.metrics.coverage import reverse_kl
-from gan_cli.metrics.registry import Collected, Modes, metrics
+from gan_cli.data.ground_truth import Modes
+from gan_cli.data.sets.mixtures import Grid, Mixture, Mixture1d, Ring
+from gan_cli.metrics.metric import Collected, metrics
+from gan_cli.metrics.mode_coverage import reverse_kl
+from gan_cli.utils.errors import ConfigError
 
 HIGH_2D = 1 - math.exp(-4.5)  # the chi-square law with 2 degrees of freedom, below 3^2
 HIGH_1D = math.erf(3 / math.sqrt(2))

@@ -10,14 +10,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gan_cli.assembly import build_game
-from gan_cli.data import datasets
-from gan_cli.errors import ConfigError
+from gan_cli.data.sets import datasets
 from gan_cli.games.dann import balanced, reverse_gradient
 from gan_cli.networks import networks
-from gan_cli.plots import embedding, principal
-from gan_cli.session import farewell
-from gan_cli.validation import validate
+from gan_cli.plots.scatter import embedding, principal
+from gan_cli.training.build import build_game
+from gan_cli.training.session import farewell
+from gan_cli.utils.errors import ConfigError
+from gan_cli.validation.validate import validate
 from tests.helpers import composed, names, tensors_of, trained
 
 PAIR = (

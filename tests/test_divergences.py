@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from scipy import optimize, special, stats
 from torch import Tensor
 
-from gan_cli.errors import ConfigError
 from gan_cli.losses import losses
-from gan_cli.losses.variational import (
+from gan_cli.losses.f_divergences.variational import (
     FDivergence,
     log_one_minus_exp,
     log_softplus,
     log_wright_omega,
 )
+from gan_cli.utils.errors import ConfigError
 
 ALPHAS = (-1.0, 0.3, 0.5, 1.5, 2.0, 3.0)
 CASES: list[dict[str, Any]] = [

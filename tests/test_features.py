@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_cli.data.in_memory import InMemory
-from gan_cli.data.mnist_5k import MNIST5k
-from gan_cli.images import to_uint8
-from gan_cli.metrics.features import PIXEL_LIMIT, PixelFeatures, RandomFeatures
+from gan_cli.data.sets.in_memory import InMemory
+from gan_cli.data.sets.mnist_5k import MNIST5k
+from gan_cli.metrics.features.untrained import PIXEL_LIMIT, PixelFeatures, RandomFeatures
 from gan_cli.metrics.frechet import Moments, frechet_distance
-from gan_cli.metrics.registry import Features, extractors
+from gan_cli.metrics.metric import Features, extractors
 from gan_cli.networks import networks
+from gan_cli.utils.images import to_uint8
 
 CPU = torch.device("cpu")
 SHAPES = [(1, 8, 8), (3, 32, 32), (2, 5, 17), (4, 64, 48)]

@@ -12,12 +12,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_cli.data import datasets
-from gan_cli.data.decode import decode
-from gan_cli.data.feed import open_feed
-from gan_cli.data.in_memory import InMemory
-from gan_cli.data.order import Order
-from gan_cli.data.resident import ResidentFeed
+from gan_cli.data.feeds.batch_sampler import Order
+from gan_cli.data.feeds.decode import decode
+from gan_cli.data.feeds.feed import open_feed
+from gan_cli.data.feeds.resident import ResidentFeed
+from gan_cli.data.sets import datasets
+from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Spec
 
 CPU = torch.device("cpu")
@@ -202,8 +202,8 @@ def test_the_resident_feed_is_cheap():
 
 PROGRAM = """
 import itertools, os, signal, sys, time, torch
-from gan_cli.data import datasets
-from gan_cli.data.feed import open_feed
+from gan_cli.data.sets import datasets
+from gan_cli.data.feeds.feed import open_feed
 
 class Faulty:
     hflip = False

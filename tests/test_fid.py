@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from gan_cli.data.in_memory import InMemory
-from gan_cli.errors import ConfigError
+from gan_cli.data.sets.in_memory import InMemory
+from gan_cli.evaluation.compare import compared
+from gan_cli.evaluation.request import checked
+from gan_cli.evaluation.score import score
 from gan_cli.fid import card_of, full
-from gan_cli.fid_config import checked
-from gan_cli.images import save_png
-from gan_cli.metrics.compare import compared
 from gan_cli.metrics.frechet import Moments, frechet_distance
-from gan_cli.scoring import score
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.images import save_png
 from tests.helpers import small, trained
 
 
@@ -239,7 +239,7 @@ def test_short_words(word, meant) -> None:
 
 def test_saved_moments_are_those_of_the_images(sources, tmp_path) -> None:
     """The npz as pytorch-fid reads it: mu and an unbiased sigma of the features."""
-    from gan_cli.metrics.features import RandomFeatures
+    from gan_cli.metrics.features.untrained import RandomFeatures
 
     saved = tmp_path / "s.npz"
     fid(tmp_path, real=str(sources / "real"), fake=str(sources / "fake"), save=str(saved))

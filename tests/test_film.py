@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_cli.errors import ConfigError, StorageError
-from gan_cli.images import save_png
-from gan_cli.sample_config import checked
-from gan_cli.tasks import film as tasks_film
-from gan_cli.tasks import perform
+from gan_cli.sampling.request import checked
+from gan_cli.sampling.tasks import film as tasks_film
+from gan_cli.sampling.tasks import perform
+from gan_cli.utils.errors import ConfigError, StorageError
+from gan_cli.utils.images import save_png
 
 
 @pytest.fixture(autouse=True)

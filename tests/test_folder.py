@@ -11,9 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_cli.data import datasets, survey
-from gan_cli.data.images import fit, read_image
-from gan_cli.registry import ConfigError
+from gan_cli.config.registry import ConfigError
+from gan_cli.data.files import survey
+from gan_cli.data.files.image import fit, read_image
+from gan_cli.data.sets import datasets
 
 
 def folder(path, **options):

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gan_cli.errors import ConfigError
 from gan_cli.metrics.frechet import Moments, frechet_distance, frechet_infinity
+from gan_cli.utils.errors import ConfigError
 
 
 def gaussian(mean: Tensor, covariance: Tensor) -> Moments:

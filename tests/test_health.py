@@ -15,16 +15,17 @@ from scipy.spatial import KDTree
 from scipy.spatial.distance import pdist
 from torch import nn
 
-from gan_cli.checkpoint import load, save
-from gan_cli.data import datasets
-from gan_cli.health import Finding, pictures
-from gan_cli.health.signals import of_players
+from gan_cli.checkpoints.files import load, save
+from gan_cli.data.sets import datasets
+from gan_cli.health import Finding, sample_signals
+from gan_cli.health.player_signals import of_players
 from gan_cli.health.watch import READINGS, STEPS, Watch
-from gan_cli.images import save_png
-from gan_cli.losses import Objective, losses
+from gan_cli.losses import losses
+from gan_cli.losses.objective import Objective
 from gan_cli.networks import networks
-from gan_cli.training import Run
-from gan_cli.validation import validate
+from gan_cli.training.run import Run
+from gan_cli.utils.images import save_png
+from gan_cli.validation.validate import validate
 from tests.helpers import composed, small, tensors_of, trained
 
 # ---- Accuracy under every loss
@@ -96,16 +97,16 @@ POINTS = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
 
 def test_spread_and_neighbours_against_scipy():
     points = torch.from_numpy(POINTS)
-    assert pictures.spread(points).item() == pytest.approx(pdist(POINTS).mean(), rel=1e-5)
+    assert sample_signals.spread(points).item() == pytest.approx(pdist(POINTS).mean(), rel=1e-5)
     nearest = KDTree(POINTS).query(POINTS, k=2)[0][:, 1]
-    np.testing.assert_allclose(pictures.nearest(points), nearest, rtol=1e-5)
+    np.testing.assert_allclose(sample_signals.nearest(points), nearest, rtol=1e-5)
 
 
 def test_near_duplicates_keep_their_distance():
     """From inner products in float32 it would be 0 or 0.01."""
     pair = torch.full((30, 50), 100.0)
     pair[1, 0] += 1e-3
-    assert pictures.distances(pair, pair)[0, 1].item() == pytest.approx(1e-3, rel=0.05)
+    assert sample_signals.distances(pair, pair)[0, 1].item() == pytest.approx(1e-3, rel=0.05)
 
 
 def test_separability_against_a_tree():
@@ -113,22 +114,22 @@ def test_separability_against_a_tree():
     both = np.concatenate([real, fake])
     neighbour = KDTree(both).query(both, k=2)[1][:, 1]
     expected = np.mean((neighbour >= 20) == (np.arange(40) >= 20))
-    seen = pictures.separability(torch.from_numpy(real), torch.from_numpy(fake))
+    seen = sample_signals.separability(torch.from_numpy(real), torch.from_numpy(fake))
     assert seen.item() == pytest.approx(expected)
 
 
 def test_separability_of_equal_and_of_far_distributions():
     rng = torch.Generator().manual_seed(0)
     real, fake = torch.randn(2, 500, 3, generator=rng)
-    assert pictures.separability(real, fake).item() == pytest.approx(0.5, abs=0.05)
-    assert pictures.separability(real, fake + 20).item() == 1
+    assert sample_signals.separability(real, fake).item() == pytest.approx(0.5, abs=0.05)
+    assert sample_signals.separability(real, fake + 20).item() == 1
 
 
-def held_against(*overrides: str) -> tuple[pictures.Pictures, torch.Tensor]:
+def held_against(*overrides: str) -> tuple[sample_signals.Pictures, torch.Tensor]:
     """Pictures of a small run, and its training images in [-1, 1]."""
     run = Run(small("dataset.count=200", "dataset.size=16", *overrides), Path("unused"))
     real = torch.stack([run.dataset[i]["real"] for i in range(200)]).float() / 127.5 - 1
-    return pictures.Pictures(run.dataset, torch.device("cpu")), real
+    return sample_signals.Pictures(run.dataset, torch.device("cpu")), real
 
 
 def test_what_pictures_say_of_copies_repetitions_and_noise():

@@ -16,13 +16,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan_cli.data.in_memory import InMemory
-from gan_cli.errors import ConfigError
-from gan_cli.metrics import inception, inception_weights
-from gan_cli.metrics.inception import Inception
-from gan_cli.metrics.inception_input import resize_clean, to_rgb
-from gan_cli.metrics.registry import shown
-from gan_cli.registry import keys_of
+from gan_cli.config.registry import keys_of
+from gan_cli.data.sets.in_memory import InMemory
+from gan_cli.metrics.features import inception, inception_weights
+from gan_cli.metrics.features.inception import Inception
+from gan_cli.metrics.features.inception_input import resize_clean, to_rgb
+from gan_cli.metrics.metric import shown
+from gan_cli.utils.errors import ConfigError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 from random_inception import write_random_weights

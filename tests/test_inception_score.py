@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from gan_cli.config.registry import ConfigError
 from gan_cli.metrics.inception_score import InceptionScore, inception_score
-from gan_cli.metrics.registry import Collected, metrics
-from gan_cli.registry import ConfigError
+from gan_cli.metrics.metric import Collected, metrics
 
 
 def random_logits(count: int, classes: int, seed: int, scale: float = 3) -> Tensor:

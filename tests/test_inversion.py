@@ -10,16 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gan_cli.checkpoint import Checkpoints, load
-from gan_cli.errors import ConfigError, StorageError
+from gan_cli.checkpoints.contents import plain
+from gan_cli.checkpoints.files import Checkpoints, load
 from gan_cli.games.inversion import Inversion
 from gan_cli.games.latent_regressor import LatentRegressor
-from gan_cli.losses import Objective, losses
+from gan_cli.losses import losses
+from gan_cli.losses.objective import Objective
 from gan_cli.sample import run_folder
-from gan_cli.sample_config import checked
-from gan_cli.state import plain
-from gan_cli.tasks import perform
-from gan_cli.validation import validate
+from gan_cli.sampling.request import checked
+from gan_cli.sampling.tasks import perform
+from gan_cli.utils.errors import ConfigError, StorageError
+from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, composed, small, tensors_of, trained
 
 WIDTHS = ("model.networks.generator.width=8", "model.networks.discriminator.width=8")

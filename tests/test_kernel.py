@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gan_cli.metrics.kernel import KernelDistance, squared_mmd
-from gan_cli.metrics.registry import Collected, metrics
-from gan_cli.registry import ConfigError
+from gan_cli.config.registry import ConfigError
+from gan_cli.metrics.kid import KernelDistance, squared_mmd
+from gan_cli.metrics.metric import Collected, metrics
 
 
 def normal(count: int, size: int, seed: int) -> Tensor:

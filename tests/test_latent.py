@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gan_cli.data.spec import Spec
-from gan_cli.errors import ConfigError
 from gan_cli.networks import networks
-from gan_cli.networks.latent import draw_latent, slerp
+from gan_cli.networks.layers.latent import draw_latent, slerp
+from gan_cli.utils.errors import ConfigError
 
 CPU = torch.device("cpu")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_cli.config import Device
-from gan_cli.errors import NonFiniteError
-from gan_cli.games import Turn
-from gan_cli.losses import Terms
-from gan_cli.runtime import Runtime
-from gan_cli.training import Run
+from gan_cli.config.schema import Device
+from gan_cli.games.game import Turn
+from gan_cli.losses.objective import Terms
+from gan_cli.runtime.runtime import Runtime
+from gan_cli.training.run import Run
+from gan_cli.utils.errors import NonFiniteError
 from tests.helpers import small, tensors_of, trained
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -99,7 +99,9 @@ def test_rollback_gives_up_after_three(tmp_path, monkeypatch):
     calm = ("loss=wgan", "optimizer=sgd", "optimizer.lr=0", "loss.weight_clip=null", *WIDTHS)
     trained(small(*calm, "steps=1", "every.checkpoint=1"), tmp_path)
     told = []
-    monkeypatch.setattr("gan_cli.progress.Display.say", lambda self, text: told.append(text))
+    monkeypatch.setattr(
+        "gan_cli.training.progress.Display.say", lambda self, text: told.append(text)
+    )
     wild = (*DIVERGING, "steps=20", "allow_changes=true", "on_nonfinite=rollback")
     with pytest.raises(NonFiniteError):
         trained(small(*wild), tmp_path)
@@ -132,7 +134,7 @@ import os
 import shutil
 rank = os.environ["RANK"]
 seen = []
-from gan_cli.ledger import Ledger
+from gan_cli.training.meters import Ledger
 add = Ledger.add
 def spy(self, step, player, terms):
     seen.append(float(terms.losses["adversarial"]))

@@ -14,9 +14,10 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 from torch import Tensor, nn
 
-from gan_cli.errors import ConfigError
-from gan_cli.losses import AdversarialLoss, Objective, losses, penalties
-from gan_cli.paths import CONFIGS
+from gan_cli.losses import losses, penalties
+from gan_cli.losses.objective import AdversarialLoss, Objective
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.paths import CONFIGS
 
 FILES = sorted((CONFIGS / "loss").glob("*.yaml"))
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

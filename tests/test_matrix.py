@@ -5,11 +5,11 @@ import itertools
 import pytest
 import torch
 
-from gan_cli.assembly import build_game
-from gan_cli.data import datasets
-from gan_cli.errors import ConfigError
+from gan_cli.data.sets import datasets
 from gan_cli.networks import networks
-from gan_cli.validation import validate
+from gan_cli.training.build import build_game
+from gan_cli.utils.errors import ConfigError
+from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, composed, names, small, tensors_of, trained
 
 # Games on pairs of domains, and without a critic: test_dann.py and test_inversion.py have them.

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.spatial import distance
 from torch import Tensor
 
+from gan_cli.config.registry import ConfigError
 from gan_cli.metrics.memorisation import Memorisation, chance_of_less, distance_to_others
-from gan_cli.metrics.registry import Collected, metrics
-from gan_cli.registry import ConfigError
+from gan_cli.metrics.metric import Collected, metrics
 
 
 def normal(count: int, size: int, seed: int) -> Tensor:

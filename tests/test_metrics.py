@@ -9,17 +9,19 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor, nn
 
-from gan_cli.config import Metrics
-from gan_cli.data.in_memory import InMemory
-from gan_cli.data.mnist_5k import MNIST5k
-from gan_cli.errors import ConfigError, NonFiniteError
-from gan_cli.metrics import Evaluation, Sampler, Scorecard, metrics
-from gan_cli.metrics.collect import Batch
-from gan_cli.metrics.features import Random
-from gan_cli.metrics.registry import shown
+from gan_cli.config.registry import keys_of
+from gan_cli.config.schema import Metrics
+from gan_cli.data.sets.in_memory import InMemory
+from gan_cli.data.sets.mnist_5k import MNIST5k
+from gan_cli.evaluation.collect import Batch
+from gan_cli.evaluation.evaluation import Evaluation, Sampler
+from gan_cli.metrics import metrics
+from gan_cli.metrics.features.untrained import Random
+from gan_cli.metrics.metric import shown
+from gan_cli.metrics.scorecard import Scorecard
 from gan_cli.metrics.settings import unmet
-from gan_cli.registry import keys_of
-from gan_cli.scores import Scores
+from gan_cli.training.best import Scores
+from gan_cli.utils.errors import ConfigError, NonFiniteError
 
 CPU = torch.device("cpu")
 CONFIGS = Path(__file__).parent.parent / "configs" / "metrics"

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from gan_cli.data import datasets
-from gan_cli.data.feed import open_feed
-from gan_cli.data.stacked_mnist import numbers
-from gan_cli.registry import ConfigError
+from gan_cli.config.registry import ConfigError
+from gan_cli.data.feeds.feed import open_feed
+from gan_cli.data.sets import datasets
+from gan_cli.data.sets.stacked_mnist import numbers
 
 PLANAR = ("ring", "grid", "mixture1d", "swiss_roll", "checkerboard")
 KNOWN = ("ring", "grid", "mixture1d", "stacked_mnist")
@@ -209,7 +209,7 @@ def test_a_stack_is_read_channel_by_channel():
 
 
 def test_modes_of_stacks_ask_the_classifier_of_single_digits(monkeypatch):
-    from gan_cli.metrics import classifier
+    from gan_cli.metrics.features import classifier
 
     asked = []
 

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from scipy.spatial import distance
 from torch import Tensor
 
-from gan_cli.metrics import neighbours
-from gan_cli.metrics.neighbours import PrecisionRecall, nearest, squared_radii
-from gan_cli.metrics.registry import Collected, metrics
-from gan_cli.registry import ConfigError
+from gan_cli.config.registry import ConfigError
+from gan_cli.metrics.metric import Collected, metrics
+from gan_cli.metrics.prdc import PrecisionRecall, nearest, squared_radii
 
 
 def normal(count: int, size: int, seed: int) -> Tensor:
@@ -54,7 +53,7 @@ def by_definition(real: Tensor, fake: Tensor, manifold_k: int, density_k: int) -
 def test_nearest_agrees_with_scipy(
     monkeypatch: pytest.MonkeyPatch, cells: int, offset: float
 ) -> None:
-    monkeypatch.setattr(neighbours, "CELLS", cells)
+    monkeypatch.setattr("gan_cli.metrics.prdc.CELLS", cells)
     a, b = normal(37, 6, 0) + offset, normal(23, 6, 1) + offset
     expected = distance.cdist(a.double(), b.double())
     distances, indices = nearest(a, b)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gan_cli.data.spec import Spec
-from gan_cli.errors import ConfigError
 from gan_cli.networks import networks
-from gan_cli.networks.latent import draw_latent
-from gan_cli.networks.norm import Normalize
-from gan_cli.networks.sizes import nearest, pyramid
+from gan_cli.networks.layers.latent import draw_latent
+from gan_cli.networks.layers.norm import Normalize
+from gan_cli.networks.layers.sizes import nearest, pyramid
+from gan_cli.utils.errors import ConfigError
 
 CPU = torch.device("cpu")
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)

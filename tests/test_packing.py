@@ -8,12 +8,18 @@ import torch
 from torch import nn
 
 from gan_cli.data.spec import Spec
-from gan_cli.errors import ConfigError
 from gan_cli.games.gan import GAN
-from gan_cli.losses import Objective, losses, penalties
+from gan_cli.losses import losses, penalties
+from gan_cli.losses.objective import Objective
 from gan_cli.networks import networks
-from gan_cli.networks.dense import PIECES, maxout
-from gan_cli.networks.minibatch import DIMENSIONS, KERNELS, MinibatchDiscrimination, MinibatchStd
+from gan_cli.networks.layers.dense import PIECES, maxout
+from gan_cli.networks.layers.minibatch import (
+    DIMENSIONS,
+    KERNELS,
+    MinibatchDiscrimination,
+    MinibatchStd,
+)
+from gan_cli.utils.errors import ConfigError
 from tests.helpers import names, small, tensors_of, trained
 
 MODELS = ("mlp", "dcgan", "resnet")

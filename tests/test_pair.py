@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_cli.data import datasets
-from gan_cli.data.feed import open_feed
-from gan_cli.data.mnist_m import blend
-from gan_cli.errors import ConfigError
+from gan_cli.data.feeds.feed import open_feed
+from gan_cli.data.sets import datasets
+from gan_cli.data.sets.mnist_m import blend
+from gan_cli.utils.errors import ConfigError
 
 GRAY = {"name": "synthetic", "size": 16, "channels": 1, "classes": 4, "count": 50}
 COLOR = {**GRAY, "channels": 3, "count": 30, "seed": 1}

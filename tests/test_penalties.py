@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan_cli.losses import Objective, Penalty, Round, Sample, losses, penalties
-from gan_cli.losses.gradient import interpolate, norm
-from gan_cli.losses.objective import judge
-from gan_cli.schedules import Schedule
+from gan_cli.config.schedules import Schedule
+from gan_cli.losses import losses, penalties
+from gan_cli.losses.gradient_penalties import interpolate, norm
+from gan_cli.losses.objective import Objective, Penalty, Round, Sample, judge
 
 NAMES = tuple(penalties.entries)
 
@@ -163,7 +163,7 @@ def test_parameter_gradients_are_those_of_autograd_grad(name: str) -> None:
     def parameter_gradients(judging: Any) -> Sample:
         torch.manual_seed(1)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("gan_cli.losses.gradient.judge", judging)
+            patch.setattr("gan_cli.losses.gradient_penalties.judge", judging)
             gradients = judging(critic, real)[1], judging(critic, fake)[1]
             value = penalty(Round(critic, real, fake, *gradients))
         return torch.autograd.grad(value, list(critic.parameters())[:-1])  # a bias has no slope

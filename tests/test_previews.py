@@ -5,15 +5,15 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from gan_cli.assembly import build_game
-from gan_cli.canvas import Limits
-from gan_cli.data import datasets
+from gan_cli.data.sets import datasets
 from gan_cli.data.spec import Spec
-from gan_cli.densities import BINS, density_plot, histogram
 from gan_cli.games.game import Judges
-from gan_cli.level_sets import BANDS, HIGH, LOW, level_sets, plane
-from gan_cli.plots import FAKE, REAL, scatter
-from gan_cli.previews import picture_of
+from gan_cli.plots.canvas import Limits
+from gan_cli.plots.critic_map import BANDS, HIGH, LOW, level_sets, plane
+from gan_cli.plots.density import BINS, density_plot, histogram
+from gan_cli.plots.scatter import FAKE, REAL, scatter
+from gan_cli.training.build import build_game
+from gan_cli.training.previews import picture_of
 from tests.helpers import small, trained
 
 CPU = torch.device("cpu")

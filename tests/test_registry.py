@@ -4,9 +4,9 @@ from typing import Literal
 
 import pytest
 
-from gan_cli.errors import ConfigError
-from gan_cli.registry import Registry
-from gan_cli.schedules import Schedule
+from gan_cli.config.registry import Registry
+from gan_cli.config.schedules import Schedule
+from gan_cli.utils.errors import ConfigError
 
 things: Registry = Registry("thing")
 

@@ -17,19 +17,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gan_cli import session
 from gan_cli.report import run_report
 from gan_cli.report.axes import Axis
 from gan_cli.report.charts import BUCKETS, Curve, broken, chart, extremes
 from gan_cli.report.html import packaged, tag
 from gan_cli.report.jobs import Folded
 from gan_cli.report.panels import placed
-from gan_cli.report.pictures import thinned
+from gan_cli.report.pictures_section import thinned
 from gan_cli.report.records import read_series
 from gan_cli.report.run_report import write_report
-from gan_cli.report.settings import written
+from gan_cli.report.settings_section import written
 from gan_cli.report.sweep_report import write_sweep_report
 from gan_cli.report.words import compact, duration, number
+from gan_cli.training import session
 from tests.helpers import small
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"

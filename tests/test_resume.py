@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from gan_cli.checkpoint import Checkpoints, load, save
-from gan_cli.errors import ConfigError, StorageError
+from gan_cli.checkpoints.files import Checkpoints, load, save
+from gan_cli.utils.errors import ConfigError, StorageError
 from tests.helpers import small, tensors_of, trained
 
 WIDTHS = ("model.networks.generator.width=8", "model.networks.discriminator.width=8")

@@ -13,17 +13,17 @@ from PIL import Image
 from scipy.spatial import geometric_slerp
 from torch import nn
 
-from gan_cli import checkpoint
-from gan_cli.config import Device
+from gan_cli.checkpoints import files as checkpoint
+from gan_cli.checkpoints.contents import plain
+from gan_cli.config.schema import Device
 from gan_cli.data.spec import Spec
-from gan_cli.errors import ConfigError, StorageError
-from gan_cli.exports import enlarged, rgb
 from gan_cli.networks import networks
 from gan_cli.sample import as_list, run_folder
-from gan_cli.sample_config import checked
-from gan_cli.sampler import Sampler
-from gan_cli.sampling import generate, ranges
-from gan_cli.state import plain
+from gan_cli.sampling.exports import enlarged, rgb
+from gan_cli.sampling.generate import generate, ranges
+from gan_cli.sampling.request import checked
+from gan_cli.sampling.sampler import Sampler
+from gan_cli.utils.errors import ConfigError, StorageError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DIGITS = Spec((1, 4, 6), 3, ("zero", "one", "two"))

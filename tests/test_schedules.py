@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_cli.schedules import Schedule
+from gan_cli.config.schedules import Schedule
 
 
 def test_constant():

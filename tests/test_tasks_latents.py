@@ -9,16 +9,16 @@ import torch
 from PIL import Image
 from torch import nn
 
-from gan_cli import checkpoint
-from gan_cli.data import datasets
-from gan_cli.data.in_memory import InMemory
+from gan_cli.checkpoints import files as checkpoint
+from gan_cli.checkpoints.contents import plain
+from gan_cli.data.sets import datasets
+from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Spec
-from gan_cli.errors import ConfigError
 from gan_cli.networks import networks
 from gan_cli.sample import as_list, run_folder
-from gan_cli.sample_config import checked
-from gan_cli.state import plain
-from gan_cli.tasks import perform
+from gan_cli.sampling.request import checked
+from gan_cli.sampling.tasks import perform
+from gan_cli.utils.errors import ConfigError
 
 SHAPE = (1, 4, 4)
 LATENT = 3

@@ -9,12 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_cli.data.mixtures import Ring
-from gan_cli.errors import ConfigError
-from gan_cli.metrics.registry import Collected, metrics
+from gan_cli.data.sets.mixtures import Ring
+from gan_cli.metrics.metric import Collected, metrics
 from gan_cli.metrics.sliced import sliced_wasserstein, wasserstein_1d
 from gan_cli.metrics.transport import distances, linear_programme, masses, plan, wasserstein
-from gan_cli.plots import FAKE, REAL, scatter, transport_plan
+from gan_cli.plots.scatter import FAKE, REAL, scatter, transport_plan
+from gan_cli.utils.errors import ConfigError
 
 
 def normal(*shape, seed=0):

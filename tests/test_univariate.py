@@ -8,12 +8,13 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from gan_cli.data import datasets
-from gan_cli.errors import ConfigError
+from gan_cli.data.sets import datasets
 from gan_cli.losses import losses
-from gan_cli.metrics import Collected, metrics
+from gan_cli.metrics import metrics
 from gan_cli.metrics.gaussian_fit import closest_gaussian, divergence
-from gan_cli.validation import validate
+from gan_cli.metrics.metric import Collected
+from gan_cli.utils.errors import ConfigError
+from gan_cli.validation.validate import validate
 from tests.helpers import composed, trained
 
 WEIGHTS, MEANS, STDS = (0.4, 0.6), (-1.0, 1.5), (0.6, 0.8)

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import nn, optim
 
-from gan_cli.errors import ConfigError
-from gan_cli.games.inner import inner_step
 from gan_cli.games.unrolled import UnrolledGAN
-from gan_cli.losses import Objective, losses, penalties
+from gan_cli.losses import losses, penalties
+from gan_cli.losses.objective import Objective
+from gan_cli.optim.differentiable import inner_step
+from gan_cli.utils.errors import ConfigError
 from tests.helpers import small, tensors_of, trained
 
 OPTIMIZERS = {
@@ -171,8 +172,8 @@ def test_bilinear_game_in_closed_form():
 
 @pytest.mark.parametrize("norm", ["batch", "none"])
 def test_unrolled_steps_leave_no_trace_in_the_discriminator(norm):
-    from gan_cli.assembly import build_game
-    from gan_cli.data import datasets
+    from gan_cli.data.sets import datasets
+    from gan_cli.training.build import build_game
 
     options = (f"model.networks.discriminator.norm={norm}",)
     config = small(*MLP, *WIDTHS, *options, "model.networks.discriminator.spectral_norm=true")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gan_cli.errors import ConfigError
-from gan_cli.validation import validate
+from gan_cli.utils.errors import ConfigError
+from gan_cli.validation.validate import validate
 from tests.helpers import composed, names, small
 
 
@@ -71,7 +71,7 @@ def test_conditioning_needs_labels():
 
 def test_ttur_reaches_the_optimizers():
     config = small("optimizer.players.discriminator.lr=4e-4")
-    from gan_cli.optimizers import options_of
+    from gan_cli.optim.optimizers import options_of
 
     assert options_of(config.optimizer, "discriminator")["lr"] == 4e-4
     assert options_of(config.optimizer, "generator")["lr"](0) == 2e-4
@@ -105,7 +105,7 @@ def test_every_choice_of_a_group_is_sound(group):
 
 def test_what_is_filled_in_reads_back_the_same():
     """A checkpoint's config is a config again."""
-    from gan_cli.state import plain
+    from gan_cli.checkpoints.contents import plain
 
     config = small("model=cgan", "loss=r3gan")
     assert validate(plain(config)) == config
@@ -116,8 +116,8 @@ def test_every_component_is_reachable_from_a_yaml():
     from gan_cli.losses import losses, penalties
     from gan_cli.metrics import extractors, metrics
     from gan_cli.networks import networks
-    from gan_cli.optimizers import optimizers
-    from gan_cli.paths import CONFIGS
+    from gan_cli.optim.optimizers import optimizers
+    from gan_cli.utils.paths import CONFIGS
 
     used = set()
     for file in CONFIGS.glob("**/*.yaml"):

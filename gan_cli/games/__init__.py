@@ -1,18 +1,7 @@
-"""Games: one file per set of rules."""
+"""Games, one file per set of rules. Importing this package registers all of them."""
 
-from gan_cli.games import bigan, dann, dann_alternating, gan, inversion, latent_regressor, unrolled
-from gan_cli.games.game import Batch, Game, Turn, games
+from gan_cli.games.game import games
+from gan_cli.utils.discovery import import_submodules
 
-__all__ = [
-    "Batch",
-    "Game",
-    "Turn",
-    "bigan",
-    "dann",
-    "dann_alternating",
-    "games",
-    "gan",
-    "inversion",
-    "latent_regressor",
-    "unrolled",
-]
+__all__ = ["games"]
+import_submodules(__name__, __path__)

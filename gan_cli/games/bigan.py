@@ -10,10 +10,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gan_cli.games.encoders import beside, check_latents, check_weights
 from gan_cli.games.game import Batch, Game, Turn, games
-from gan_cli.games.inverse import beside, check_latents, check_weights
 from gan_cli.losses.objective import Objective, Sample, Terms
-from gan_cli.networks.latent import draw_latent
+from gan_cli.networks.layers.latent import draw_latent
 
 
 @games.register("bigan")

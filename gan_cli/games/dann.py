@@ -8,16 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_cli.config import Config
-from gan_cli.data.decode import decode
-from gan_cli.data.domain import UNKNOWN
-from gan_cli.data.registry import Dataset, datasets
-from gan_cli.games.dann_checks import check_features, misfits_of_decoder
+from gan_cli.config.schedules import Schedule
+from gan_cli.config.schema import Config
+from gan_cli.data.dataset import Dataset, datasets
+from gan_cli.data.feeds.decode import decode
+from gan_cli.data.sets.domain import UNKNOWN
+from gan_cli.games.dann_compatibility import check_features, misfits_of_decoder
 from gan_cli.games.game import Batch, Game, Turn, games
 from gan_cli.losses.objective import Critic, Objective, Sample, Terms, mean_terms
-from gan_cli.metrics.evaluation import Scorecard
-from gan_cli.plots import embedding, principal
-from gan_cli.schedules import Schedule
+from gan_cli.metrics.scorecard import Scorecard
+from gan_cli.plots.scatter import embedding, principal
 
 CHUNK = 500  # held-out images that are scored at a time
 

@@ -6,10 +6,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gan_cli.config.schedules import Schedule
 from gan_cli.games.dann import DANN
 from gan_cli.games.game import Batch, Turn, games
 from gan_cli.losses.objective import Objective, Sample, Terms, mean_terms
-from gan_cli.schedules import Schedule
 
 
 @games.register("dann_alternating")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn, optim
 
-from gan_cli.config import Config
+from gan_cli.config.registry import Component, Registry
+from gan_cli.config.schema import Config
 from gan_cli.data.spec import Spec
 from gan_cli.losses.objective import Objective, Terms
-from gan_cli.registry import Component, Registry
 
 if TYPE_CHECKING:  # the metrics import the data sets
-    from gan_cli.data.registry import Dataset
-    from gan_cli.metrics.evaluation import Scorecard
+    from gan_cli.data.dataset import Dataset
+    from gan_cli.metrics.scorecard import Scorecard
 
 Batch = dict[str, Tensor]  # "real": (N, C, H, W) in [-1, 1], "label": (N,) int64, ...
 

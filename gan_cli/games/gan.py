@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_cli.config import Config
+from gan_cli.config.registry import Component
+from gan_cli.config.schema import Config
 from gan_cli.data.spec import Spec
 from gan_cli.games.game import Batch, Game, Turn, games
 from gan_cli.losses.objective import Critic, Objective, Sample, Terms
-from gan_cli.networks.latent import draw_latent
-from gan_cli.registry import Component
+from gan_cli.networks.layers.latent import draw_latent
 
 
 @games.register("gan")

@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_cli.config import Config
-from gan_cli.data.registry import Dataset
+from gan_cli.config.schema import Config
+from gan_cli.data.dataset import Dataset
+from gan_cli.games.encoders import beside, check_latents, check_weights
 from gan_cli.games.game import Batch, Game, Turn, games
-from gan_cli.games.inverse import beside, check_latents, check_weights
 from gan_cli.losses.objective import Objective, Terms
-from gan_cli.metrics.evaluation import Scorecard
-from gan_cli.networks.latent import draw_latent
+from gan_cli.metrics.scorecard import Scorecard
+from gan_cli.networks.layers.latent import draw_latent
 
 HELD_OUT = 1000  # latents that every evaluation inverts
 

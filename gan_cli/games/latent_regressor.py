@@ -4,11 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.games.encoders import beside, check_latents, check_weights
 from gan_cli.games.game import Batch, games
 from gan_cli.games.gan import GAN
-from gan_cli.games.inverse import beside, check_latents, check_weights
 from gan_cli.losses.objective import Objective, Terms
-from gan_cli.networks.latent import draw_latent
+from gan_cli.networks.layers.latent import draw_latent
 
 
 @games.register("latent_regressor")

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from gan_cli.config import Config
+from gan_cli.config.schema import Config
 from gan_cli.games.game import Batch, Turn, games
 from gan_cli.games.gan import GAN
-from gan_cli.games.inner import inner_step
 from gan_cli.losses.objective import Critic, Objective, Terms
-from gan_cli.optimizers import options_of
+from gan_cli.optim.differentiable import inner_step
+from gan_cli.optim.optimizers import options_of
 
 UNROLLABLE = ("adam", "adamw", "rmsprop", "sgd")
 

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_cli.data.registry import Dataset
+from gan_cli.data.dataset import Dataset
 from gan_cli.games.game import Game, Samples
-from gan_cli.health.pictures import BATCH, Pictures
-from gan_cli.health.signals import Reading, of_players
+from gan_cli.health.player_signals import Reading, of_players
+from gan_cli.health.sample_signals import BATCH, Pictures
 from gan_cli.health.watch import Finding, Watch
-from gan_cli.metrics.evaluation import evaluation_mode
-from gan_cli.optimizers import Player
+from gan_cli.optim.optimizers import Player
+from gan_cli.utils.modes import evaluation_mode
 
 
 class Health:

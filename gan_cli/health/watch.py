@@ -4,8 +4,8 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gan_cli.health.findings import RULES, Past, Rule, largest
-from gan_cli.health.signals import Reading
+from gan_cli.health.player_signals import Reading
+from gan_cli.health.rules import RULES, Past, Rule, largest
 
 REMEMBERED = 20  # readings
 READINGS, STEPS = 4, 200  # how long a sign must last: one noisy reading is no finding

@@ -1,31 +1,9 @@
-"""What a critic and a generator play for. Importing this fills the registries."""
+"""Adversarial losses and penalties. Importing this package registers all of them."""
 
-from gan_cli.losses import (  # noqa: F401  (registration)
-    adversarial,
-    divergences,
-    gradient,
-    jensen_shannon,
-)
-from gan_cli.losses.objective import (
-    AdversarialLoss,
-    Critic,
-    Objective,
-    Penalty,
-    Round,
-    Sample,
-    Terms,
-    losses,
-    penalties,
-)
+from gan_cli.losses import f_divergences
+from gan_cli.losses.objective import losses, penalties
+from gan_cli.utils.discovery import import_submodules
 
-__all__ = [
-    "AdversarialLoss",
-    "Critic",
-    "Objective",
-    "Penalty",
-    "Round",
-    "Sample",
-    "Terms",
-    "losses",
-    "penalties",
-]
+__all__ = ["losses", "penalties"]
+import_submodules(__name__, __path__)
+import_submodules(f_divergences.__name__, f_divergences.__path__)

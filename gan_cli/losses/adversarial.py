@@ -6,8 +6,8 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
-from gan_cli.errors import ConfigError
 from gan_cli.losses.objective import losses
+from gan_cli.utils.errors import ConfigError
 
 
 @losses.register("minimax")

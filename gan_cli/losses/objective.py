@@ -7,9 +7,9 @@ from typing import ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from gan_cli.errors import ConfigError
-from gan_cli.registry import Registry
-from gan_cli.schedules import Schedule
+from gan_cli.config.registry import Registry
+from gan_cli.config.schedules import Schedule
+from gan_cli.utils.errors import ConfigError
 
 Sample = tuple[Tensor, ...]  # what the critic sees: (image,) for a GAN, (image, latent) for a BiGAN
 Critic = Callable[..., Tensor]  # a discriminator with its conditioning already bound

@@ -1,45 +1,9 @@
-"""Metrics: numbers that say how close generated samples are to real ones."""
+"""Metrics, one file each. Importing this package registers them and their feature maps."""
 
-from gan_cli.metrics import (
-    classifier,
-    conditional,
-    coverage,
-    fd,
-    features,
-    gaussian_fit,
-    inception,
-    inception_score,
-    kernel,
-    memorisation,
-    neighbours,
-    sliced,
-    transport,
-)
-from gan_cli.metrics.evaluation import Evaluation, Panel, Sampler, Scorecard
-from gan_cli.metrics.registry import Collected, Features, Metric, Modes, extractors, metrics
+from gan_cli.metrics import features
+from gan_cli.metrics.metric import extractors, metrics
+from gan_cli.utils.discovery import import_submodules
 
-__all__ = [
-    "Collected",
-    "Evaluation",
-    "Features",
-    "Metric",
-    "Modes",
-    "Panel",
-    "Sampler",
-    "Scorecard",
-    "classifier",
-    "conditional",
-    "coverage",
-    "extractors",
-    "fd",
-    "features",
-    "gaussian_fit",
-    "inception",
-    "inception_score",
-    "kernel",
-    "memorisation",
-    "metrics",
-    "neighbours",
-    "sliced",
-    "transport",
-]
+__all__ = ["extractors", "metrics"]
+import_submodules(__name__, __path__)
+import_submodules(features.__name__, features.__path__)

@@ -6,9 +6,9 @@ it carries their name (fd_random, fd_pixels, ...) and compares with nothing else
 
 from typing import ClassVar
 
-from gan_cli.errors import ConfigError
 from gan_cli.metrics.frechet import frechet_distance, frechet_infinity
-from gan_cli.metrics.registry import Collected, Need, metrics
+from gan_cli.metrics.metric import Collected, Need, metrics
+from gan_cli.utils.errors import ConfigError
 
 
 @metrics.register("fd")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_cli.errors import ConfigError
+from gan_cli.utils.errors import ConfigError
 
 
 @dataclass(frozen=True)

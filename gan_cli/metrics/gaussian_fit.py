@@ -6,12 +6,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gan_cli.data.registry import Density
-from gan_cli.errors import ConfigError
+from gan_cli.config.registry import Component
+from gan_cli.data.ground_truth import Density
 from gan_cli.losses import losses
-from gan_cli.losses.variational import FDivergence
-from gan_cli.metrics.registry import Collected, Need, metrics
-from gan_cli.registry import Component
+from gan_cli.losses.f_divergences.variational import FDivergence
+from gan_cli.metrics.metric import Collected, Need, metrics
+from gan_cli.utils.errors import ConfigError
 
 POINTS = 4001  # of the trapezoidal rule: 4 to a deviation that is a thousandth of the range
 COLLAPSED = 1e-12  # what samples that are all the same have for a deviation

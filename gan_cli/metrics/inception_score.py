@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from gan_cli.metrics.registry import Collected, Need, metrics
-from gan_cli.registry import ConfigError
+from gan_cli.config.registry import ConfigError
+from gan_cli.metrics.metric import Collected, Need, metrics
 
 
 @metrics.register("is")

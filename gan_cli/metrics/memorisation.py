@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_cli.metrics.neighbours import nearest, squared_distances
-from gan_cli.metrics.registry import Collected, Need, metrics
-from gan_cli.registry import ConfigError
+from gan_cli.config.registry import ConfigError
+from gan_cli.metrics.metric import Collected, Need, metrics
+from gan_cli.metrics.prdc import nearest, squared_distances
 
 
 @metrics.register("memorisation")

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gan_cli.config import Metrics
-from gan_cli.errors import ConfigError
-from gan_cli.metrics.registry import extractors, metrics
-from gan_cli.registry import Component, Keys, conform_keys, keys_of
-from gan_cli.text import unknown
+from gan_cli.config.registry import Component, Keys, conform_keys, keys_of
+from gan_cli.config.schema import Metrics
+from gan_cli.metrics.metric import extractors, metrics
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.text import unknown
 
 SYNONYMS = {"fid": "fd", "kid": "kd"}  # what one says, whichever the features
 

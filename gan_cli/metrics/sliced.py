@@ -5,9 +5,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gan_cli.errors import ConfigError
-from gan_cli.metrics.registry import Collected, Need, metrics
+from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.metrics.transport import Order
+from gan_cli.utils.errors import ConfigError
 
 DIRECTIONS = 64  # projected at a time: 10,000 + 10,000 samples then need some 60 MB
 

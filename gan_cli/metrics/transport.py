@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_cli.errors import ConfigError
-from gan_cli.metrics.registry import Collected, Need, metrics
+from gan_cli.metrics.metric import Collected, Need, metrics
+from gan_cli.utils.errors import ConfigError
 
 Order = Literal[1, 2]
 

@@ -1,6 +1,7 @@
-"""Networks, one file per architecture; each is built to fit a data set's Spec."""
+"""Networks, one file per architecture. Importing this package registers all of them."""
 
-from gan_cli.networks import affine, dann, dcgan, encoders, joint, mlp, resnet  # noqa: F401  (registration)
-from gan_cli.networks.registry import networks
+from gan_cli.networks.network import networks
+from gan_cli.utils.discovery import import_submodules
 
 __all__ = ["networks"]
+import_submodules(__name__, __path__)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.data.spec import Spec
-from gan_cli.networks.latent import Prior
-from gan_cli.networks.registry import networks
+from gan_cli.networks.layers.latent import Prior
+from gan_cli.networks.network import networks
 
 
 @networks.register("affine_generator")

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_cli.data.spec import Spec
-from gan_cli.errors import ConfigError
-from gan_cli.networks.checks import check_positive
-from gan_cli.networks.norm import Norm, Normalize, normalize_spectra
-from gan_cli.networks.registry import networks
+from gan_cli.networks.layers.checks import check_positive
+from gan_cli.networks.layers.norm import Norm, Normalize, normalize_spectra
+from gan_cli.networks.network import networks
+from gan_cli.utils.errors import ConfigError
 
 GRID = 4  # a side of the last map: what 28 pixels come to
 SMALLEST = 16  # pixels that the two unpadded convolutions leave one of

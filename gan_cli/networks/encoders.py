@@ -4,11 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.data.spec import Spec
-from gan_cli.networks import dcgan, residual
-from gan_cli.networks.checks import check_positive
-from gan_cli.networks.norm import Norm
-from gan_cli.networks.registry import networks
-from gan_cli.networks.trunks import DenseTrunk, ResidualTrunk, StridedTrunk
+from gan_cli.networks import dcgan
+from gan_cli.networks.layers import residual
+from gan_cli.networks.layers.checks import check_positive
+from gan_cli.networks.layers.norm import Norm
+from gan_cli.networks.layers.trunks import DenseTrunk, ResidualTrunk, StridedTrunk
+from gan_cli.networks.network import networks
 
 
 class Encoder(nn.Module):

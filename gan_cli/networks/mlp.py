@@ -10,19 +10,26 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.data.spec import Spec
-from gan_cli.networks.checks import check_conditioning, check_positive
-from gan_cli.networks.conditioning import (
+from gan_cli.networks.layers.checks import check_conditioning, check_positive
+from gan_cli.networks.layers.conditioning import (
     DiscriminatorConditioning,
     GeneratorConditioning,
     Head,
     LatentLabel,
     SampleLabel,
 )
-from gan_cli.networks.dense import ACTIVATIONS, Activation, Init, hidden_layers, initialize, units
-from gan_cli.networks.latent import Prior
-from gan_cli.networks.minibatch import Minibatch, minibatch_layer
-from gan_cli.networks.norm import Norm, Normalize, normalize_spectra
-from gan_cli.networks.registry import networks
+from gan_cli.networks.layers.dense import (
+    ACTIVATIONS,
+    Activation,
+    Init,
+    hidden_layers,
+    initialize,
+    units,
+)
+from gan_cli.networks.layers.latent import Prior
+from gan_cli.networks.layers.minibatch import Minibatch, minibatch_layer
+from gan_cli.networks.layers.norm import Norm, Normalize, normalize_spectra
+from gan_cli.networks.network import networks
 
 LABEL_FEATURES = 50  # of a label beside a sample: Mirza & Osindero 2014, Section 4.1
 

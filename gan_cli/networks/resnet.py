@@ -13,21 +13,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_cli.data.spec import Spec
-from gan_cli.errors import ConfigError
-from gan_cli.networks.checks import check_conditioning, check_positive
-from gan_cli.networks.conditioning import (
+from gan_cli.networks.layers.checks import check_conditioning, check_positive
+from gan_cli.networks.layers.conditioning import (
     DiscriminatorConditioning,
     GeneratorConditioning,
     Head,
     LatentLabel,
     SampleLabel,
 )
-from gan_cli.networks.latent import Prior
-from gan_cli.networks.minibatch import Minibatch, minibatch_layer
-from gan_cli.networks.norm import Norm, Normalize, normalize_spectra
-from gan_cli.networks.registry import networks
-from gan_cli.networks.residual import DownBlock, UpBlock, initialize
-from gan_cli.networks.sizes import pyramid, widths
+from gan_cli.networks.layers.latent import Prior
+from gan_cli.networks.layers.minibatch import Minibatch, minibatch_layer
+from gan_cli.networks.layers.norm import Norm, Normalize, normalize_spectra
+from gan_cli.networks.layers.residual import DownBlock, UpBlock, initialize
+from gan_cli.networks.layers.sizes import pyramid, widths
+from gan_cli.networks.network import networks
+from gan_cli.utils.errors import ConfigError
 
 
 @networks.register("resnet_generator")

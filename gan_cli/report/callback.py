@@ -48,7 +48,7 @@ def job_folder(config: DictConfig) -> Path:
 
 def told(error: BaseException) -> str:
     """A job's own error speaks for itself; any other needs its kind."""
-    from gan_cli.cli import JobError
+    from gan_cli.config.command_line import JobError
 
     return str(error) if isinstance(error, JobError) else f"{type(error).__name__}: {error}"
 

@@ -9,7 +9,7 @@ from gan_cli.report.charts import across
 from gan_cli.report.html import Child, Markup, tag
 from gan_cli.report.jobs import Group, When, differing, metrics_of, seed_of
 from gan_cli.report.parts import failure, status_pill
-from gan_cli.report.pictures import embedded
+from gan_cli.report.pictures_section import embedded
 from gan_cli.report.records import Objective, Record
 from gan_cli.report.words import number
 

@@ -6,13 +6,13 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from gan_cli.report.findings import findings
+from gan_cli.report.findings_section import findings
 from gan_cli.report.headline import header, scores, tiles
 from gan_cli.report.html import Markup, page, section, tag
 from gan_cli.report.panels import curves_of
-from gan_cli.report.pictures import embedded, thinned
+from gan_cli.report.pictures_section import embedded, thinned
 from gan_cli.report.records import Frame, Record
-from gan_cli.report.settings import nested, settings_of
+from gan_cli.report.settings_section import nested, settings_of
 from gan_cli.report.words import number
 
 log = logging.getLogger("gan_cli")

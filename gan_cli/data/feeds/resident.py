@@ -1,0 +1,49 @@
+"""The feed for data that fits: all of it on the device, no loader processes."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import ClassVar
+
+import torch
+
+from gan_cli.data.dataset import Stored
+from gan_cli.data.feeds.batch_sampler import Order
+from gan_cli.data.feeds.decode import Batch, decode
+
+
+class ResidentFeed:
+    """The whole set on the device as it is stored; a batch is one index_select."""
+
+    kind: ClassVar[str] = "resident"
+
+    def __init__(self, dataset: Stored, order: Order, device: torch.device) -> None:
+        tensors = dataset.tensors() or load(dataset)
+        self.tensors = {key: value.contiguous().to(device) for key, value in tensors.items()}
+        self.hflip, self.order, self.device = dataset.hflip, order, device
+
+    def batches(self, drawn: int) -> Iterator[Batch]:
+        for number in count(drawn):
+            index, mirrored = self.order.batch(number, self.device)
+            batch = {key: value.index_select(0, index) for key, value in self.tensors.items()}
+            yield decode(batch, mirrored if self.hflip else None)
+
+    def close(self) -> None:
+        pass
+
+
+def load(dataset: Stored) -> Batch:
+    """All samples stacked, read by threads."""
+    stacked = {
+        key: torch.empty((len(dataset), *value.shape), dtype=value.dtype)
+        for key, value in dataset[0].items()
+    }
+
+    def place(index: int) -> None:
+        for key, value in dataset[index].items():
+            stacked[key][index] = value
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
+        list(pool.map(place, range(len(dataset))))
+    return stacked

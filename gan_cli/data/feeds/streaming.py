@@ -1,0 +1,120 @@
+"""The feed for data that does not fit: worker processes read it while the device works."""
+
+import atexit
+import signal
+import weakref
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from itertools import count, pairwise
+from typing import Any, ClassVar
+
+import torch
+from torch.utils.data import DataLoader
+
+from gan_cli.data.dataset import Stored
+from gan_cli.data.feeds.batch_sampler import Order
+from gan_cli.data.feeds.decode import Batch, decode
+
+CPU = torch.device("cpu")
+
+
+class StreamingFeed:
+    """Samples read by worker processes while the device works; memory for a few batches only."""
+
+    kind: ClassVar[str] = "streaming"
+
+    def __init__(self, dataset: Stored, order: Order, device: torch.device, workers: int) -> None:
+        self.dataset, self.order, self.device, self.workers = dataset, order, device, workers
+        self.running: Generator[Batch, None, None] | None = None
+        OPEN.add(self)
+
+    def batches(self, drawn: int) -> Iterator[Batch]:
+        self.close()
+        self.running = stream(self.dataset, self.order, self.device, self.workers, drawn)
+        return self.running
+
+    def close(self) -> None:
+        if self.running is not None:
+            self.running.close()
+
+
+OPEN: weakref.WeakSet[StreamingFeed] = weakref.WeakSet()
+
+
+@atexit.register
+def close_all() -> None:
+    """Before multiprocessing's own exit handler, which would wait for workers without end."""
+    for feed in list(OPEN):
+        feed.close()
+
+
+def stream(
+    dataset: Stored, order: Order, device: torch.device, workers: int, drawn: int
+) -> Generator[Batch, None, None]:
+    """A loader of its own for every start: its workers live as long as it is iterated over."""
+    loader: DataLoader[Any] = DataLoader(
+        dataset,  # type: ignore[arg-type]
+        batch_sampler=(order.batch(number, CPU)[0].tolist() for number in count(drawn)),
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        worker_init_fn=ignore_signals,
+        generator=torch.Generator(),  # else it would draw a seed from the networks' noise
+    )
+    with signals_held():
+        samples = iter(loader)
+    try:
+        for number, batch in zip(count(drawn), ahead(samples, device), strict=False):
+            mirrored = order.batch(number, device)[1] if dataset.hflip else None
+            yield decode(batch, mirrored)
+    finally:
+        # Not left to __del__: after an exception its traceback would keep the loader, and the
+        # program would wait for the workers at its exit.
+        if workers:
+            samples._shutdown_workers()  # type: ignore[attr-defined]
+
+
+# Ctrl-C and a scheduler's signals reach all processes; the main one decides what to do.
+NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")  # the last is missing on Windows
+HANDLED = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Workers are born with the signals held back, until ignore_signals() drops them.
+
+    Without it, one that arrives while a worker is starting would kill it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore_signals(worker: int) -> None:  # noqa: ARG001
+    for number in HANDLED:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
+    """Batches on the device; on a GPU the next one is copied while this one is worked on."""
+    if device.type != "cuda":
+        for batch in batches:
+            yield {key: value.to(device) for key, value in batch.items()}
+        return
+    copying = torch.cuda.Stream(device)
+
+    def copy(batch: Batch) -> tuple[Batch, torch.cuda.Event]:
+        with torch.cuda.stream(copying):
+            moved = {key: value.to(device, non_blocking=True) for key, value in batch.items()}
+            return moved, copying.record_event()
+
+    for (batch, arrived), _ in pairwise(map(copy, batches)):
+        working = torch.cuda.current_stream(device)
+        working.wait_event(arrived)
+        for value in batch.values():
+            value.record_stream(working)  # or its memory would be reused while it is read
+        yield batch

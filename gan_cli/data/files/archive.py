@@ -1,0 +1,74 @@
+"""Files by name, out of a folder or a zip archive."""
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, Protocol
+
+from gan_cli.config.registry import ConfigError, unknown
+
+
+class Archive(Protocol):
+    """Names are relative, with forward slashes, sorted; hidden files are left out.
+
+    Hidden also means __MACOSX/ and ._photo.jpg, which a Mac adds to archives: the latter has the
+    suffix of an image and is none. An archive can be sent to worker processes.
+    """
+
+    names: list[str]
+
+    def read(self, name: str) -> bytes: ...
+
+
+class FolderArchive:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.names = visible(
+            Path(folder, file).relative_to(root).as_posix()
+            for folder, _, files in os.walk(root, followlinks=True)
+            for file in files
+        )
+
+    def read(self, name: str) -> bytes:
+        return (self.root / name).read_bytes()
+
+
+class ZipArchive:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.names = visible(info.filename for info in self.zip().infolist() if not info.is_dir())
+
+    def zip(self) -> zipfile.ZipFile:
+        """One handle a process: forked ones would share, and so disturb, its file position."""
+        if getattr(self, "owner", None) != os.getpid():
+            self.handle, self.owner = zipfile.ZipFile(self.path), os.getpid()
+        return self.handle
+
+    def read(self, name: str) -> bytes:
+        return self.zip().read(name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "names": self.names}
+
+
+def visible(names: Any) -> list[str]:
+    return sorted(name for name in set(names) if "/." not in f"/{name}" and "__MACOSX/" not in name)
+
+
+def open_archive(given: str) -> Archive:
+    """The folder or zip archive that `dataset.path` names."""
+    path = Path(given).expanduser().resolve()
+    if path.is_dir():
+        return FolderArchive(path)
+    if not path.exists():
+        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise ConfigError(
+            f"dataset.path: {path} does not exist; {unknown('name', path.name, beside)}"
+        )
+    try:
+        return ZipArchive(path)
+    except (zipfile.BadZipFile, OSError) as fault:
+        raise ConfigError(
+            f"dataset.path: {path} is neither a folder nor a sound zip archive ({fault}); "
+            "unpack it and type dataset.path=FOLDER"
+        ) from fault

@@ -1,0 +1,97 @@
+"""From the bytes of an image file to pixels of the wanted mode and size."""
+
+import io
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from gan_cli.config.registry import ConfigError
+
+Resize = Literal["none", "crop", "stretch", "pad"]
+
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # channels -> Pillow's name
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+FILTER = Image.Resampling.LANCZOS  # antialiased; what StyleGAN3's dataset_tool.py uses
+
+
+def read_image(data: bytes, channels: int) -> Image.Image:
+    """Decode an image file upright, in mode L, RGB or RGBA; raises whatever Pillow raises.
+
+    Transparency that `channels` has no room for is laid over white: what lies under a transparent
+    pixel is never seen, and often garbage. 16-bit grays are scaled, not cut, to 8 bits.
+    """
+    image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    image.load()  # Image.open reads the header only; this is where a truncated file fails
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith("I"):  # 16-bit gray PNG: "I;16", or "I" in Pillow 10
+        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
+        image = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+    mode = MODES[channels]
+    if image.mode == mode:
+        return image
+    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        if channels != 4:
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image)
+    return image.convert(mode)
+
+
+def fit(image: Image.Image, height: int, width: int, resize: Resize) -> Image.Image:
+    """The image at height x width.
+
+    crop: the largest centred part of the wanted shape, resampled. stretch: all of it, resampled.
+    pad: shrunk if it is too large, never enlarged, with zeros (black, transparent) around it.
+    """
+    target = (width, height)
+    if image.size == target:
+        return image
+    if resize == "crop":
+        return ImageOps.fit(image, target, FILTER)
+    if resize == "stretch":
+        return image.resize(target, FILTER)
+    assert resize == "pad", "sizes that differ need a resize policy"
+    scale = min(1.0, width / image.width, height / image.height)
+    inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    canvas = Image.new(image.mode, target)
+    corner = ((width - inner[0]) // 2, (height - inner[1]) // 2)
+    canvas.paste(image if inner == image.size else image.resize(inner, FILTER), corner)
+    return canvas
+
+
+def to_array(image: Image.Image) -> np.ndarray:
+    """uint8 pixels (C, H, W), read-only."""
+    pixels = np.asarray(image)  # (H, W) or (H, W, C)
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """uint8 pixels (C, H, W)."""
+    return torch.from_numpy(to_array(image).copy())
+
+
+def square(size: int) -> tuple[int, int]:
+    """`dataset.size` as height and width."""
+    if size < 1:
+        raise ConfigError(f"dataset.size: {size} pixels are none; type at least 1")
+    return size, size
+
+
+def fit_all(images: Tensor, size: int | None, resize: Resize) -> Tensor:
+    """uint8 images (N, C, H, W) of one size, at size x size; None leaves them as they are."""
+    height, width = images.shape[2:]
+    if size is None or (height, width) == square(size):
+        return images
+    if resize == "pad" and max(height, width) <= size:
+        left, top = (size - width) // 2, (size - height) // 2
+        return F.pad(images, (left, size - width - left, top, size - height - top))
+    fitted = torch.empty((*images.shape[:2], size, size), dtype=torch.uint8)
+    for slot, pixels in zip(fitted, images, strict=True):
+        gray = len(pixels) == 1
+        image = Image.fromarray((pixels[0] if gray else pixels.permute(1, 2, 0)).numpy())
+        slot.copy_(to_tensor(fit(image, size, size, resize)))
+    return fitted

@@ -1,0 +1,127 @@
+"""One look at every image before training: what is broken, what sizes there are, the pixels."""
+
+import logging
+import os
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import UnidentifiedImageError
+
+from gan_cli.config.registry import ConfigError
+from gan_cli.data.files.archive import Archive
+from gan_cli.data.files.image import Resize, fit, read_image, to_array
+
+SMALLEST = 8  # pixels a side; below it lie icons and thumbnails, not training images
+KEPT_BYTES = 2 * 2**30  # of decoded pixels; a larger set is decoded again whenever it is read
+CHUNK = 64  # images a task
+LISTED = 20  # broken images that an error names
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How images are to come out; None: as high and wide as the first that can be read."""
+
+    channels: int
+    size: tuple[int, int] | None  # height, width
+    resize: Resize
+
+
+@dataclass
+class Survey:
+    size: tuple[int, int]  # height, width of what comes out
+    broken: dict[str, str]  # image -> what is wrong with it
+    found: dict[str, tuple[int, int]]  # height, width of the sound files
+    checksums: dict[str, int]  # CRC-32 of the sound files
+    pixels: np.ndarray | None  # uint8 (N, C, H, W), zeros where broken; None: too many to keep
+
+
+def survey(archive: Archive, images: list[str], shape: Shape) -> Survey:
+    """Decode every image once."""
+    first = first_size(archive, images, shape.channels)
+    size = shape.size or first
+    pixels = None
+    if len(images) * shape.channels * size[0] * size[1] <= KEPT_BYTES:
+        pixels = np.zeros((len(images), shape.channels, *size), np.uint8)
+    result = Survey(size, {}, {}, {}, pixels)
+    log.info("reading %d images", len(images))
+
+    def look(positions: Iterable[int]) -> None:
+        for position in positions:
+            examine(archive, images[position], shape, result, position)
+
+    # Pillow decodes without the interpreter lock, but for images below some 100 x 100 pixels what
+    # it does with the lock dominates, and a second thread costs half as much time again.
+    threads = min(os.cpu_count() or 1, 16) if first[0] * first[1] > 100 * 100 else 1
+    chunks = [range(i, min(i + CHUNK, len(images))) for i in range(0, len(images), CHUNK)]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(look, chunks))
+    return result
+
+
+def first_size(archive: Archive, images: list[str], channels: int) -> tuple[int, int]:
+    """Height and width of the first image that can be decoded."""
+    for name in images:
+        try:
+            image = read_image(archive.read(name), channels)
+        except Exception:  # the survey itself will say what is wrong with it
+            continue
+        if min(image.size) >= SMALLEST:
+            return image.height, image.width
+    return SMALLEST, SMALLEST  # none can be, as the survey will say too
+
+
+def examine(archive: Archive, name: str, shape: Shape, result: Survey, position: int) -> None:
+    try:
+        data = archive.read(name)
+        if not data:
+            raise ValueError("empty file")
+        image = read_image(data, shape.channels)
+        if min(image.size) < SMALLEST:
+            raise ValueError(f"only {image.width}x{image.height} pixels")
+    except UnidentifiedImageError:
+        result.broken[name] = "not a PNG, JPEG, WebP or BMP image"
+    except Exception as fault:  # a damaged file makes Pillow and zipfile raise nearly anything
+        result.broken[name] = " ".join(str(fault).split()) or type(fault).__name__
+    else:
+        size = result.found[name] = (image.height, image.width)
+        result.checksums[name] = zlib.crc32(data)
+        if result.pixels is not None and (shape.resize != "none" or size == result.size):
+            result.pixels[position] = to_array(fit(image, *result.size, shape.resize))
+
+
+def broken_images(broken: Mapping[str, str], total: int) -> str:
+    """The list of offenders, and what to do about them."""
+    names = sorted(broken)
+    lines = [f"    {name}: {broken[name]}" for name in names[:LISTED]]
+    if len(names) > LISTED:
+        lines.append(f"    and {len(names) - LISTED} more")
+    advice = "type dataset.skip_broken=true to train without them"
+    if len(names) == total:
+        advice = "none is left to train on"
+    head = f"dataset.path: {len(names)} of {total} images cannot be used; {advice}:"
+    return "\n".join([head, *lines])
+
+
+def check_sizes(seen: Survey, shape: Shape) -> None:
+    """Without a resize policy all images must have the size that comes out."""
+    height, width = seen.size
+    found = Counter(seen.found.values())
+    if shape.resize == "none" and set(found) - {seen.size}:
+        sizes = ", ".join(f"{n} of {w}x{h}" for (h, w), n in found.most_common(5))
+        more = ", ..." if len(found) > 5 else ""
+        want, add = "images of one size", f"dataset.size={min(map(min, found))} "
+        if shape.size:
+            want, add = f"images of {width}x{height}", ""
+        raise ConfigError(
+            f"dataset.resize: 'none' wants {want}, but there are {sizes}{more} (width x height); "
+            f"type {add}dataset.resize=crop (or stretch, or pad)"
+        )
+    small = sum(n for (h, w), n in found.items() if h < height or w < width)
+    if small and shape.resize != "pad":
+        log.warning("enlarging %d images that are smaller than %dx%d", small, width, height)

@@ -1,0 +1,57 @@
+"""1,797 handwritten digits of 8x8 pixels (Alpaydin & Kaynak 1998), as scikit-learn ships them."""
+
+import gzip
+import io
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from gan_cli.config.registry import ConfigError
+from gan_cli.data.dataset import datasets
+from gan_cli.data.files.image import fit_all
+from gan_cli.data.sets.in_memory import InMemory
+
+
+@datasets.register("digits")
+class Digits(InMemory):
+    """Gray 8x8 in 17 shades, enlarged to `size`; needs no download.
+
+    They fill their box from top to bottom; `margin` black pixels on each side, within `size`,
+    frame them as MNIST's are, which take 20 of 28 pixels (LeCun et al. 1998).
+    """
+
+    def __init__(self, *, size: int | None = 32, margin: int = 0, hflip: bool = False) -> None:
+        table = np.loadtxt(
+            io.BytesIO(gzip.decompress(find_digits().read_bytes())), np.int64, delimiter=","
+        )  # (1797, 64 + 1): shades 0 to 16, label
+        shades = torch.from_numpy(table[:, :-1].reshape(-1, 1, 8, 8))
+        images = ((shades * 255 + 8) // 16).to(torch.uint8)  # rounded
+        box = fit_all(images, inner(size, margin), "stretch")
+        tensors = {"real": F.pad(box, [margin] * 4), "label": torch.tensor(table[:, -1])}
+        super().__init__(tensors, 10, tuple("0123456789"), hflip)
+
+
+def inner(size: int | None, margin: int) -> int | None:
+    """Pixels a side of the box that the digits fill."""
+    if margin < 0 or (size is not None and 2 * margin >= size):
+        raise ConfigError(
+            f"margin: {margin} on each side leave no digit within size={size}; take "
+            "0 or more, and less than half the size"
+        )
+    return size if size is None else size - 2 * margin
+
+
+def find_digits() -> Path:
+    """scikit-learn's own loader would import all of it, for seconds, to read a file."""
+    spec = find_spec("sklearn")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder, "datasets", "data", "digits.csv.gz")
+        if path.is_file():
+            return path
+    raise ConfigError(
+        "dataset: digits reads the images in the package scikit-learn, which is "
+        f"{'installed without them' if spec else 'not installed'}; type pip install scikit-learn"
+    )

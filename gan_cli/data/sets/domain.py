@@ -1,0 +1,72 @@
+"""One side of a pair of data sets: some of its samples, under a name of their own."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan_cli.config.registry import ConfigError
+from gan_cli.data.dataset import Dataset
+
+UNKNOWN = -1  # the label of a sample whose own is hidden
+
+
+class Domain:
+    """Some samples of a data set, under the batch keys `name` and `name`_label."""
+
+    def __init__(self, dataset: Dataset, name: str, index: Tensor, channels: int) -> None:
+        self.dataset, self.name, self.index, self.channels = dataset, name, index, channels
+        self.hflip = dataset.hflip
+        self.label = None if dataset.labels() is None else dataset.labels()[index]  # type: ignore[index]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        image = self.colored(self.dataset[int(self.index[index])]["real"])
+        return self.named(image, None if self.label is None else self.label[index])
+
+    def tensors(self) -> dict[str, Tensor] | None:
+        stacked = self.dataset.tensors()
+        if stacked is None:
+            return None
+        return self.named(self.colored(stacked["real"][self.index]), self.label)
+
+    def stacked(self) -> dict[str, Tensor]:
+        """All samples, read now if they are not in memory."""
+        tensors = self.tensors()
+        if tensors is not None:
+            return tensors
+        return torch.utils.data.default_collate([self[i] for i in range(len(self))])
+
+    def colored(self, image: Tensor) -> Tensor:
+        """(..., C, H, W), gray repeated if the other domain has colours."""
+        return image.expand(*image.shape[:-3], self.channels, -1, -1)
+
+    def named(self, image: Tensor, label: Tensor | None) -> dict[str, Tensor]:
+        return {self.name: image} | ({} if label is None else {f"{self.name}_label": label})
+
+
+def split(count: int, held_out: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Indices to train on and to hold out: of data sets of one size the same ones."""
+    test = round(held_out * count)
+    if not 0 < test < count:
+        raise ConfigError(
+            f"held_out: a share of {held_out} of {count} samples leaves none on one side; take 0.2"
+        )
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(count))
+    return order[test:], order[:test]
+
+
+def hidden(label: Tensor | None, known: int | None) -> Tensor | None:
+    """Labels of which the first `known` (None: all) are told; None if there are none to tell."""
+    if known == 0 or (label is None and known is None):
+        return None
+    if label is None:
+        raise ConfigError("target_labels: the target has no labels; set target_labels=0")
+    known = len(label) if known is None else known
+    if not 0 < known <= len(label):
+        raise ConfigError(
+            f"target_labels: {known} of {len(label)} training samples cannot be known; take 0 to "
+            f"{len(label)}, or null for all"
+        )
+    return torch.cat([label[:known], torch.full_like(label[known:], UNKNOWN)])

@@ -1,0 +1,131 @@
+"""Your own images: a folder, or a zip archive of one."""
+
+import hashlib
+import logging
+import os
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from gan_cli.config.registry import ConfigError
+from gan_cli.data.dataset import datasets
+from gan_cli.data.files.archive import Archive, open_archive
+from gan_cli.data.files.image import Resize, fit, read_image, to_tensor
+from gan_cli.data.files.labels import Labels, labels_of
+from gan_cli.data.files.survey import Shape, broken_images, check_sizes, survey
+from gan_cli.data.spec import Spec
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+
+log = logging.getLogger(__name__)
+
+
+@datasets.register("folder")
+class Folder:
+    """Every PNG, JPEG, WebP and BMP below `path`, a folder or a zip archive.
+
+    All images come out `height` x `width`, or `size` x `size`, or, with neither, as they are, which
+    must then be one size. `skipped` counts the broken images that `skip_broken` dropped.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        labels: Labels = "none",
+        channels: Literal[1, 3, 4] = 3,
+        size: int | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        resize: Resize = "none",
+        hflip: bool = False,
+        skip_broken: bool = False,
+    ) -> None:
+        shape = Shape(channels, wanted_size(size, height, width, resize), resize)
+        self.archive = open_archive(path)
+        names = image_names(self.archive, path)
+        classes, class_names = labels_of(labels, self.archive, names)
+        seen = survey(self.archive, names, shape)
+        if seen.broken and not (skip_broken and len(seen.broken) < len(names)):
+            raise ConfigError(broken_images(seen.broken, len(names)))
+        check_sizes(seen, shape)
+        sound = [i for i, name in enumerate(names) if name not in seen.broken]
+        self.skipped = len(names) - len(sound)
+        if self.skipped:
+            log.warning("dataset.skip_broken: left out %d of %d images", self.skipped, len(names))
+        self.names = [names[i] for i in sound]
+        self.label = torch.tensor([classes[i] for i in sound]) if classes else None
+        self.pixels = None if seen.pixels is None else torch.from_numpy(seen.pixels)
+        if self.pixels is not None and self.skipped:
+            self.pixels = self.pixels[sound]
+        self.checksums = [seen.checksums[name] for name in self.names]
+        self.spec = Spec((channels, *seen.size), len(class_names), tuple(class_names))
+        self.resize: Resize = resize
+        self.hflip = hflip
+
+    @classmethod
+    def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
+        return frozenset({"real"} if options["labels"] == "none" else {"real", "label"})
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        sample = {"real": self.decode(index) if self.pixels is None else self.pixels[index]}
+        return sample if self.label is None else sample | {"label": self.label[index]}
+
+    def decode(self, index: int) -> Tensor:
+        channels, height, width = self.spec.shape
+        image = read_image(self.archive.read(self.names[index]), channels)
+        return to_tensor(fit(image, height, width, self.resize))
+
+    def tensors(self) -> dict[str, Tensor] | None:
+        if self.pixels is None:
+            return None
+        return {"real": self.pixels} | ({} if self.label is None else {"label": self.label})
+
+    def labels(self) -> Tensor | None:
+        return self.label
+
+    def modes(self) -> None:
+        return None
+
+    def fingerprint(self) -> str:
+        """Of names, file contents and labels: the same for a folder and for a zip of it."""
+        labels = [] if self.label is None else self.label.tolist()
+        content = repr((self.names, self.checksums, labels))
+        return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
+
+
+def wanted_size(
+    size: int | None, height: int | None, width: int | None, resize: Resize
+) -> tuple[int, int] | None:
+    """(height, width), or None for that of the images; ConfigError lists what contradicts."""
+    faults = []
+    if size is not None and (height, width) != (None, None):
+        faults.append("dataset.size: stands for both height and width; drop it or them")
+    elif (height is None) != (width is None):
+        faults.append("dataset.height: goes with dataset.width; set both, or dataset.size")
+    given = (size, size) if size is not None else (height, width)
+    if resize != "none" and given == (None, None):
+        faults.append(f"dataset.resize: '{resize}' needs a size to go to; add dataset.size=64")
+    if any(side is not None and side < 1 for side in given):
+        faults.append("dataset.size: height and width are at least 1 pixel")
+    if faults:
+        raise ConfigError(*faults)
+    return None if given[0] is None or given[1] is None else (given[0], given[1])
+
+
+def image_names(archive: Archive, path: str) -> list[str]:
+    names = [name for name in archive.names if name.lower().endswith(SUFFIXES)]
+    if names:
+        return names
+    others = Counter(os.path.splitext(name)[1].lower() or "no suffix" for name in archive.names)
+    held = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(5))
+    raise ConfigError(
+        f"dataset.path: no images in {os.path.abspath(path)}, which holds {held or 'nothing'}; "
+        f"readable are {', '.join(SUFFIXES)}"
+    )

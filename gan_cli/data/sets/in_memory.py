@@ -1,0 +1,51 @@
+"""A data set that is a handful of tensors; most are, and a subclass only has to fill them."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from gan_cli.data.ground_truth import Modes
+from gan_cli.data.spec import Spec
+
+
+class InMemory:
+    """`tensors`: {"real": (count, C, H, W), "label": (count,) int64, ...}."""
+
+    def __init__(
+        self,
+        tensors: dict[str, Tensor],
+        classes: int = 0,
+        class_names: tuple[str, ...] = (),
+        hflip: bool = False,
+    ) -> None:
+        self.spec = Spec(tuple(tensors["real"].shape[1:]), classes, class_names)
+        self.hflip = hflip
+        self.stacked = tensors
+
+    @classmethod
+    def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003
+        return frozenset({"real", "label"})
+
+    def __len__(self) -> int:
+        return len(self.stacked["real"])
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return {key: values[index] for key, values in self.stacked.items()}
+
+    def tensors(self) -> dict[str, Tensor]:
+        return self.stacked
+
+    def labels(self) -> Tensor | None:
+        return self.stacked.get("label")
+
+    def modes(self) -> "Modes | None":
+        return None
+
+    def fingerprint(self) -> str:
+        digest = hashlib.blake2b(digest_size=8)  # 0.1 s for the 61 MB of MNIST at 32x32
+        for key, values in sorted(self.stacked.items()):
+            digest.update(f"{key} {values.dtype} {tuple(values.shape)}".encode())
+            digest.update(values.contiguous().numpy().data)
+        return digest.hexdigest()

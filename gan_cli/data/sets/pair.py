@@ -1,0 +1,155 @@
+"""Domains: sources with labels, and a target that is to be understood without them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from gan_cli.config.registry import Component, ConfigError
+from gan_cli.data.dataset import Dataset, datasets
+from gan_cli.data.sets.domain import Domain, hidden, split
+from gan_cli.data.sets.mixtures import check
+from gan_cli.data.spec import Spec
+
+
+class DatasetNode(Component):
+    """The config of a data set among the options of another."""
+
+    @classmethod
+    def from_config(cls, value: Any, where: str, faults: list[str]) -> Any:
+        if not isinstance(value, Mapping):
+            faults.append(f"{where}: expected the keys of a data set, got {value!r}")
+            return value
+        try:
+            return cls(name=value.get("name"), **datasets.check(value, where))
+        except ConfigError as error:
+            faults += error.faults
+            return value
+
+
+@datasets.register("pair")
+class Pair:
+    """Batches {"source", "source_label", "target"}; of each domain a share is `held_out`.
+
+    Each of `more_sources` is one more domain, as "source_NAME" and "source_NAME_label".
+
+    If the target has labels, so many `target_labels` of its training samples are known (null: all
+    that there are), as "target_label" in a batch; it is -1 for the others.
+    """
+
+    hflip = False  # each domain has its own
+
+    def __init__(
+        self,
+        *,
+        source: DatasetNode,
+        target: DatasetNode,
+        more_sources: dict[str, DatasetNode] | None = None,
+        target_labels: int | None = None,
+        held_out: float = 0.2,
+        seed: int = 0,
+    ) -> None:
+        check(seed)
+        nodes = {"source": source, **named(more_sources), "target": target}
+        opened = {key: opened_node(node, path(key)) for key, node in nodes.items()}
+        self.spec = common({key: dataset.spec for key, dataset in opened.items()})
+        self.kept, self.held = {}, {}
+        for name, dataset in opened.items():
+            train, test = split(len(dataset), held_out, seed)
+            self.kept[name] = Domain(dataset, name, train, self.spec.shape[0])
+            self.held[name] = Domain(dataset, name, test, self.spec.shape[0])
+        self.kept["target"].label = hidden(self.kept["target"].label, target_labels)
+        self.settings = repr((held_out, target_labels, seed))
+
+    @classmethod
+    def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
+        nodes = {"target": options["target"], **named(options["more_sources"])}
+        nodes["source"] = options["source"]
+        labelled = {key for key, node in nodes.items() if "label" in provided(node)}
+        if options["target_labels"] == 0:
+            labelled -= {"target"}
+        return frozenset({*nodes, "held_out"} | {f"{key}_label" for key in labelled})
+
+    def parts(self) -> Sequence[Domain]:
+        return list(self.kept.values())
+
+    def held_out(self) -> dict[str, Tensor]:
+        """{"source": uint8 (N, C, H, W), "source_label": (N,), "target": (M, C, H, W), ...}."""
+        return {k: value for domain in self.held.values() for k, value in domain.stacked().items()}
+
+    def __len__(self) -> int:
+        return max(map(len, self.parts()))
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        samples = [domain[index % len(domain)] for domain in self.parts()]
+        return {key: value for sample in samples for key, value in sample.items()}
+
+    def tensors(self) -> None:
+        return None
+
+    def labels(self) -> None:
+        return None
+
+    def modes(self) -> None:
+        return None
+
+    def fingerprint(self) -> str:
+        content = [domain.dataset.fingerprint() for domain in self.parts()]
+        return hashlib.blake2b(repr((content, self.settings)).encode(), digest_size=8).hexdigest()
+
+
+def provided(node: Mapping[str, Any]) -> frozenset[str]:
+    provides: frozenset[str] = datasets.entries[node["name"]].provides(node)
+    return provides
+
+
+def named(more_sources: Mapping[str, Component] | None) -> dict[str, Component]:
+    """By batch key."""
+    for name in more_sources or {}:
+        if name.endswith("label"):
+            raise ConfigError(
+                f"dataset.more_sources.{name}: labels are called so; take another name"
+            )
+    return {f"source_{name}": node for name, node in (more_sources or {}).items()}
+
+
+def path(key: str) -> str:
+    """Where the config has the data set whose batch key this is."""
+    return key.replace("source_", "more_sources.", 1)
+
+
+def opened_node(node: Component, path: str) -> Dataset:
+    """Faults of a data set call their keys dataset.KEY; here it is dataset.source.KEY."""
+    where = f"dataset.{path}"
+    try:
+        return datasets.build(node, where=where)
+    except ConfigError as error:
+        faults = (f.replace("dataset", where, 1) if where not in f else f for f in error.faults)
+        raise ConfigError(*faults) from None
+
+
+def common(specs: Mapping[str, Spec]) -> Spec:
+    """What samples of all domains look like; ConfigError if they cannot go together."""
+    source, channels = specs["source"], max(spec.shape[0] for spec in specs.values())
+    known = ", ".join(source.class_names) or f"{source.classes} without names"
+    for key, spec in specs.items():
+        name = path(key)
+        if len(source.shape) != 3 or source.shape[1:] != spec.shape[1:]:
+            raise ConfigError(
+                f"dataset: the source has samples of shape {source.shape}, dataset.{name} of "
+                f"{spec.shape}; make them images of one size, with dataset.source.size and "
+                f"dataset.{name}.size, say"
+            )
+        if spec.shape[0] not in (1, channels):
+            raise ConfigError(
+                f"dataset: dataset.{name} has {spec.shape[0]} channels, another domain "
+                f"{channels}; one of them must be gray, or both alike"
+            )
+        classes = ", ".join(spec.class_names) or f"{spec.classes} without names"
+        if classes != known and (spec.classes or key != "target"):
+            raise ConfigError(
+                f"dataset: all domains must have the same classes; the source has {known}, "
+                f"dataset.{name} {classes}"
+            )
+    return Spec((channels, *source.shape[1:]), source.classes, source.class_names, len(specs) - 1)

@@ -1,0 +1,61 @@
+"""Made-up images for tests and for trying things out."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from gan_cli.config.registry import ConfigError
+from gan_cli.data.dataset import datasets
+from gan_cli.data.sets.in_memory import InMemory
+
+
+@datasets.register("synthetic")
+class Synthetic(InMemory):
+    """Stripes, four periods across the image, whose direction is the class and phase is random.
+
+    `classes` = 0 gives unlabelled images (of one direction), `height` and `width` None take `size`.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int = 32,
+        height: int | None = None,
+        width: int | None = None,
+        channels: int = 3,
+        classes: int = 4,
+        count: int = 1024,
+        seed: int = 0,
+        hflip: bool = False,
+    ) -> None:
+        shape = (channels, size if height is None else height, size if width is None else width)
+        if min(*shape, count) < 1 or classes < 0 or seed < 0:
+            raise ConfigError(
+                "dataset: synthetic needs size, channels and count >= 1, classes and seed >= 0"
+            )
+        random = np.random.default_rng(seed)
+        labels = np.arange(count) % max(classes, 1)  # (N,)
+        images = stripes(math.pi * labels / max(classes, 1), shape, random)
+        tensors = {"real": torch.from_numpy(images)}
+        if classes:
+            tensors["label"] = torch.from_numpy(labels)
+        super().__init__(tensors, classes, hflip=hflip)
+
+    @classmethod
+    def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
+        return frozenset({"real", "label"} if options["classes"] else {"real"})
+
+
+def stripes(
+    angle: np.ndarray, shape: tuple[int, int, int], random: np.random.Generator
+) -> np.ndarray:
+    """uint8 (N, C, H, W); the channels are the same wave, each with a phase of its own."""
+    channels, height, width = shape
+    y, x = np.arange(height)[:, None] / height, np.arange(width)[None] / width
+    angle = angle[:, None, None]  # (N, 1, 1)
+    wave = 4 * (x * np.cos(angle) + y * np.sin(angle))  # (N, H, W), in periods
+    phase = random.random((len(angle), channels, 1, 1))
+    return (127.5 * (1 + np.sin(2 * math.pi * (wave[:, None] + phase)))).round().astype(np.uint8)

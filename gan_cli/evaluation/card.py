@@ -1,0 +1,115 @@
+"""Metric cards: values together with all that they depend on, as JSON."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from itertools import chain, count
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from gan_cli.evaluation.evaluation import Evaluation, Panel, Scorecard
+from gan_cli.utils.errors import ConfigError, StorageError
+from gan_cli.utils.versions import versions
+
+FORMAT = 1
+Card = dict[str, Any]
+
+
+def make_card(
+    scores: Mapping[int, Scorecard],
+    *,
+    metrics: Mapping[str, Any],
+    protocol: Mapping[str, Any],
+    subject: Mapping[str, Any],
+) -> Card:
+    """`scores` by seed; `protocol` is what must be equal for two cards to compare."""
+    first = next(iter(scores.values()))
+    names = list(first.values)
+    values = {name: fmean(card.values[name] for card in scores.values()) for name in names}
+    card: Card = {"card": FORMAT, "values": values, "lower_is_better": first.headlines}
+    if len(scores) > 1:
+        card["spread"] = {  # standard deviation over the seeds
+            name: stdev([card.values[name] for card in scores.values()]) for name in names
+        }
+        card["by_seed"] = {str(seed): card.values for seed, card in scores.items()}
+    return {
+        **card,
+        "metrics": dict(metrics),
+        "protocol": dict(protocol),
+        "subject": {**subject, "seeds": list(scores)},
+        "warnings": first.warnings,
+        "versions": versions(),
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def protocol_of(panel: Panel, real: Mapping[str, Any], fake: Mapping[str, Any]) -> dict[str, Any]:
+    features = {"name": panel.name, **panel.describe()}
+    return {"features": features, "images": "rounded to uint8", "real": real, "fake": fake}
+
+
+def training_card(evaluation: Evaluation, scores: Scorecard, run: str, step: int) -> Card:
+    """As gan-fid would write it for the same samples."""
+    protocol: dict[str, Any] = {"data": evaluation.dataset.fingerprint()}
+    if evaluation.panel.metrics:
+        fake = {"count": evaluation.config.count, "weights": "average", "truncation": None}
+        protocol = protocol_of(evaluation.panel, evaluation.about_data, fake)
+    return make_card(
+        {evaluation.seed: scores},
+        metrics=evaluation.config.compute,
+        protocol=protocol,
+        subject={"run": run, "step": step},
+    )
+
+
+def write_card(path: Path, card: Card) -> Path:
+    """StorageError if it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(card, indent=2) + "\n")
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def unused(folder: Path, name: str) -> Path:
+    """`folder`/name.json, or name-2.json and so on."""
+    names = chain([name], (f"{name}-{n}" for n in count(2)))
+    return next(p for p in (folder / f"{stem}.json" for stem in names) if not p.exists())
+
+
+def read_card(path: Path) -> Card:
+    try:
+        card = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: is no metric card ({error})") from None
+    if not isinstance(card, dict) or card.get("card") != FORMAT:
+        raise ConfigError(f"{path}: is no metric card of gan-fid (of format {FORMAT})")
+    return card
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} as {"a.b": 1}."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[prefix + str(key)] = value
+    return found
+
+
+def unequal(cards: Sequence[Card]) -> dict[str, list[Any]]:
+    """Protocol entries, and options of metrics that all compute, that are not the same in all.
+
+    An entry that a card lacks (the truncation of a folder of images) is not compared.
+    """
+    shared = set.intersection(*(set(card["metrics"]) for card in cards))
+    trees = [
+        flat({**card["protocol"], "metrics": {k: card["metrics"][k] for k in sorted(shared)}})
+        for card in cards
+    ]
+    common = [key for key in trees[0] if all(key in tree for tree in trees)]
+    columns = {key: [tree[key] for tree in trees] for key in common}
+    return {key: row for key, row in columns.items() if any(value != row[0] for value in row)}

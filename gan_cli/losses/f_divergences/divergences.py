@@ -1,0 +1,202 @@
+"""The f-divergences of Nowozin et al. 2016 (arXiv:1606.00709), Tables 1, 2, 5 and 6.
+
+Those of the Jensen-Shannon family are in jensen_shannon.py.
+
+The conjugates are the true ones, over u >= 0: Pearson's, alpha's and total variation's are clipped
+from below, where the printed formulas turn up again (Pearson) or end (alpha > 1: a power of a
+negative number). At the optimal critic both agree.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gan_cli.losses.f_divergences.variational import (
+    FDivergence,
+    GeneratorRule,
+    log_softplus,
+    log_wright_omega,
+)
+from gan_cli.losses.objective import losses
+from gan_cli.utils.errors import ConfigError
+
+
+@losses.register("f_total_variation")
+class TotalVariation(FDivergence):
+    """Half the integral of |p - q|, in [0, 1]. Bounded, but flat wherever the critic is sure."""
+
+    quantity = "total_variation"
+    domain = (-0.5, 0.5)
+
+    def f(self, u: Tensor) -> Tensor:
+        return (u - 1).abs() / 2
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        return t.clamp(min=-0.5)
+
+    def activation(self, v: Tensor) -> Tensor:
+        return v.tanh() / 2
+
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
+        return self.activation(v)
+
+
+@losses.register("f_kl")
+class KL(FDivergence):
+    """KL(P||Q), covers modes. V is unbounded and exp(V) weighs fakes: mind the learning rate."""
+
+    quantity = "kl_divergence"
+    threshold = 1.0
+
+    def f(self, u: Tensor) -> Tensor:
+        return torch.xlogy(u, u)
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        return (t - 1).exp()
+
+    def activation(self, v: Tensor) -> Tensor:
+        return v
+
+
+@losses.register("f_reverse_kl")
+class ReverseKL(FDivergence):
+    """KL(Q||P), seeks modes. exp(-V) weighs reals; the minimax generator sees a slope of 1 in V."""
+
+    quantity = "reverse_kl_divergence"
+    domain = (-math.inf, 0.0)
+    threshold = -1.0
+
+    def __init__(self, *, generator: GeneratorRule = "minimax") -> None:
+        super().__init__(generator=generator)
+
+    def f(self, u: Tensor) -> Tensor:
+        return -u.log()
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        return -1 - (-t).log()
+
+    def activation(self, v: Tensor) -> Tensor:
+        return -(-v).exp()
+
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
+        return v - 1
+
+
+@losses.register("f_pearson")
+class Pearson(FDivergence):
+    """Pearson chi2, the integral of (p - q)^2 / q. V is unbounded, but f* only quadratic."""
+
+    quantity = "pearson_chi2"
+
+    def f(self, u: Tensor) -> Tensor:
+        return (u - 1).square()
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        t = t.clamp(min=-2)  # u = 1 + t/2 >= 0
+        return t.square() / 4 + t
+
+    def activation(self, v: Tensor) -> Tensor:
+        return v
+
+
+@losses.register("f_neyman")
+class Neyman(FDivergence):
+    """Neyman chi2, the integral of (p - q)^2 / p. exp(-V) weighs reals: the hardest to train."""
+
+    quantity = "neyman_chi2"
+    domain = (-math.inf, 1.0)
+
+    def __init__(self, *, generator: GeneratorRule = "minimax") -> None:
+        super().__init__(generator=generator)
+
+    def f(self, u: Tensor) -> Tensor:
+        return (1 - u).square() / u
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        return 2 - 2 * (1 - t).sqrt()
+
+    def activation(self, v: Tensor) -> Tensor:
+        return -torch.expm1(-v)
+
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
+        return -2 * torch.expm1(-v / 2)
+
+
+@losses.register("f_squared_hellinger")
+class SquaredHellinger(FDivergence):
+    """The integral of (sqrt p - sqrt q)^2, in [0, 2]. exp(V) weighs fakes, exp(-V) reals."""
+
+    quantity = "squared_hellinger"
+    domain = (-math.inf, 1.0)
+
+    def __init__(self, *, generator: GeneratorRule = "minimax") -> None:
+        super().__init__(generator=generator)
+
+    def f(self, u: Tensor) -> Tensor:
+        return (u.sqrt() - 1).square()
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        return t / (1 - t)
+
+    def activation(self, v: Tensor) -> Tensor:
+        return -torch.expm1(-v)
+
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
+        return torch.expm1(v)
+
+
+@losses.register("f_jeffrey")
+class Jeffrey(FDivergence):
+    """KL(P||Q) + KL(Q||P). V is unbounded, and f* exponential: mind the learning rate."""
+
+    quantity = "jeffrey_divergence"
+
+    def f(self, u: Tensor) -> Tensor:
+        return (u - 1) * u.log()
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        # W + 1/W + t - 2 with W = W(exp(1 - t)); log W = 1 - t - W, so this is 1/W - 1 - log W.
+        s = log_wright_omega(1 - t)
+        return torch.expm1(-s) - s
+
+    def activation(self, v: Tensor) -> Tensor:
+        return v
+
+
+@losses.register("f_alpha")
+class Alpha(FDivergence):
+    """The alpha family: 2 is Pearson / 2, -1 Neyman / 2, 1/2 squared Hellinger * 2.
+
+    Its limits at 0 and 1 are reverse KL and KL. V is unbounded for alpha > 1, and close to 1 from
+    below f*(g(V)) grows like exp(V alpha / (1 - alpha)): stay at or below 0.5, or above 1.
+    """
+
+    quantity = "alpha_divergence"
+
+    def __init__(self, *, alpha: float = 0.5, generator: GeneratorRule = "nonsaturating") -> None:
+        super().__init__(generator=generator)
+        if alpha in (0, 1):
+            known = {0: "reverse KL: set loss=f_reverse_kl", 1: "KL: set loss=f_kl"}[int(alpha)]
+            raise ConfigError(f"loss.adversarial.alpha: the limit at {alpha:g} is {known}")
+        self.alpha = alpha
+        self.power = alpha / (alpha - 1)
+        self.domain = (-math.inf, 1 / (1 - alpha) if alpha < 1 else math.inf)
+
+    def f(self, u: Tensor) -> Tensor:
+        alpha = self.alpha
+        return (u**alpha - 1 - alpha * (u - 1)) / (alpha * (alpha - 1))
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        base = (t * (self.alpha - 1) + 1).clamp(min=0)  # u^(alpha - 1)
+        return (base**self.power - 1) / self.alpha
+
+    def activation(self, v: Tensor) -> Tensor:
+        return v if self.alpha > 1 else 1 / (1 - self.alpha) + F.logsigmoid(v)
+
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
+        if self.alpha > 1:
+            return self.conjugate(v)
+        log_base = math.log(1 - self.alpha) + log_softplus(-v)
+        return torch.expm1(self.power * log_base) / self.alpha

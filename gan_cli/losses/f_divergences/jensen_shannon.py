@@ -1,0 +1,90 @@
+"""The Jensen-Shannon family of Nowozin et al. 2016 (arXiv:1606.00709), the original GAN in it."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gan_cli.losses.f_divergences.variational import FDivergence, GeneratorRule, log_one_minus_exp
+from gan_cli.losses.objective import losses
+from gan_cli.utils.errors import ConfigError
+
+
+@losses.register("f_jensen_shannon")
+class JensenShannon(FDivergence):
+    """Twice the Jensen-Shannon divergence, as the paper's f has it; JSD itself is logged."""
+
+    quantity = "js_divergence"
+    domain = (-math.inf, math.log(2))
+
+    def f(self, u: Tensor) -> Tensor:
+        return torch.xlogy(u, u) - (u + 1) * ((1 + u) / 2).log()
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        return -(2 - t.exp()).log()
+
+    def activation(self, v: Tensor) -> Tensor:
+        return math.log(2) + F.logsigmoid(v)
+
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
+        return F.softplus(v) - math.log(2)
+
+    def shown(self, divergence: Tensor) -> Tensor:
+        return divergence / 2
+
+
+@losses.register("f_gan")
+class GAN(FDivergence):
+    """2 JSD - 2 log 2: the game of Goodfellow et al. 2014 exactly; JSD itself is logged."""
+
+    quantity = "js_divergence"
+    domain = (-math.inf, 0.0)
+    threshold = -math.log(2)
+
+    def f(self, u: Tensor) -> Tensor:
+        return torch.xlogy(u, u) - torch.xlogy(u + 1, u + 1)
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        return -log_one_minus_exp(t)
+
+    def activation(self, v: Tensor) -> Tensor:
+        return F.logsigmoid(v)
+
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
+        return F.softplus(v)
+
+    def shown(self, divergence: Tensor) -> Tensor:
+        return divergence / 2 + math.log(2)
+
+
+@losses.register("f_weighted_js")
+class WeightedJensenShannon(FDivergence):
+    """pi KL(P||M) + (1 - pi) KL(Q||M) with M = pi P + (1 - pi) Q; JSD itself at pi = 1/2."""
+
+    quantity = "weighted_js_divergence"
+
+    def __init__(self, *, pi: float = 0.5, generator: GeneratorRule = "nonsaturating") -> None:
+        super().__init__(generator=generator)
+        if not 0 < pi < 1:
+            raise ConfigError(
+                f"loss.adversarial.pi: {pi} gives one distribution no weight; "
+                "set a number between 0 and 1, such as 0.5"
+            )
+        self.pi = pi
+        self.domain = (-math.inf, -pi * math.log(pi))
+
+    def f(self, u: Tensor) -> Tensor:
+        mixture = 1 - self.pi + self.pi * u
+        return self.pi * torch.xlogy(u, u) - torch.xlogy(mixture, mixture)
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        exponent = t / self.pi + math.log(self.pi)
+        return (1 - self.pi) * (math.log(1 - self.pi) - log_one_minus_exp(exponent))
+
+    def activation(self, v: Tensor) -> Tensor:
+        return F.logsigmoid(v) - self.pi * math.log(self.pi)
+
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
+        exponent = F.logsigmoid(v) / self.pi
+        return (1 - self.pi) * (math.log(1 - self.pi) - log_one_minus_exp(exponent))

@@ -1,0 +1,114 @@
+"""Feature maps whose statistics a metric compares; they take what a data set holds."""
+
+import math
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gan_cli.data.dataset import Dataset
+from gan_cli.metrics.metric import Embedded, extractors
+
+PIXEL_LIMIT = 256  # dimensions; a covariance needs more samples than it has dimensions
+
+
+class RandomFeatures(nn.Module):
+    """A fixed untrained network, after Naeem et al. 2020 (arXiv:2002.09797), section 4.
+
+    They embed with a random VGG16; three strided convolutions serve small images as well at a
+    hundredth of the cost. 128 features: what textures there are (32 means of the second layer) and
+    where shapes are (24 channels of the third, each a mean of every quadrant).
+    """
+
+    widths = (16, 32, 24)
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        rng = torch.Generator().manual_seed(0)
+        for layer, width in enumerate(self.widths):
+            self.register_buffer(f"weight{layer}", kaiming_uniform((width, channels, 3, 3), rng))
+            channels = width
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) uint8 -> (N, 128) float32."""
+        h, maps = images.float() / 127.5 - 1, []
+        for layer in range(len(self.widths)):
+            h = F.conv2d(h, self.get_buffer(f"weight{layer}"), stride=2, padding=1).relu()
+            maps.append(h)  # (N, width, H / 2**layer / 2, ...)
+        textures = maps[1].mean((2, 3))  # (N, 32)
+        layout = F.adaptive_avg_pool2d(maps[2], 2).flatten(1)  # (N, 24 * 4)
+        return torch.cat([textures, layout], 1)
+
+
+def kaiming_uniform(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+    """He et al. 2015 (arXiv:1502.01852), equation 10, for a ReLU network.
+
+    Uniform and not normal numbers: they come straight from the integers of the Mersenne Twister,
+    where normal ones differ in the last bit between processors.
+    """
+    bound = math.sqrt(6 / math.prod(shape[1:]))
+    return (torch.rand(shape, generator=rng) * 2 - 1) * bound
+
+
+class PixelFeatures(nn.Module):
+    """The image itself in [0, 1], averaged down until it has at most PIXEL_LIMIT values."""
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        shrink = min(1.0, math.sqrt(PIXEL_LIMIT / (channels * height * width)))
+        self.size = (max(1, int(height * shrink)), max(1, int(width * shrink)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) uint8 -> (N, C * h * w) float32."""
+        return F.adaptive_avg_pool2d(images.float() / 255, self.size).flatten(1)
+
+
+class Mapped:
+    """A module as features; `version` rises with every change of its numbers."""
+
+    dimensions: ClassVar[int] = 3
+    classifies: ClassVar[bool] = False
+    version: ClassVar[int] = 1
+    name: str
+
+    def __init__(self, module: nn.Module, device: torch.device) -> None:
+        self.module = module.to(device)
+
+    def __call__(self, samples: Tensor) -> Embedded:
+        return Embedded(self.module(samples))
+
+    def describe(self) -> dict[str, Any]:
+        return {"version": self.version}
+
+
+@extractors.register("random")
+class Random(Mapped):
+    """RandomFeatures: no download, any size, any channels."""
+
+    name = "random"
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
+        super().__init__(RandomFeatures(dataset.spec.shape[0]), device)
+
+
+@extractors.register("pixels")
+class Pixels(Mapped):
+    """PixelFeatures: see layout and colour, but no texture."""
+
+    name = "pixels"
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
+        channels, height, width = dataset.spec.shape
+        super().__init__(PixelFeatures(channels, height, width), device)
+
+
+@extractors.register("identity")
+class Identity(Mapped):
+    """Vectors as they are."""
+
+    name = "identity"
+    dimensions = 1
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:  # noqa: ARG002
+        super().__init__(nn.Identity(), device)

@@ -1,0 +1,70 @@
+"""The kernel distance between features of real and of generated samples."""
+
+from typing import ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from gan_cli.config.registry import ConfigError
+from gan_cli.metrics.metric import Collected, Need, metrics
+
+
+@metrics.register("kd")
+class KernelDistance:
+    """KID with any features: the mean over `subsets` pairs of random subsets, and their spread.
+
+    Binkowski et al. 2018 (arXiv:1801.01401), section 4. Unlike a Frechet distance it is unbiased at
+    any count, so that it may fall a little below zero where the distributions are equal. `kd_std`
+    is the standard deviation of one subset's value, not that of the mean.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"features"})
+    lower_is_better: ClassVar[bool] = True
+    featured: ClassVar[bool] = True
+
+    def __init__(self, *, subsets: int = 100, subset_size: int = 1000, seed: int = 2020) -> None:
+        for key, given, least in (("subsets", subsets, 1), ("subset_size", subset_size, 2)):
+            if given < least:
+                raise ConfigError(f"{key}: needs {least} or more, got {given}")
+        if not 0 <= seed < 2**32:
+            raise ConfigError(f"seed: expected 0 to 4294967295, got {seed}")
+        self.subsets, self.subset_size, self.seed = subsets, subset_size, seed
+
+    @property
+    def minimum(self) -> int:
+        return self.subset_size
+
+    def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
+        assert real.features is not None
+        assert fake.features is not None
+        rng = np.random.RandomState(self.seed)  # torch-fidelity's stream: theirs is seed 2020
+        values = []
+        for _ in range(self.subsets):
+            subset = self.draw(fake.features, rng)  # the fakes first, as torch-fidelity does
+            values.append(squared_mmd(subset, self.draw(real.features, rng)))
+        return {"kd": float(np.mean(values)), "kd_std": float(np.std(values))}
+
+    def draw(self, features: Tensor, rng: np.random.RandomState) -> Tensor:
+        """Without replacement, (subset_size, D)."""
+        return features[rng.choice(len(features), self.subset_size, replace=False)]
+
+
+def squared_mmd(x: Tensor, y: Tensor) -> float:
+    """Gretton et al. 2012 (JMLR 13), equation 3: the unbiased estimate from x (N, D) and y (M, D).
+
+    In float64: it is a small difference of large means. 1,000 equally distributed features in
+    10 to 11 and 128 dimensions came out as 0.5 in float32, and are at 0.3745.
+    """
+    x, y = x.double(), y.double()
+    return (mean_of_pairs(x) + mean_of_pairs(y) - 2 * cubic_kernel(x, y).mean()).item()
+
+
+def mean_of_pairs(x: Tensor) -> Tensor:
+    """Of the kernel between different rows of x (N, D)."""
+    kernel = cubic_kernel(x, x)  # (N, N)
+    return (kernel.sum() - kernel.trace()) / (len(x) * (len(x) - 1))
+
+
+def cubic_kernel(x: Tensor, y: Tensor) -> Tensor:
+    """(x.y / D + 1)^3 between all rows (Binkowski et al. 2018, section 4), (N, M)."""
+    return (x @ y.T / x.shape[1] + 1) ** 3

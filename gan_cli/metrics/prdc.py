@@ -1,0 +1,110 @@
+"""Nearest neighbours among features; precision, recall, density and coverage made of them."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gan_cli.config.registry import ConfigError
+from gan_cli.metrics.metric import Collected, Need, metrics
+
+CELLS = 2**22  # distances in memory at a time: 32 MB in float64
+RESOLUTION = 1e-14  # of squared norms: 1e-7 of a length, about what float32 features resolve
+
+
+def squared_distances(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Of some rows of a (N, D) to all of b (M, D) at a time: which rows, and (n, M) float32.
+
+    |a|^2 + |b|^2 - 2 a.b is fast, but in float32 it puts copies apart by 1e-3 of their length (so
+    does torch.cdist). Here it is taken in float64 around the mean, and what rounding leaves between
+    copies is set to zero. The result in float32 makes ties of what is equal but for rounding.
+    """
+    b = b.to("cpu", torch.float64, copy=True)
+    center = b.mean(0)
+    b -= center
+    step = max(1, CELLS // len(b))
+    for start in range(0, len(a), step):
+        rows = slice(start, min(start + step, len(a)))
+        part = a[rows].cpu().double() - center  # (n, D)
+        norms = part.square().sum(1, keepdim=True) + b.square().sum(1)  # (n, M)
+        squared = torch.addmm(norms, part, b.T, alpha=-2)
+        yield rows, squared.masked_fill_(squared <= norms.mul_(RESOLUTION), 0).float()
+
+
+def nearest(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each row of a (N, D) the distance to its nearest row of b (M, D), and which: both (N,)."""
+    found = [squared.min(1) for _, squared in squared_distances(a, b)]
+    return (
+        torch.cat([least.values for least in found]).sqrt(),
+        torch.cat([least.indices for least in found]),
+    )
+
+
+def squared_radii(x: Tensor, k: int) -> Tensor:
+    """Squared distance of each row of x (N, D) to its nearest 1, ..., k other rows, (N, k)."""
+    near = [
+        squared.topk(k + 1, largest=False).values  # the first is the row itself, at 0
+        for _, squared in squared_distances(x, x)
+    ]
+    return torch.cat(near)[:, 1:]
+
+
+@metrics.register("prdc")
+class PrecisionRecall:
+    """Fidelity and diversity apart, by balls around samples that reach to their k-th neighbour.
+
+    Improved precision and recall, Kynkaanniemi et al. 2019 (arXiv:1904.06991), equation 1: the
+    share of fakes in a ball around a real sample, and of real samples in one around a fake.
+    Density and coverage, Naeem et al. 2020 (arXiv:2002.09797), section 3: how many of the real
+    balls a fake lies in, in units of k, and the share of real balls with a fake inside.
+
+    Coverage comes first: it falls when modes are lost and when fakes are poor, and outliers move it
+    little. N real and M fresh samples have 1 - (N / (N + M))^k, which is 0.969 for N = M and k = 5.
+    Precision and density (1 for fresh data, more for fakes where data are dense) also praise a
+    collapsed generator, and recall one of noise, whose sparse samples make large balls.
+
+    All but density depend on the counts: compare at equal ones only.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"features"})
+    lower_is_better: ClassVar[bool] = False
+    featured: ClassVar[bool] = True
+
+    def __init__(self, *, k_precision_recall: int = 3, k_density_coverage: int = 5) -> None:
+        self.manifold_k, self.density_k = k_precision_recall, k_density_coverage
+        for key, k in (
+            ("k_precision_recall", k_precision_recall),
+            ("k_density_coverage", k_density_coverage),
+        ):
+            if k < 1:
+                raise ConfigError(f"{key}: needs 1 or more neighbours, got {k}")
+
+    @property
+    def minimum(self) -> int:
+        return max(self.manifold_k, self.density_k) + 1
+
+    def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
+        assert real.features is not None
+        assert fake.features is not None
+        radii = squared_radii(real.features, self.minimum - 1)  # (N, k)
+        manifold_radius = radii[:, self.manifold_k - 1, None]  # (N, 1)
+        density_radius = radii[:, self.density_k - 1, None]  # (N, 1)
+        fake_radius = squared_radii(fake.features, self.manifold_k)[:, -1]  # (M,)
+
+        precise = torch.zeros(len(fake.features), dtype=torch.bool)
+        recalled = covered = inside = 0
+        for rows, squared in squared_distances(real.features, fake.features):  # (n, M)
+            # Closed balls in equation 1; open ones in the authors' code of density and coverage.
+            precise |= (squared <= manifold_radius[rows]).any(0)
+            recalled += int((squared <= fake_radius).any(1).sum())
+            within = squared < density_radius[rows]
+            covered += int(within.any(1).sum())
+            inside += int(within.sum())
+        n, m = len(real.features), len(fake.features)
+        return {
+            "coverage": covered / n,
+            "density": inside / (self.density_k * m),
+            "precision": precise.double().mean().item(),
+            "recall": recalled / n,
+        }

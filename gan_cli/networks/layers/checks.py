@@ -1,0 +1,32 @@
+"""What a network refuses to be built from, and what to write instead.
+
+Faults name the key relative to the network's own config node.
+"""
+
+from gan_cli.data.spec import Spec
+from gan_cli.utils.errors import ConfigError
+
+
+def check_positive(**options: int) -> None:
+    faults = [
+        f"{key}: must be 1 or more, got {value}" for key, value in options.items() if value < 1
+    ]
+    if faults:
+        raise ConfigError(*faults)
+
+
+def check_conditioning(spec: Spec, conditioning: str, norm: str) -> None:
+    """Labels must exist to condition on, and batch norm to be made conditional."""
+    faults = []
+    if conditioning != "none" and spec.classes == 0:
+        faults.append(
+            f"conditioning: '{conditioning}' needs labels and the data set has none; "
+            "set conditioning=none or choose a labelled data set"
+        )
+    if conditioning == "batch_norm" and norm != "batch":
+        faults.append(
+            f"norm: conditioning=batch_norm needs norm=batch, got '{norm}'; "
+            "set norm=batch, or conditioning=concat, which goes with every norm"
+        )
+    if faults:
+        raise ConfigError(*faults)

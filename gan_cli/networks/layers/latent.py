@@ -1,0 +1,71 @@
+"""Latent vectors: drawn from a generator's prior, and walked between."""
+
+import math
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from gan_cli.utils.errors import ConfigError
+
+Prior = Literal["normal", "uniform"]  # N(0, I), or uniform on [-1, 1]^d
+
+
+def draw_latent(
+    generator: nn.Module,
+    count: int,
+    device: torch.device,
+    rng: torch.Generator | None = None,
+    truncation: float | None = None,
+) -> Tensor:
+    """`count` latents (N, latent_dim) from the prior of `generator`.
+
+    They are drawn where `rng` lives, so that a CPU generator yields the same ones for any device.
+    `truncation` is the bound of Brock et al. 2019 (arXiv:1809.11096), Section 3.1.
+    """
+    shape = (count, cast(int, generator.latent_dim))
+    where = device if rng is None else rng.device
+    if truncation is not None:
+        check_truncation(truncation, cast(Prior, generator.prior))
+        latent = truncated_normal(shape, truncation, where, rng)
+    elif generator.prior == "uniform":
+        latent = torch.rand(shape, device=where, generator=rng) * 2 - 1
+    else:
+        latent = torch.randn(shape, device=where, generator=rng)
+    return latent.to(device)
+
+
+def check_truncation(truncation: float, prior: Prior) -> None:
+    if prior == "uniform":
+        raise ConfigError("truncation: the uniform prior has no tails; set truncation=null")
+    if not truncation > 0:
+        raise ConfigError(f"truncation: must be above 0, got {truncation}; try truncation=0.7")
+
+
+def truncated_normal(
+    shape: tuple[int, ...], bound: float, device: torch.device, rng: torch.Generator | None
+) -> Tensor:
+    """N(0, 1) given |z| <= `bound`, by the inverse of its distribution function.
+
+    The law of redrawing whatever exceeds the bound, without the loop.
+    """
+    mass = math.erf(bound / math.sqrt(2))  # P(|z| <= bound)
+    uniform = torch.rand(shape, device=device, generator=rng) * 2 - 1
+    # Clamped: where float32 rounds the mass to 1, erfinv is infinite at the edge.
+    return (math.sqrt(2) * torch.erfinv(mass * uniform)).clamp(-bound, bound)
+
+
+def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
+    """Shoemake 1985: along the great circle from `a` (t = 0) to `b` (t = 1).
+
+    `a` and `b` are (..., D), a tensor `t` broadcasts against (..., 1). Gaussian latents live on a
+    shell of radius sqrt(D), which a straight line would leave (White 2016, arXiv:1609.04468).
+    Parallel vectors span no circle and are joined by a straight line.
+    """
+    cosine = nn.functional.cosine_similarity(a, b, dim=-1).unsqueeze(-1)  # (..., 1)
+    angle = torch.acos(cosine.clamp(-1, 1))
+    sine = angle.sin()
+    straight = sine < 1e-3  # below, float32 rounds the cosine; the line is then exact to 1e-7
+    sine = sine.where(~straight, 1)
+    arc = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / sine
+    return torch.where(straight, (1 - t) * a + t * b, arc)

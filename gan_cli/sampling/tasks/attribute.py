@@ -1,0 +1,66 @@
+"""Attribute vectors: what tells two classes apart as a direction in the space of latents."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gan_cli.sampling.request import SampleConfig, several
+from gan_cli.sampling.sampler import class_number
+from gan_cli.sampling.tasks.autoencoder import Subject
+from gan_cli.sampling.tasks.inputs import Inputs
+from gan_cli.sampling.tasks.reconstruct import labels_of, write
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.images import grid, save_png, to_uint8
+
+ROWS = 8  # images that are changed
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the strength, from left to right
+
+
+def attribute(subject: Subject, inputs: Inputs, folder: Path, config: SampleConfig) -> list[str]:
+    """attributes.npz with the mean code of each class, and attribute.png.
+
+    In a row an image of the first class, G(E(x)), and G(E(x) + s v) with s up to `strength`; v is
+    the mean code of the second class less that of the first (Larsen et al. 2016, arXiv:1512.09300,
+    Section 4.2).
+    """
+    labels, (first, second) = classes_of(inputs, config)
+    strength = 1.0 if config.strength is None else config.strength
+    codes = subject.encode(inputs.samples)
+    means = class_means(codes, labels, inputs.dataset.spec.classes)
+    direction = means[second] - means[first]
+    picked = torch.where(labels == first)[0][:ROWS]
+    steps = strength * torch.tensor(SHARES)[:, None]  # (S, 1)
+    moved = torch.cat([codes[i] + steps * direction for i in picked])  # (rows * S, latent_dim)
+    changed = subject.generate(moved)
+    arrays = {"means": means.numpy(), "vector": direction.numpy(), "changed": changed.numpy()}
+    files = [write(folder / "attributes.npz", {**arrays, **labels_of(inputs)})]
+    if changed.ndim == 4:
+        tiles = to_uint8(changed).unflatten(0, (len(picked), -1))  # (rows, S, C, H, W)
+        rows = torch.cat((inputs.samples[picked][:, None], tiles), 1)
+        save_png(folder / "attribute.png", grid(rows.flatten(0, 1), rows.shape[1]))
+        files.append(str(folder / "attribute.png"))
+    return [f"length of the attribute vector: {direction.norm():.4f}", *files]
+
+
+def classes_of(inputs: Inputs, config: SampleConfig) -> tuple[Tensor, tuple[int, int]]:
+    """All labels, and from which class to which."""
+    if inputs.labels is None:
+        raise ConfigError(
+            "attribute: names classes, and the images have none; give a folder with a sub-folder "
+            "for each class, or a labelled data set"
+        )
+    named = [class_number(label, inputs.dataset.spec) for label in several(config.attribute)]
+    if len(named) != 2 or named[0] == named[1]:
+        raise ConfigError("attribute: goes from one class to another; type attribute=7,1, say")
+    for number in named:
+        if not (inputs.labels == number).any():
+            raise ConfigError(f"attribute: none of the {len(inputs)} images is of class {number}")
+    return inputs.labels, (named[0], named[1])
+
+
+def class_means(codes: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """(classes, latent_dim), not a number for classes without an image."""
+    nowhere = torch.full_like(codes[0], torch.nan)
+    of_class = [codes[labels == k] for k in range(classes)]
+    return torch.stack([part.mean(0) if len(part) else nowhere for part in of_class])

@@ -1,0 +1,42 @@
+"""What the turns came to, kept on the device and read once in a while."""
+
+import math
+from collections import defaultdict
+
+import torch
+from torch import Tensor
+
+from gan_cli.losses.objective import Terms
+from gan_cli.runtime.runtime import Runtime
+from gan_cli.utils.errors import NonFiniteError
+
+
+class Ledger:
+    """Collects 0-d tensors without synchronising; `read` fetches them in one transfer."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.rows: list[tuple[int, str, list[str], int, Tensor]] = []
+
+    def add(self, step: int, player: str, terms: Terms) -> None:
+        named = {**terms.losses, **terms.observed}
+        values = torch.stack([value.detach().float() for value in named.values()])
+        self.rows.append((step, player, list(named), len(terms.losses), values))
+
+    def read(self) -> dict[str, float]:
+        """Means since the last reading as "<player>/<name>", over all processes.
+
+        NonFiniteError names the first loss term that was not finite, its player and its step.
+        """
+        if not self.rows:
+            return {}
+        rows, self.rows = self.rows, []
+        numbers = self.runtime.mean(torch.cat([row[-1] for row in rows])).tolist()
+        collected = defaultdict(list)
+        for step, player, names, losses, values in rows:
+            mine, numbers = numbers[: len(values)], numbers[len(values) :]
+            for i, (name, number) in enumerate(zip(names, mine, strict=True)):
+                if i < losses and not math.isfinite(number):
+                    raise NonFiniteError(f"step {step}: {player}/{name} is {number}")
+                collected[f"{player}/{name}"].append(number)
+        return {name: sum(values) / len(values) for name, values in collected.items()}

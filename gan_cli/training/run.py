@@ -1,0 +1,209 @@
+"""A run: build it, play it, look at it once in a while."""
+
+import signal
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gan_cli.checkpoints.contents import check_finite, restore, state_of
+from gan_cli.checkpoints.files import Checkpoints
+from gan_cli.config.schema import Config
+from gan_cli.data.feeds.feed import open_feed
+from gan_cli.data.sets import datasets
+from gan_cli.evaluation.card import training_card, write_card
+from gan_cli.evaluation.collect import draw_labels
+from gan_cli.evaluation.evaluation import Evaluation
+from gan_cli.games.game import Batch, Evaluates, Samples
+from gan_cli.health import Health
+from gan_cli.optim.optimizers import options_of
+from gan_cli.report.run_report import refresh
+from gan_cli.runtime.runtime import Runtime
+from gan_cli.training.best import Scores
+from gan_cli.training.build import build_game
+from gan_cli.training.ema import MovingAverage
+from gan_cli.training.logger import Journal
+from gan_cli.training.meters import Ledger
+from gan_cli.training.pretrained import load_pretrained
+from gan_cli.training.previews import Previews, judge_of
+from gan_cli.training.progress import Display
+from gan_cli.utils.errors import NonFiniteError, SignalError
+from gan_cli.utils.stop_signals import StopSignal
+
+ROLLBACKS = 3  # a run that diverged this often from sound checkpoints will do so again
+
+
+class Run:
+    """Everything of one training run; nothing is written before `train`."""
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        self.config = config
+        self.step = self.drawn = self.rollbacks = 0
+        self.runtime = runtime = Runtime(config.device, config.accumulate, config.clip_norm)
+        self.folder = folder = Path(runtime.share(str(folder)))  # its name may hold the time
+        with runtime.one_first():
+            self.dataset = datasets.build(config.dataset, where="dataset")
+        torch.manual_seed(config.seed)  # initial weights, equal on every rank
+        self.game = build_game(config, self.dataset.spec)
+        load_pretrained(self.game.networks, config.model.pretrained, self.dataset.spec, self.folder)
+        runtime.place(self.game.networks)
+        self.players = {
+            name: runtime.player(
+                [self.game.networks[role] for role in roles], options_of(config.optimizer, name)
+            )
+            for name, roles in self.game.players.items()
+        }
+        self.game.optimizers = {name: player.optimizer for name, player in self.players.items()}
+        self.average = MovingAverage(self.game, config.ema)
+        self.ledger = Ledger(runtime)
+        with runtime.one_first():  # features may be downloaded or trained
+            self.evaluation = Evaluation(config.metrics, self.dataset, runtime.device)
+        self.scores = Scores()
+        self.health = Health(self.game, self.players, self.dataset, runtime.device)
+        self.checkpoints = Checkpoints(folder / "checkpoints", config.keep_last, config.every.keep)
+        self.feed = open_feed(
+            self.dataset,
+            batch_size=config.batch_size // runtime.world,
+            seed=config.seed,
+            rank=runtime.rank,
+            world=runtime.world,
+            device=runtime.device,
+            resident=config.device.resident,
+            resident_gib=config.device.resident_gib,
+            workers=config.device.workers,
+        )
+
+    def resume(self) -> None:
+        """Take up the newest sound checkpoint of the folder, if there is one."""
+        state = self.checkpoints.latest()
+        if state is not None:
+            restore(self, state)
+
+    def train(self, journal: Journal, display: Display, stop: StopSignal) -> None:
+        """Play up to the configured step.
+
+        Raises SignalError after a signal, its checkpoint written; NonFiniteError, with the last
+        sound checkpoint kept; StorageError when a checkpoint cannot be written.
+        """
+        self.journal, self.display = journal, display
+        self.previews = Previews(
+            self.average.game, self.dataset, self.feed.batches(0), self.config.batch_size
+        )
+        while self.step < self.config.steps:
+            try:
+                self.play(stop)
+            except NonFiniteError as error:
+                self.roll_back(error)
+
+    def play(self, stop: StopSignal) -> None:
+        """The loop."""
+        config, batch = self.config, Batch()
+        batches = self.feed.batches(self.drawn)
+        while self.step < config.steps:
+            self.runtime.seed(config.seed, self.rollbacks, self.step)
+            for player in self.players.values():
+                player.schedule(self.step)
+            for turn in self.game.turns(self.step):
+                if turn.draw:
+                    batch = next(batches)
+                    self.drawn += 1
+                if self.examines(ahead=1):
+                    self.health.weigh(turn.player)
+                terms = self.runtime.play(turn, self.players[turn.player], batch)
+                self.ledger.add(self.step, turn.player, terms)
+            self.average.update(self.step, config.batch_size)
+            self.step += 1
+            self.look_up()
+            if self.runtime.any(stop.received is not None):
+                self.save()
+                number = stop.received or signal.SIGTERM  # another process got it
+                raise SignalError(number, f"step {self.step} is saved in {self.folder}")
+
+    def look_up(self) -> None:
+        """What happens once in a while; most steps pass through without synchronising."""
+        self.display.advance(self.step)
+        every = self.config.every
+        if self.due(every.log):
+            self.write_log()
+        if self.due(every.preview):
+            for name, picture in self.previews.pictures():
+                self.journal.picture(self.step, name, picture)
+        if self.due(every.evaluate):
+            self.evaluate()
+        if self.due(every.checkpoint):
+            self.save()
+
+    def due(self, every: int, ahead: int = 0) -> bool:
+        step = self.step + ahead
+        return every > 0 and (step % every == 0 or step == self.config.steps)
+
+    def write_log(self) -> None:
+        values = self.ledger.read()
+        if values:
+            if self.examines():
+                values |= self.examine(values)
+            rate = self.display.show(self.step, self.config.batch_size, values)
+            self.journal.scalars(self.step, {**values, "images_per_second": rate})
+
+    def examines(self, ahead: int = 0) -> bool:
+        """Is health looked at with the log of this step? By rank 0: it waits for no other."""
+        wanted = self.config.health and self.runtime.rank == 0
+        return wanted and self.due(self.config.every.log, ahead)
+
+    def examine(self, values: dict[str, float]) -> dict[str, float]:
+        """The signals of health; what they add up to is told when that changes."""
+        signals, changed = self.health.read(self.step, values)
+        for finding in changed:
+            self.display.say(finding.told())
+            self.journal.text(self.step, "health", finding.told())
+        if changed:
+            self.journal.run_card({"findings": self.health.findings()})
+        self.display.warn(self.health.active())
+        return {f"health/{name}": value for name, value in signals.items()}
+
+    def evaluate(self) -> None:
+        """Scores of the averaged networks, on rank 0."""
+        self.write_log()  # a diverged run is told as such, not as a failing metric
+        game = self.average.game
+        own = game.evaluate if isinstance(game, Evaluates) else None
+        if self.runtime.rank > 0 or not (self.config.metrics.compute or own):
+            return
+        card = self.evaluation.evaluate(self.draw_samples, game.networks, own, judge_of(game))
+        self.journal.scalars(self.step, card.values)
+        self.display.scored(*next(iter(card.values.items())))
+        for warning in card.warnings:
+            self.display.say_once(warning)
+        improved = self.scores.record(self.step, card)
+        written = training_card(self.evaluation, card, self.folder.name, self.step)
+        write_card(self.folder / "cards" / "last.json", written)
+        if improved:
+            write_card(self.folder / "cards" / "best.json", written)
+            self.checkpoints.save_best(state_of(self))
+        self.journal.run_card(self.scores.outcome())
+        refresh(self.folder)
+
+    def draw_samples(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """Of the averaged generator, with the labels of data picked at random."""
+        game = self.average.game
+        assert isinstance(game, Samples)  # validation refused metrics otherwise
+        labels = draw_labels(self.dataset, count, rng)
+        return game.sample(count, rng, labels), labels
+
+    def save(self) -> None:
+        """Only sound states are saved: everything up to now is read and checked first."""
+        self.write_log()
+        check_finite(self)
+        if self.runtime.rank == 0:
+            self.checkpoints.save(self.step, state_of(self))
+
+    def roll_back(self, error: NonFiniteError) -> None:
+        """Go on from the last sound checkpoint with other noise, or give up."""
+        rollbacks, state = self.rollbacks + 1, None
+        if self.config.on_nonfinite == "rollback" and rollbacks <= ROLLBACKS:
+            state = self.checkpoints.latest()
+        if state is None:
+            raise error
+        self.display.say(f"{error}; back to step {state['step']} ({rollbacks} of {ROLLBACKS})")
+        self.ledger.rows.clear()
+        restore(self, state)
+        self.rollbacks = rollbacks

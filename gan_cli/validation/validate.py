@@ -1,0 +1,102 @@
+"""The check that every key of a config means something; no network, no data."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_cli.config.registry import Registry, conform
+from gan_cli.config.schema import Config
+from gan_cli.data.sets import datasets
+from gan_cli.games import games
+from gan_cli.losses import losses, penalties
+from gan_cli.networks import networks
+from gan_cli.optim.optimizers import optimizers
+from gan_cli.training.pretrained import with_pretrained
+from gan_cli.utils.errors import ConfigError
+from gan_cli.validation.compatibility import misfits
+
+Tree = dict[str, Any]
+
+
+def validate(
+    composed: DictConfig | Mapping[str, Any], folder_of: Callable[[str], Path] | None = None
+) -> Config:
+    """A Config whose components have all their options; ConfigError lists all that is wrong.
+
+    `folder_of` says where a run is: one that has begun holds the networks it took from others.
+    """
+    if not isinstance(composed, DictConfig):
+        composed = OmegaConf.create(dict(composed))
+    import_modules(composed.get("imports") or ())
+    tree = resolved(composed, folder_of)
+    faults: list[str] = []
+    fill_components(tree, faults)
+    config: Config = conform(Config, tree, "", faults)
+    if not faults:
+        faults += misfits(config)
+    if faults:
+        raise ConfigError(*faults)
+    return config
+
+
+def resolved(composed: DictConfig, folder_of: Callable[[str], Path] | None) -> Tree:
+    try:
+        folder = None if folder_of is None else folder_of(str(composed.get("run")))
+        whole = with_pretrained(composed, folder)
+        return OmegaConf.to_container(whole, resolve=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        where = f"{error.full_key}: " if error.full_key else ""
+        raise ConfigError(where + str(error).splitlines()[0]) from None
+
+
+def import_modules(names: list[str] | tuple[str, ...]) -> None:
+    """Modules whose import registers a user's own components; the working folder counts."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            where = f"'{name}' from {os.getcwd()}"
+            raise ConfigError(f"imports: cannot import {where} ({error})") from None
+
+
+def fill_components(tree: Tree, faults: list[str]) -> None:
+    """Give every component in the tree its defaults, in place."""
+    for parent, key, registry, where in component_nodes(tree):
+        if isinstance(parent.get(key), Mapping):
+            node, players = dict(parent[key]), {}
+            if registry is optimizers:  # the players' own are checked where players are known
+                players = {"players": node.pop("players", None) or {}}
+            try:
+                parent[key] = {"name": node.get("name"), **registry.check(node, where), **players}
+            except ConfigError as error:
+                faults += error.faults
+                parent[key] = {**node, **players}
+
+
+def component_nodes(tree: Tree) -> Iterator[tuple[Tree, str, Registry[Any], str]]:
+    """(parent, key, registry, key path) of everything that a registry builds."""
+    model, loss = mapping(tree, "model"), mapping(tree, "loss")
+    yield tree, "dataset", datasets, "dataset"
+    yield tree, "optimizer", optimizers, "optimizer"
+    yield model, "game", games, "model.game"
+    yield loss, "adversarial", losses, "loss.adversarial"
+    for role in mapping(model, "networks"):
+        yield model["networks"], role, networks, f"model.networks.{role}"
+    for name, options in mapping(loss, "penalties").items():  # here the key is the name
+        if isinstance(options, dict):
+            options.setdefault("name", name)
+        yield loss["penalties"], name, penalties, f"loss.penalties.{name}"
+
+
+def mapping(tree: Tree, key: str) -> Tree:
+    """tree[key] if it is a mapping; what else it may be is told when the types are checked."""
+    node = tree.get(key)
+    return node if isinstance(node, dict) else {}
