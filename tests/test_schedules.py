@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_cli.config.schedules import Schedule
+from gan_cli.config.schedules import Schedule, shapes
 
 
 def test_constant():
@@ -57,3 +57,42 @@ def test_an_inverse_schedule_falls_but_not_to_zero(end):
     Schedule.from_config(node, "optimizer.lr", faults)
     assert len(faults) == 1
     assert "needs 0 < end < start" in faults[0]
+
+
+def errors_of(**node):
+    faults = []
+    Schedule.from_config(node, "optimizer.lr", faults)
+    return faults
+
+
+def test_an_unknown_shape_is_answered_with_the_nearest_name():
+    (fault,) = errors_of(start=1.0, end=0.5, shape="cosin")
+    assert fault.startswith("optimizer.lr.shape: unknown shape 'cosin'; did you mean 'cosine'?")
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """The decorator of the registry, which is as before after the test."""
+    monkeypatch.setattr(shapes, "entries", dict(shapes.entries))
+    return shapes.register
+
+
+def test_a_shape_can_be_registered(register):
+    @register("geometric")
+    def geometric(done, start, end):
+        return start ** (1 - done) * end**done
+
+    faults = []
+    node = {"start": 1.0, "end": 0.01, "over": 100, "shape": "geometric", "warmup": 2}
+    schedule = Schedule.from_config(node, "optimizer.lr", faults)
+    assert faults == []
+    assert [schedule(s) for s in (1, 2, 52, 102, 500)] == pytest.approx([2 / 3, 1, 0.1, 0.01, 0.01])
+
+
+@pytest.mark.parametrize("error", [ValueError("needs start < end"), ZeroDivisionError("1 / 0")])
+def test_what_a_shape_cannot_connect_is_a_fault_of_the_config(register, error):
+    @register("broken")
+    def broken(done, start, end):
+        raise error
+
+    assert errors_of(start=1.0, shape="broken") == [f"optimizer.lr: shape=broken: {error}"]
