@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from gan_cli.config.command_line import replaced
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 WIDTHS = ("model.networks.generator.width=8", "model.networks.discriminator.width=8")
 QUICK = ("dataset=synthetic", "dataset.count=64", "batch_size=8", "metrics=none", *WIDTHS)
@@ -185,3 +187,17 @@ def test_own_network_loss_and_dataset(tmp_path):
     done = gan_train(tmp_path, *words, "run=own", "steps=2", "every.log=1", "batch_size=4")
     assert done.returncode == 0, done.stderr
     assert "discriminator/gap" in (tmp_path / "outputs/own/metrics.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("metrics.compute=[fd,kd]", ["~metrics.compute", "metrics.compute={fd: {},kd: {}}"]),
+        ("metrics.compute=['fd', kd]", ["~metrics.compute", "metrics.compute={fd: {},kd: {}}"]),
+        ("metrics.compute=[]", ["~metrics.compute", "metrics.compute={}"]),
+        ("metrics.compute={fd: {}}", ["metrics.compute={fd: {}}"]),
+        ("loss.betas=[0, 0.9]", ["loss.betas=[0, 0.9]"]),
+    ],
+)
+def test_a_list_of_metrics_is_the_mapping_of_the_config(word, expected):
+    assert replaced(word) == expected

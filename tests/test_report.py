@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -290,7 +291,6 @@ def test_curves_that_compare_share_a_panel(name, place):
 
 
 def test_settings_read_as_yaml():
-    yaml = pytest.importorskip("yaml")
     schedule = {"start": 0.1, "end": None, "over": 1, "shape": "linear", "warmup": 0}
     config = {
         "a": {"b": None, "c": [1, "x y"]},

@@ -164,12 +164,16 @@ def misnamed(word: str, groups: dict[str, set[str]]) -> Iterator[str]:
 
 
 def replaced(word: str) -> list[str]:
-    """metrics.compute=[fd,kd] stands for what is a mapping in the YAML, and would not merge."""
-    key, _, value = word.partition("=")
-    if key != "metrics.compute" or not value.startswith("["):
+    """A list such as metrics.compute=[fd,kd] as the mapping that the YAML has, {fd: {}, kd: {}}.
+
+    The mapping of the config is deleted first: Hydra would merge the two.
+    """
+    override = OverridesParser.create().parse_override(word)
+    names = override.value()
+    if override.key_or_group != "metrics.compute" or not isinstance(names, list):
         return [word]
-    names = filter(None, (name.strip() for name in value.strip("[]").split(",")))
-    return [f"~{key}", f"{key}={{{','.join(f'{name}: {{}}' for name in names)}}}"]
+    entries = ",".join(f"{name}: {{}}" for name in names)
+    return ["~metrics.compute", f"metrics.compute={{{entries}}}"]
 
 
 def forced(word: str, groups: dict[str, set[str]]) -> str:

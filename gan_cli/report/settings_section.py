@@ -1,14 +1,12 @@
 """A config as YAML, with what was typed marked."""
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
+
 from gan_cli.report.html import Markup, join, tag
 
-WORD = re.compile(r"[A-Za-z][\w-]*")
-RESERVED = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}  # of YAML 1.1
 SCHEDULE = {"start", "end", "over", "shape", "warmup"}
 
 
@@ -39,11 +37,13 @@ def written(
 
 
 def scalar(value: Any) -> str:
-    """JSON is YAML; plain words need no quotes."""
+    """A value, or a list of values, in YAML's flow style."""
     if isinstance(value, list):
-        return f"[{', '.join(scalar(constant(item)) for item in value)}]"
-    plain = isinstance(value, str) and WORD.fullmatch(value) and value.lower() not in RESERVED
-    return value if plain else json.dumps(value)
+        value = [constant(item) for item in value]
+    text: str = yaml.safe_dump(
+        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf")
+    )
+    return text.removesuffix("\n").removesuffix("\n...")  # the end that PyYAML marks
 
 
 def constant(value: Any) -> Any:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from gan_cli.data.feeds.decode import decode
@@ -91,11 +90,10 @@ def is_anomalous(inputs: Inputs, config: SampleConfig) -> Tensor | None:
 
 
 def auroc(score: Tensor, strange: Tensor) -> float:
-    """P(an anomaly scores above a normal one), ties half: Mann and Whitney's U over its largest."""
-    ranks = rankdata(score.double().numpy())
-    positive, negative = int(strange.sum()), int((~strange).sum())
-    above = ranks[strange.numpy()].sum() - positive * (positive + 1) / 2
-    return float(above / (positive * negative))
+    """Area under the ROC: P(an anomaly scores above a normal image), ties counting half."""
+    from sklearn.metrics import roc_auc_score  # 1 s
+
+    return float(roc_auc_score(strange.numpy(), score.double().numpy()))
 
 
 def residuals(samples: Tensor, found: Tensor, score: Tensor) -> np.ndarray:
