@@ -1,95 +1,76 @@
-"""Checkpoints: one file of plain tensors and containers each, written atomically."""
+"""Checkpoint files and the folder of them that a run keeps."""
 
-import contextlib
 import logging
-import os
-import pickle
 import shutil
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from gan_cli.utils.errors import StorageError
+from gan_cli.utils.tensor_files import first_line, read_tensors, write_tensors
 
 State = dict[str, Any]
 log = logging.getLogger("gan_cli")
 
 
 def save(path: Path, state: State) -> None:
-    """All or nothing: a crash leaves either the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
+    """Writes a checkpoint atomically; StorageError if that fails, with the old file intact."""
     try:
-        with open(temporary, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
+        write_tensors(path, state)
     except (OSError, RuntimeError) as error:  # torch wraps a failed write in a RuntimeError
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        free = shutil.disk_usage(path.parent).free / 2**20
         raise StorageError(
-            f"cannot write {path}, with {free:.0f} MiB free on its disk ({first_line(error)}); "
-            "earlier checkpoints are intact, the same command resumes from them"
+            f"cannot write {path}{free_space(path.parent)} ({first_line(error)}); "
+            "earlier checkpoints are intact, and the same command resumes from them"
         ) from error
 
 
-def sync_folder(folder: Path) -> None:
-    """The rename itself is durable only once the folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def free_space(folder: Path) -> str:
+    """Words on the room that is left on the disk of `folder`; none if there is no such folder."""
+    if not folder.is_dir():
+        return ""
+    return f", with {shutil.disk_usage(folder).free / 2**20:.0f} MiB free on its disk"
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> State:
-    """Tensors and containers only: a stranger's checkpoint cannot run code.
+    """The state in a checkpoint file, as it was written; `Checkpoint.read` checks what it holds.
 
-    Raises StorageError if the file is missing, damaged (its CRC sums are checked) or holds
-    anything else.
+    Raises StorageError if the file is missing, damaged or no checkpoint.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise StorageError(f"{path} is damaged (checksum of {damaged} is wrong)")
-        state = torch.load(path, map_location=device, weights_only=True)
+        state = read_tensors(path, device)
     except FileNotFoundError:
         raise StorageError(f"{path}: no such file") from None
-    except pickle.UnpicklingError:
-        raise StorageError(f"{path} holds more than plain tensors; it was not loaded") from None
-    except (OSError, RuntimeError, zipfile.BadZipFile, EOFError, ValueError, KeyError) as error:
-        raise StorageError(f"{path} is damaged ({first_line(error)})") from error
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read ({error.strerror or error})") from error
     if not isinstance(state, dict) or "networks" not in state or "step" not in state:
         raise StorageError(f"{path} is no gan_cli checkpoint")
     return state
 
 
-def first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
 class Checkpoints:
-    """The folder of a run: step-0001000.pt and so on, and best.pt.
+    """The checkpoint folder of a run: step-0001000.pt and so on, and best.pt.
 
-    Kept are the `keep_last` newest, those at multiples of `keep_every`, and the best.
+    Keeps the `keep_last` newest checkpoints, those at multiples of `keep_every`, and the best one.
     """
 
-    def __init__(self, folder: Path, keep_last: int, keep_every: int) -> None:
+    def __init__(self, folder: Path, keep_last: int = 1, keep_every: int = 0) -> None:
         self.folder, self.keep_last, self.keep_every = folder, max(keep_last, 1), keep_every
 
     def path(self, step: int) -> Path:
         return self.folder / f"step-{step:07d}.pt"
 
+    @property
+    def best(self) -> Path:
+        return self.folder / "best.pt"
+
     def steps(self) -> list[int]:
-        return sorted(int(path.stem[5:]) for path in self.folder.glob("step-*.pt"))
+        """Steps with a checkpoint, the newest last."""
+        names = (path.stem.removeprefix("step-") for path in self.folder.glob("step-*.pt"))
+        return sorted(int(name) for name in names if name.isdecimal())
 
     def save(self, step: int, state: State) -> Path:
+        """Writes the checkpoint of `step` and deletes those that are not kept."""
         save(self.path(step), state)
         for old in self.steps()[: -self.keep_last]:
             if not (self.keep_every and old % self.keep_every == 0):
@@ -97,16 +78,21 @@ class Checkpoints:
         return self.path(step)
 
     def save_best(self, state: State) -> None:
-        save(self.folder / "best.pt", state)
+        save(self.best, state)
 
     def latest(self, device: torch.device | str = "cpu") -> State | None:
-        """The newest sound checkpoint; says so when a damaged one had to be passed over.
+        """The state in the newest sound checkpoint, None without any; see `newest`."""
+        found = self.newest(device)
+        return None if found is None else found[1]
 
-        Raises StorageError when there are checkpoints, but none is sound.
+    def newest(self, device: torch.device | str = "cpu") -> tuple[Path, State] | None:
+        """The newest sound checkpoint; logs a warning for each damaged one that is passed over.
+
+        Raises StorageError if there are checkpoints and none of them is sound.
         """
         for step in reversed(self.steps()):
             try:
-                return load(self.path(step), device)
+                return self.path(step), load(self.path(step), device)
             except StorageError as error:
                 log.warning("%s; trying the one before", error)
         if self.steps():

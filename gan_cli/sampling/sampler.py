@@ -8,8 +8,8 @@ import torch
 from rich.progress import track
 from torch import Tensor, nn
 
-from gan_cli.checkpoints.contents import FORMAT
 from gan_cli.checkpoints.files import State
+from gan_cli.checkpoints.migrate import FORMAT
 from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
 from gan_cli.data.spec import Spec

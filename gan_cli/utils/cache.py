@@ -1,21 +1,20 @@
-"""A folder for what is expensive to compute: files of plain tensors under a hash of their key."""
+"""A cache folder for results that are expensive to compute, each in a file named by its key."""
 
 import hashlib
 import json
 import logging
 import os
-import pickle
-import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-import torch
 from torch import Tensor
 
-from gan_cli.checkpoints.files import State, first_line
+from gan_cli.utils.errors import StorageError
+from gan_cli.utils.tensor_files import first_line, read_tensors, write_tensors
 
+State = dict[str, Any]
 log = logging.getLogger("gan_cli")
 
 ADVICE = "set GAN_CLI_CACHE to a folder of yours, or the next run computes this again"
@@ -23,7 +22,7 @@ warned: set[str] = set()
 
 
 def folder() -> Path:
-    """$GAN_CLI_CACHE, else gan_cli where the XDG base directory specification has caches."""
+    """$GAN_CLI_CACHE, or gan_cli in the cache folder of the XDG base directory specification."""
     own, shared = os.environ.get("GAN_CLI_CACHE"), os.environ.get("XDG_CACHE_HOME")
     if own:
         return Path(own).expanduser()
@@ -31,16 +30,16 @@ def folder() -> Path:
 
 
 def cached(kind: str, key: Mapping[str, Any], compute: Callable[[], State]) -> State:
-    """What `compute` returned for this `key`, now or in an earlier process; tensors on the CPU.
+    """The result of `compute` for this `key`, from now or an earlier process; tensors on the CPU.
 
-    The state holds tensors, numbers, strings and containers of them. A damaged file is computed
-    anew; where nothing can be written every process computes for itself.
+    It holds tensors, numbers, strings and containers of them. A damaged file is computed anew. If
+    the folder cannot be written, every process computes for itself.
     """
-    told = json.dumps(key, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    name = hashlib.blake2b(told.encode(), digest_size=16).hexdigest() + ".pt"
+    text = json.dumps(key, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    name = hashlib.blake2b(text.encode(), digest_size=16).hexdigest() + ".pt"
     try:
         path = folder() / kind / name
-        found = read(path, told)
+        found = read(path, text)
     except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
         warn_once("read", error)
         return compute()
@@ -48,50 +47,40 @@ def cached(kind: str, key: Mapping[str, Any], compute: Callable[[], State]) -> S
         return found
     state = compute()
     try:
-        write(path, {"key": told, "state": state})
+        write(path, {"key": text, "state": state})
     except (OSError, RuntimeError) as error:  # torch wraps a failed write in a RuntimeError
         warn_once("written", error)
     return state
 
 
 def warn_once(what: str, error: Exception) -> None:
-    """A process; the errors themselves differ, since each names its file."""
+    """Warns once in a process, since each error names another file."""
     if what not in warned:
         warned.add(what)
         log.warning("the cache cannot be %s (%s); %s", what, first_line(error), ADVICE)
 
 
 def read(path: Path, key: str) -> State | None:
-    """None if there is no such file, or if it is not what was written for this key."""
+    """The state that was written for this key; None if there is no such file or it is damaged."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            sound = archive.testzip() is None  # torch.load itself does not check the CRC sums
-        entry = torch.load(path, map_location="cpu", weights_only=True) if sound else None
+        entry = read_tensors(path)
     except FileNotFoundError:
         return None
-    except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
+    except StorageError:
         entry = None
-    if isinstance(entry, dict) and entry.get("key") == key:
+    if isinstance(entry, dict) and entry.get("key") == key and "state" in entry:
         return entry["state"]
     log.warning("%s is damaged; computing it anew", path)
     return None
 
 
 def write(path: Path, entry: State) -> None:
-    """Under a name of its own, then renamed: of two processes at once the later one stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(entry, file)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Of two processes that write one entry at once, the later one stays."""
+    write_tensors(path, entry, path.with_name(f".{path.name}.{uuid4().hex}.tmp"))
 
 
 def content_hash(batches: Iterable[Tensor]) -> str:
-    """Of samples (N, *shape) in their order, however they are split into batches."""
+    """Hash of samples (N, *shape) in their order, however they are split into batches."""
     digest, kind = hashlib.blake2b(digest_size=16), None
     for batch in batches:
         if kind is None:

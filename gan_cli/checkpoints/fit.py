@@ -1,0 +1,69 @@
+"""Which tensors of a checkpoint fit a network, by name and shape."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+Shape = tuple[int, ...] | str  # the name of the type of what is no tensor
+LISTED = 4  # misfits that a message spells out
+SPECTRAL = ".parametrizations."  # a parametrized weight and its buffers fit together or not at all
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A tensor of the network (`own`) or of a checkpoint (`given`) that the other one lacks or has
+    in another shape."""
+
+    name: str
+    own: Shape | None
+    given: Shape | None
+
+    def __str__(self) -> str:
+        if self.own is None:
+            return f"{self.name} {self.given} has no counterpart in the network"
+        if self.given is None:
+            return f"{self.name} {self.own} is missing"
+        return f"{self.name} is {self.given}, and the network's is {self.own}"
+
+
+def misfits(network: nn.Module, weights: Mapping[str, Tensor]) -> list[Misfit]:
+    """The tensors of either side that cannot be loaded, in the order of the network."""
+    own, given = shapes(network.state_dict()), shapes(weights)
+    return [
+        Misfit(name, own.get(name), given.get(name))
+        for name in dict.fromkeys([*own, *given])
+        if own.get(name) != given.get(name)
+    ]
+
+
+def shapes(weights: Mapping[str, Tensor]) -> dict[str, Shape]:
+    return {
+        name: tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        for name, value in weights.items()
+    }
+
+
+def load_fitting(network: nn.Module, weights: Mapping[str, Tensor]) -> list[Misfit]:
+    """Loads what fits and returns what does not, whose counterparts stay as they are."""
+    wrong = misfits(network, weights)
+    excluded = {unit(misfit.name) for misfit in wrong}
+    fitting = {name: value for name, value in weights.items() if unit(name) not in excluded}
+    network.load_state_dict(fitting, strict=False)
+    return wrong
+
+
+def unit(name: str) -> str:
+    """The parametrized weight that a tensor belongs to, or the tensor itself.
+
+    Spectral norm estimates the norm of one matrix; its vectors are wrong for any other matrix.
+    """
+    module, found, rest = name.partition(SPECTRAL)
+    return f"{module}{found}{rest.partition('.')[0]}" if found else name
+
+
+def summary(wrong: list[Misfit]) -> str:
+    """The first few misfits, for a message."""
+    more = len(wrong) - LISTED
+    words = [str(misfit) for misfit in wrong[:LISTED]]
+    return "; ".join([*words, f"and {more} more"] if more > 0 else words)

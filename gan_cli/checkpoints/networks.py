@@ -1,0 +1,74 @@
+"""Networks rebuilt from a checkpoint."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+
+from gan_cli.checkpoints.contents import Checkpoint, Weights
+from gan_cli.checkpoints.fit import misfits, summary
+from gan_cli.data.spec import Spec
+from gan_cli.games import games
+from gan_cli.networks import networks
+from gan_cli.utils.errors import ConfigError, StorageError
+
+
+def build_network(checkpoint: Checkpoint, role: str, averaged: bool = True) -> nn.Module:
+    """The network `role` with its weights, in eval mode on the CPU.
+
+    Raises ConfigError if the module that registers the network has to be imported first,
+    StorageError if there is no such network or its settings or weights do not fit.
+    """
+    node, where = checkpoint.node(role), f"model.networks.{role}"
+    check_known(checkpoint, role)
+    spec = network_spec(checkpoint, role)
+    with stored_settings(checkpoint):
+        network = networks.build(node, spec, where=where)
+    load_weights(network, checkpoint.weights(role, averaged), f"{checkpoint.name}: {where}")
+    return network.eval()
+
+
+@contextmanager
+def stored_settings(checkpoint: Checkpoint) -> Iterator[None]:
+    """Turns ConfigErrors into StorageErrors: the settings at fault are those of the checkpoint."""
+    try:
+        yield
+    except ConfigError as error:
+        raise StorageError(f"{checkpoint.name}: {'; '.join(error.faults)}") from None
+
+
+def check_known(checkpoint: Checkpoint, role: str) -> None:
+    """A checkpoint may name the modules that it needs, but only the command line imports them."""
+    parts = (("network", networks, checkpoint.node(role)), ("game", games, checkpoint.game))
+    for kind, registry, node in parts:
+        if node["name"] not in registry.entries:
+            modules = ", ".join(checkpoint.imports or ("MODULE",))
+            raise ConfigError(
+                f"{checkpoint.name}: '{node['name']}' is no {kind} of gan_cli; if you trust the "
+                f"module that registers it, add imports=[{modules}]"
+            )
+
+
+def network_spec(checkpoint: Checkpoint, role: str) -> Spec:
+    """The samples that the network was built for: packs of several for PacGAN's discriminator."""
+    with stored_settings(checkpoint):
+        rules = games.find(checkpoint.game, "model.game")
+        options = {"name": checkpoint.game["name"], **games.check(checkpoint.game, "model.game")}
+        spec: Spec = rules.spec_of(role, checkpoint.spec, options)
+    return spec
+
+
+def sees_one_sample(checkpoint: Checkpoint, role: str) -> bool:
+    """Whether the network takes one sample at a time and not a pack of several."""
+    return network_spec(checkpoint, role) == checkpoint.spec
+
+
+def load_weights(network: nn.Module, weights: Weights, where: str) -> None:
+    """StorageError, which names what does not fit, if the weights are not the network's."""
+    wrong = misfits(network, weights)
+    if wrong:
+        raise StorageError(
+            f"{where}: the weights do not fit the network, whose code has changed since they were "
+            f"trained: {summary(wrong)}"
+        )
+    network.load_state_dict(weights)

@@ -1,0 +1,138 @@
+"""The state of a run as checkpoints hold it, and how a run is restored from it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from gan_cli.checkpoints.contents import plain
+from gan_cli.checkpoints.files import State
+from gan_cli.checkpoints.migrate import FORMAT, format_of
+from gan_cli.config.schema import Config
+from gan_cli.utils.errors import ConfigError, NonFiniteError, StorageError
+from gan_cli.utils.tensor_files import first_line
+
+MAY_CHANGE = {
+    *("steps", "every", "device", "metrics", "run", "imports", "check"),
+    *("keep_last", "on_nonfinite", "allow_changes", "health"),
+}
+
+
+class Resumable(Protocol):
+    """The parts of a run that a checkpoint holds; see `gan_cli.training.run.Run`."""
+
+    step: int
+    drawn: int
+    rollbacks: int
+    config: Config
+    folder: Path
+    dataset: Any  # has a spec and a fingerprint()
+    game: Any  # has networks, and like the rest a state_dict()
+    average: Any  # has averaged networks by role
+    players: Any  # have an optimizer and a gradient scaler each, by name
+    scores: Any
+    health: Any
+
+
+def state_of(run: Resumable) -> State:
+    """Plain tensors and containers: networks, averages, optimizers, counters, config, data spec."""
+    return {
+        "format": FORMAT,
+        "step": run.step,
+        "drawn": run.drawn,
+        "images": run.step * run.config.batch_size,
+        "rollbacks": run.rollbacks,
+        "config": plain(run.config),
+        "spec": plain(run.dataset.spec),
+        "data": run.dataset.fingerprint(),
+        "networks": {role: net.state_dict() for role, net in run.game.networks.items()},
+        "averages": {role: net.state_dict() for role, net in run.average.networks.items()},
+        "optimizers": {name: p.optimizer.state_dict() for name, p in run.players.items()},
+        "scalers": {name: p.scaler.state_dict() for name, p in run.players.items()},
+        "game": run.game.state_dict(),
+        "scores": run.scores.state_dict(),
+        "health": run.health.watch.state_dict(),
+    }
+
+
+def restore(run: Resumable, state: State) -> None:
+    """Continues `run` from `state`.
+
+    Raises ConfigError if settings or data have changed or the format is an older one, StorageError
+    if something in the state is missing or does not fit.
+    """
+    refuse_older(run, state)
+    try:
+        refuse_changes(run, state)
+        load_state(run, state)
+    except ConfigError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise StorageError(
+            f"{run.folder}: its newest checkpoint does not fit the run ({first_line(error)}); the "
+            "file was edited, or the code has changed; start anew with another run=NAME"
+        ) from error
+
+
+def refuse_older(run: Resumable, state: State) -> None:
+    number = format_of(state, f"the newest checkpoint in {run.folder}")
+    if number < FORMAT:
+        start = " ".join(f"model.pretrained.{role}={run.folder}" for role in state["networks"])
+        raise ConfigError(
+            f"{run.folder} was trained by an earlier version of gan_cli (checkpoint format "
+            f"{number}), which this one cannot resume; to start a new run from its weights, type "
+            f"run=NAME {start}"
+        )
+
+
+def refuse_changes(run: Resumable, state: State) -> None:
+    changed = differences(state["config"], plain(run.config))
+    if state["data"] != run.dataset.fingerprint():
+        changed.append("dataset: its content has changed")
+    if changed and not run.config.allow_changes:
+        advice = "take another run=NAME, or allow_changes=true to continue with the new settings"
+        raise ConfigError(f"{run.folder} was trained with other settings; {advice}:", *changed)
+
+
+def load_state(run: Resumable, state: State) -> None:
+    run.step, run.drawn, run.rollbacks = state["step"], state["drawn"], state["rollbacks"]
+    for role, network in run.game.networks.items():
+        network.load_state_dict(state["networks"][role])
+    for role, network in run.average.networks.items():
+        network.load_state_dict(state["averages"][role])
+    for name, player in run.players.items():
+        player.optimizer.load_state_dict(state["optimizers"][name])
+        player.scaler.load_state_dict(state["scalers"][name])
+    run.game.load_state_dict(state["game"])
+    run.scores.load_state_dict(state["scores"])
+    run.health.watch.load_state_dict(state["health"])
+
+
+def check_finite(run: Resumable) -> None:
+    """NonFiniteError names the first parameter with an infinite or undefined element."""
+    for role, network in run.game.networks.items():
+        for name, parameter in network.named_parameters():
+            if not torch.isfinite(parameter).all():
+                raise NonFiniteError(f"step {run.step}: {role}.{name} is not finite")
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """ "key: old -> new" for every changed setting, except those that may change (MAY_CHANGE)."""
+    before, now = (
+        dict(flat({k: v for k, v in tree.items() if k not in MAY_CHANGE})) for tree in (old, new)
+    )
+    return [
+        f"{key}: {before.get(key, 'absent')} -> {now.get(key, 'absent')}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    ]
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested mappings by dotted key."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value

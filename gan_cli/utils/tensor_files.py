@@ -1,0 +1,71 @@
+"""Files of tensors and plain containers: written atomically, read with their checksums checked."""
+
+import contextlib
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan_cli.utils.errors import StorageError
+
+# pickle documents that unpickling may raise more than UnpicklingError on a damaged file.
+DAMAGE = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError),
+    *(LookupError, AttributeError, TypeError, ImportError),
+)
+
+
+def write_tensors(path: Path, content: Any, temporary: Path | None = None) -> None:
+    """Writes all of `content` or nothing: a crash leaves the old file or the new one.
+
+    `temporary` is the file beside `path` that is written first. It needs a unique name where
+    several processes may write `path` at once. Raises OSError or, since torch wraps a failed write
+    in one, RuntimeError.
+    """
+    temporary = temporary or path.with_name(f".{path.name}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(temporary, "wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_tensors(path: Path, device: torch.device | str = "cpu") -> Any:
+    """The content of a file that `write_tensors` wrote; code in the file is never run.
+
+    Raises StorageError if the file is damaged or holds more than tensors and containers, OSError if
+    it cannot be opened.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch.load itself does not check the CRC sums
+        if damaged is not None:
+            raise StorageError(f"{path} is damaged (checksum of {damaged} is wrong)")
+        return torch.load(path, map_location=device, weights_only=True)
+    except pickle.UnpicklingError:
+        raise StorageError(f"{path} holds more than plain tensors; it was not loaded") from None
+    except DAMAGE as error:
+        raise StorageError(f"{path} is damaged ({first_line(error)})") from error
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
