@@ -24,11 +24,11 @@ class Schedule:
     during the warm-up it rises linearly from 0 to `start`.
     """
 
-    start: float
+    start: float  # first value, after the warm-up
     end: float | None = None  # None: constant
-    over: int = 1
-    shape: str = "linear"
-    warmup: int = 0
+    over: int = 1  # steps from start to end
+    shape: str = "linear"  # of the way from start to end
+    warmup: int = 0  # steps from 0 to start
 
     @classmethod
     def from_config(cls, value: Any, where: str, faults: list[str]) -> "Schedule":

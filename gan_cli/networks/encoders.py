@@ -42,11 +42,11 @@ class Encoder(nn.Module):
 def mlp_encoder(
     spec: Spec,
     *,
-    latent_dim: int = 64,
-    width: int = 256,
-    depth: int = 3,
-    norm: Norm = "batch",
-    stochastic: bool = False,
+    latent_dim: int = 64,  # length of the latent vector
+    width: int = 256,  # units of a hidden layer
+    depth: int = 3,  # hidden layers
+    norm: Norm = "batch",  # norm layers
+    stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
     check_positive(latent_dim=latent_dim, width=width, depth=depth)
     return Encoder(DenseTrunk(spec, width, depth, norm), latent_dim, stochastic)
@@ -56,10 +56,10 @@ def mlp_encoder(
 def dcgan_encoder(
     spec: Spec,
     *,
-    latent_dim: int = 100,
+    latent_dim: int = 100,  # length of the latent vector
     width: int = 64,  # channels at half the image's size; at most 16 times as many below
-    norm: Norm = "batch",
-    stochastic: bool = False,
+    norm: Norm = "batch",  # norm layers
+    stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
     check_positive(latent_dim=latent_dim, width=width)
     encoder = Encoder(StridedTrunk(spec, width, norm), latent_dim, stochastic)
@@ -71,10 +71,10 @@ def dcgan_encoder(
 def resnet_encoder(
     spec: Spec,
     *,
-    latent_dim: int = 128,
+    latent_dim: int = 128,  # length of the latent vector
     width: int = 128,  # channels of every block
-    norm: Norm = "batch",
-    stochastic: bool = False,
+    norm: Norm = "batch",  # norm layers
+    stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
     check_positive(latent_dim=latent_dim, width=width)
     encoder = Encoder(ResidualTrunk(spec, width, norm), latent_dim, stochastic)

@@ -21,11 +21,11 @@ class MLPJointDiscriminator(nn.Module):
         self,
         spec: Spec,
         *,
-        latent_dim: int = 64,
-        width: int = 256,
-        depth: int = 3,
-        norm: Norm = "none",
-        spectral_norm: bool = False,
+        latent_dim: int = 64,  # length of the latent vector
+        width: int = 256,  # units of a hidden layer
+        depth: int = 3,  # hidden layers
+        norm: Norm = "none",  # norm layers
+        spectral_norm: bool = False,  # spectral normalization of all weights
     ) -> None:
         super().__init__()
         check_positive(latent_dim=latent_dim, width=width, depth=depth)
@@ -75,11 +75,11 @@ class JointDiscriminator(nn.Module):
 def dcgan_joint_discriminator(
     spec: Spec,
     *,
-    latent_dim: int = 100,
+    latent_dim: int = 100,  # length of the latent vector
     width: int = 64,  # channels at half the image's size; at most 16 times as many below
-    joint_width: int = 512,
-    norm: Norm = "batch",
-    spectral_norm: bool = False,
+    joint_width: int = 512,  # units of the layers that join image and latent
+    norm: Norm = "batch",  # norm layers
+    spectral_norm: bool = False,  # spectral normalization of all weights
 ) -> JointDiscriminator:
     check_positive(latent_dim=latent_dim, width=width)
     network = JointDiscriminator(StridedTrunk(spec, width, norm), latent_dim, joint_width)
@@ -91,11 +91,11 @@ def dcgan_joint_discriminator(
 def resnet_joint_discriminator(
     spec: Spec,
     *,
-    latent_dim: int = 128,
+    latent_dim: int = 128,  # length of the latent vector
     width: int = 128,  # channels of every block
-    joint_width: int = 512,
-    norm: Norm = "none",
-    spectral_norm: bool = False,
+    joint_width: int = 512,  # units of the layers that join image and latent
+    norm: Norm = "none",  # norm layers
+    spectral_norm: bool = False,  # spectral normalization of all weights
 ) -> JointDiscriminator:
     check_positive(latent_dim=latent_dim, width=width)
     network = JointDiscriminator(ResidualTrunk(spec, width, norm), latent_dim, joint_width)
