@@ -27,13 +27,13 @@ def wasserstein_1d(x: Tensor, y: Tensor, p: Order = 1) -> Tensor:
     return (share @ gap) ** (1 / p)
 
 
-def sliced_wasserstein(x: Tensor, y: Tensor, p: Order, projections: int, seed: int = 0) -> float:
+def sliced_wasserstein(x: Tensor, y: Tensor, p: Order, projections: int) -> float:
     """(mean of W_p^p over random directions)^(1/p), of x (N, D) and y (M, D).
 
     Bonneel et al. 2015 (doi:10.1007/s10851-014-0506-3); O(N log N) a direction. A shift by v
     counts for |v| / sqrt(D) under p = 2.
     """
-    rng = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(0)
     directions = torch.randn(x.shape[1], projections, generator=rng, dtype=torch.float64)
     directions /= directions.norm(dim=0)  # (D, projections), uniform on the sphere
     x, y = x.double(), y.double()
