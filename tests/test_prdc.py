@@ -1,4 +1,4 @@
-"""Neighbours against brute force; precision, recall, density and coverage against references."""
+"""Nearest neighbours against brute force, and the four metrics against other implementations."""
 
 import math
 from collections.abc import Callable
@@ -26,7 +26,10 @@ def prdc(real: Tensor, fake: Tensor, manifold_k: int = 3, density_k: int = 5) ->
 
 
 def by_definition(real: Tensor, fake: Tensor, manifold_k: int, density_k: int) -> dict[str, float]:
-    """Loops over scipy's distances: closed balls for the first two, open ones for the others."""
+    """The metrics by loops over SciPy's distances.
+
+    Precision and recall use closed balls, density and coverage open ones.
+    """
 
     def radius(within: np.ndarray, row: int, k: int) -> float:
         return sorted(np.delete(within[row], row))[k - 1]
@@ -45,9 +48,6 @@ def by_definition(real: Tensor, fake: Tensor, manifold_k: int, density_k: int) -
     }
 
 
-# ---- Distances
-
-
 @pytest.mark.parametrize("offset", [0.0, 1e3])
 @pytest.mark.parametrize("cells", [1, 100, 2**22])
 def test_nearest_agrees_with_scipy(
@@ -64,7 +64,7 @@ def test_nearest_agrees_with_scipy(
 @pytest.mark.parametrize("size", [2, 64, 2048])
 @pytest.mark.parametrize("offset", [0.0, 1e4])
 def test_copies_are_at_zero_and_near_copies_are_not(size: int, offset: float) -> None:
-    """Where float32 products would put both at about 1e-3 of a length."""
+    """Products in float32 would put both at about 1e-3 of a vector's length."""
     b = normal(50, size, 0) + offset
     distances, indices = nearest(b.flip(0), b)
     assert distances.tolist() == [0.0] * 50
@@ -75,8 +75,7 @@ def test_copies_are_at_zero_and_near_copies_are_not(size: int, offset: float) ->
     assert nearest(near, b)[0].numpy() == pytest.approx(expected.numpy(), rel=1e-5)
 
 
-def test_a_last_digit_of_a_coordinate_is_a_distance() -> None:
-    """In two dimensions, one float32 step of a thousandth of the spread is still seen."""
+def test_a_shift_of_a_millionth_of_the_spread_is_resolved() -> None:
     b = normal(200, 2, 0)
     a = b.clone()
     a[:, 0] += 1e-6
@@ -97,12 +96,9 @@ def test_arguments_stay_as_they_are() -> None:
     assert torch.equal(b, kept[1])
 
 
-def test_what_is_not_a_number_is_nobodys_copy() -> None:
+def test_a_nan_gives_nan_distances() -> None:
     a = torch.tensor([[0.0, torch.nan]])
     assert nearest(a, normal(4, 2, 0))[0].isnan().all()
-
-
-# ---- Precision, recall, density, coverage
 
 
 @pytest.mark.parametrize(
@@ -110,7 +106,7 @@ def test_what_is_not_a_number_is_nobodys_copy() -> None:
     [(1, (0.8, 0.8, 1.4, 1)), (2, (0.8, 1, 0.8, 1)), (3, (0.8, 1, 14 / 15, 1))],
 )
 def test_on_a_line(k: int, expected: tuple[float, ...]) -> None:
-    """Figures of the authors' `prdc`, open and closed balls alike."""
+    """Values computed by the authors' package `prdc`; open and closed balls agree here."""
     real = torch.tensor([0.0, 1, 2, 3, 10])[:, None]
     fake = torch.tensor([0.5, 0.6, 2.5, 9, 30])[:, None]
     values = prdc(real, fake, k, k)
@@ -158,9 +154,9 @@ def average(sample: Callable[[int], tuple[Tensor, Tensor]], runs: int) -> dict[s
 
 @pytest.mark.parametrize(("n", "m"), [(60, 60), (60, 25)])
 def test_expectations_for_equal_distributions(n: int, m: int) -> None:
-    """Among N - 1 other real and M fake samples the k nearest are all real by chance alone.
+    """A real sample is uncovered if its k nearest of N - 1 real and M fake samples are all real.
 
-    A fake is among the k nearest of N with chance k / N, N balls over: density 1.
+    A fake lies in each of the N balls with probability k / N, so the expected density is 1.
     """
     k = 5
     uncovered = math.prod((n - 1 - i) / (n - 1 + m - i) for i in range(k))
@@ -172,14 +168,14 @@ def test_expectations_for_equal_distributions(n: int, m: int) -> None:
 
 
 def test_coverage_of_many_fresh_samples() -> None:
-    """1 - 2^-5 in the limit; its deviation at 3,000 is about 0.004."""
+    """Coverage tends to 1 - 2^-5; its standard deviation at 3,000 samples is about 0.004."""
     values = prdc(normal(3000, 4, 0), normal(3000, 4, 1))
     assert values["coverage"] == pytest.approx(0.96875, abs=0.012)
     assert values["density"] == pytest.approx(1, abs=0.05)
 
 
 def test_copies_of_the_data() -> None:
-    """All are covered; each ball holds itself and k - 1 others, the k-th being on its rim."""
+    """All are covered; an open ball holds its centre and k - 1 others, the k-th is on its edge."""
     real = normal(200, 8, 0)
     order = torch.randperm(200, generator=torch.Generator().manual_seed(0))
     assert prdc(real, real[order]) == {
@@ -191,7 +187,7 @@ def test_copies_of_the_data() -> None:
 
 
 def test_collapse_keeps_precision_and_loses_the_rest() -> None:
-    """torch-fidelity's own case: a narrow Gaussian at the centre of a wide one."""
+    """A case from torch-fidelity's tests: a narrow Gaussian at the centre of a wide one."""
     real = 3 * normal(200, 16, 0)
     values = prdc(real, 0.1 * normal(200, 16, 1))
     assert values["precision"] > 0.8
@@ -201,7 +197,7 @@ def test_collapse_keeps_precision_and_loses_the_rest() -> None:
 
 
 def test_lost_modes_cost_recall_and_coverage_their_share() -> None:
-    """Of 4 far modes the generator knows 3."""
+    """The generator covers 3 of 4 distant modes."""
     centres = 100 * torch.eye(4)
     real, fake = normal(800, 4, 0), normal(600, 4, 1)
     values = prdc(real + centres.repeat(200, 1), fake + centres[:3].repeat(200, 1))
@@ -211,8 +207,8 @@ def test_lost_modes_cost_recall_and_coverage_their_share() -> None:
     assert values["precision"] == pytest.approx(fresh["precision"], abs=0.1)
 
 
-def test_a_few_fakes_out_of_the_world() -> None:
-    """Outliers make large balls of fakes: recall rises (Naeem et al. 2020), coverage does not."""
+def test_outliers_raise_recall_but_not_coverage() -> None:
+    """Outliers make large balls around fakes (Naeem et al. 2020)."""
     real = normal(300, 2, 0)
     fake = 0.05 * normal(300, 2, 1)
     scattered = fake.clone()

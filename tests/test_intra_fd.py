@@ -1,4 +1,4 @@
-"""Frechet distances within classes against the closed form, and what they refuse."""
+"""Frechet distances within classes against the closed form, and their errors."""
 
 import pytest
 import torch
@@ -42,10 +42,10 @@ def test_zero_at_equality_whatever_the_order() -> None:
     assert values["smallest_class"] == 30
 
 
-def test_finds_out_a_generator_that_ignores_its_labels() -> None:
-    """Two classes d apart, shuffled labels: within a class half the fakes are d away.
+def test_detects_a_generator_that_ignores_its_labels() -> None:
+    """With two classes d apart and shuffled labels, half of the fakes of a class are d away.
 
-    On that axis N(0, 1) meets the mixture of mean d / 2 and variance 1 + d^2 / 4.
+    Along that axis, N(0, 1) is compared with a mixture of mean d / 2 and variance 1 + d^2 / 4.
     """
     rng = torch.Generator().manual_seed(0)
     d, labels = 6.0, torch.arange(4000) % 2

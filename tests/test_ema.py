@@ -1,4 +1,4 @@
-"""The moving average against its definition."""
+"""The exponential moving average of weights against its definition."""
 
 import pytest
 import torch
@@ -10,12 +10,12 @@ from gan_cli.games.game import Game
 from gan_cli.training.ema import MovingAverage
 
 
-class Two(Game):
+class AveragedGame(Game):
     averaged = ("generator",)
 
 
-def game_with(network: nn.Module) -> Two:
-    return Two(nn.ModuleDict({"generator": network}), objective=None)
+def game_with(network: nn.Module) -> AveragedGame:
+    return AveragedGame(nn.ModuleDict({"generator": network}), objective=None)
 
 
 def test_half_of_the_old_value_is_left_after_a_half_life():

@@ -1,4 +1,4 @@
-"""The kernel distance against torch-fidelity, a loop over pairs and closed forms."""
+"""KID against torch-fidelity, a loop over pairs and closed forms."""
 
 import math
 from itertools import product
@@ -102,7 +102,7 @@ def test_unbiased_where_the_distributions_are_equal() -> None:
 
 
 def test_large_features_keep_their_digits() -> None:
-    """Kernels of 1e12, and a distance of 1e4 or less between them."""
+    """The kernel values are 1e12, and the distance between them is 1e4 or less."""
     x, y = normal(30, 5, 0).double() + 100, normal(30, 5, 1).double() + 100
     assert squared_mmd(x.float(), y.float()) == pytest.approx(
         by_pairs(x.float().tolist(), y.float().tolist()), rel=1e-6
@@ -116,7 +116,7 @@ def test_large_features_keep_their_digits() -> None:
     scale=st.floats(0.01, 100),
 )
 @settings(max_examples=30, deadline=None)
-def test_symmetric_and_blind_to_order(n: int, m: int, seed: int, scale: float) -> None:
+def test_symmetric_and_invariant_to_order(n: int, m: int, seed: int, scale: float) -> None:
     x, y = normal(n, 3, seed) * scale, normal(m, 3, seed + 1)
     value = squared_mmd(x, y)
     magnitude = (max(x.square().sum(1).max(), y.square().sum(1).max()).item() / 3 + 1) ** 3
@@ -131,7 +131,7 @@ def test_whole_sets_have_no_spread() -> None:
     assert values["kd_std"] < 1e-12
 
 
-def test_the_seed_decides_and_the_global_streams_stay() -> None:
+def test_the_seed_determines_the_values_and_leaves_global_generators_alone() -> None:
     real, fake = collected(normal(300, 4, 0)), collected(normal(300, 4, 1))
     before = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"].copy()
     values = [KernelDistance(subsets=3, subset_size=50, seed=s)(real, fake) for s in (0, 0, 1)]

@@ -1,4 +1,4 @@
-"""Mode coverage against the protocol's closed forms."""
+"""Mode coverage against closed forms."""
 
 import math
 
@@ -11,7 +11,7 @@ from gan_cli.metrics.metric import Collected, metrics
 from gan_cli.metrics.mode_coverage import reverse_kl
 from gan_cli.utils.errors import ConfigError
 
-HIGH_2D = 1 - math.exp(-4.5)  # the chi-square law with 2 degrees of freedom, below 3^2
+HIGH_2D = 1 - math.exp(-4.5)  # P(chi-square with 2 degrees of freedom < 3^2)
 HIGH_1D = math.erf(3 / math.sqrt(2))
 
 
@@ -58,7 +58,7 @@ def test_kl_of_missing_modes(kept, modes, expected):
     assert reverse_kl(counts, p) == pytest.approx(expected, abs=5e-5)
 
 
-def test_kl_is_that_of_generated_from_data():
+def test_reverse_kl_is_scipys_relative_entropy():
     from scipy.stats import entropy
 
     p = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)
@@ -77,7 +77,7 @@ def test_near_is_strictly_within_three_standard_deviations():
     assert one.assign(torch.tensor([[3.0], [2.9999]]))[1].tolist() == [False, True]
 
 
-def test_what_lies_elsewhere_counts_for_no_mode():
+def test_samples_of_low_quality_count_for_no_mode():
     ring = Ring(count=10)
     at = torch.tensor([[1.0, 0.0]]).repeat(6, 1)
     away = torch.tensor([[-0.9, 0.0]]).repeat(2, 1)  # ten deviations inside the opposite mode
