@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from gan_cli.data.sets import datasets
 from gan_cli.games.dann import balanced, reverse_gradient
 from gan_cli.networks import networks
-from gan_cli.plots.scatter import embedding, principal
 from gan_cli.training.build import build_game
 from gan_cli.training.session import farewell
 from gan_cli.utils.errors import ConfigError
@@ -398,21 +397,6 @@ def test_domains_told_apart():
     for distance, right in ((0.0, 0.5), (0.5, 0.69146), (1.0, 0.84134), (3.0, 0.99865)):
         assert balanced(source + distance, target - distance) == pytest.approx(right, abs=0.01)
     assert balanced(target - 3, source + 3) < 0.01  # a critic who has it the wrong way round
-
-
-def test_principal_components_are_those_of_scikit_learn():
-    decomposition = pytest.importorskip("sklearn.decomposition")
-    points = torch.randn(50, 6, generator=torch.Generator().manual_seed(0)) @ torch.randn(6, 6)
-    expected = decomposition.PCA(2).fit_transform(points.double().numpy())
-    np.testing.assert_allclose(principal(points).abs(), np.abs(expected), atol=1e-6)
-
-
-def test_an_embedding_shows_both_groups():
-    points = {"source": torch.tensor([[0.0, 0.0]]), "target": torch.tensor([[1.0, 1.0]])}
-    picture = embedding(points)[40:480, 45:495].reshape(-1, 3).astype(int)
-    blue, orange = (picture[:, i] - picture[:, 2 - i] for i in (2, 0))
-    assert (blue > 20).sum() > 5
-    assert (orange > 40).sum() > 5
 
 
 @pytest.mark.slow

@@ -1,78 +1,99 @@
-"""Pictures of numbers on a line: the data's density, samples, and what the critic thinks."""
+"""Plots of samples on the line: histograms, the density of the data, the critic's logits."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gan_cli.data.ground_truth import Density
-from gan_cli.plots.canvas import Canvas, Limits
 from gan_cli.plots.critic_map import Judge
-from gan_cli.plots.scatter import FAKE, REAL
+from gan_cli.plots.figure import (
+    DARK,
+    FAKE,
+    REAL,
+    Color,
+    Limits,
+    add_axes,
+    add_legend,
+    fake_label,
+    new_figure,
+    to_array,
+    unit_rgb,
+)
 
-BINS, FINE = 48, 480  # bars of a histogram; points of a curve
-CRITIC = (60, 60, 60)
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BINS, CURVE_POINTS = 48, 480
+HEADROOM = 1.25  # height of the plot, relative to the highest density in it
 
 
 def density_plot(
     real: Tensor, fake: Tensor, density: Density | None = None, judge: Judge | None = None
 ) -> np.ndarray:
-    """Histograms of real (N, 1) and generated samples (M, 1), uint8 (512, 512, 3).
+    """Histograms of real (N, 1) and generated samples (M, 1), a picture of (512, 512, 3) uint8.
 
-    Where the data's density is known it stands for the real ones. The critic's logits have a scale
-    of their own, which the legend tells. The limits are those of the data.
+    The limits are those of the real samples; the legend counts the generated ones outside of them.
+    `density`, where it is known, replaces the histogram of the real samples. The logits of `judge`
+    are scaled to the height of the plot; the legend gives their range.
     """
-    across, bins = bars_of(real)
-    x = across.left + torch.linspace(0, 1, FINE) * across.width
-    truth = histogram(real, bins) if density is None else curve(x, density.log(x).exp())
-    limits = Limits(across.left, 0.0, across.width, 1.25 * truth[:, 1].max().item())
-    canvas = Canvas(limits)
-    canvas.area(truth, REAL, 0.35)
-    drawn = histogram(fake, bins)
-    drawn[:, 1].clamp_(max=limits.height)  # a collapsed generator's would leave the picture
-    canvas.area(drawn, FAKE, 0.3)
-    canvas.line(truth, REAL, 1.0, width=2)
-    canvas.line(drawn, FAKE, 1.0, width=2)
-    outside = int(((fake < bins[0]) | (fake > bins[-1])).sum())
-    legend = [("real", REAL), (f"fake ({outside} outside)" if outside else "fake", FAKE)]
-    logits = judge(x[:, None].to(real.device)) if judge else None
-    if logits is not None:
-        low, high = logits.min().item(), logits.max().item()
-        canvas.line(curve(x, raised(logits.cpu(), limits.height)), CRITIC, 1.0, width=2)
-        legend.append((f"critic, {low:.3g} to {high:.3g}", CRITIC))
-    canvas.legend(legend)
-    return canvas.picture()
+    span, edges = bins_of(real)
+    x = span.left + torch.linspace(0, 1, CURVE_POINTS) * span.width
+    heights = histogram(real, edges) if density is None else density.log(x).exp().cpu().numpy()
+    limits = Limits(span.left, 0.0, span.width, HEADROOM * heights.max().item())
+    outside = int((~span.contains(fake.repeat(1, 2))).sum())
+    legend = [("real", REAL), (fake_label(outside), FAKE)]
+    with new_figure() as figure:
+        axes = add_axes(figure, limits)
+        if density is None:
+            add_histogram(axes, heights, edges, REAL)
+        else:
+            axes.fill_between(x, heights, color=unit_rgb(REAL), alpha=0.3, linewidth=0)
+            axes.plot(x, heights, color=unit_rgb(REAL))
+        add_histogram(axes, histogram(fake, edges), edges, FAKE)
+        logits = judge(x[:, None].to(real.device)) if judge else None
+        if logits is not None and logits.isfinite().all():
+            low, high = logits.min().item(), logits.max().item()
+            axes.plot(x, scaled(logits.detach().float().cpu(), limits.height), color=unit_rgb(DARK))
+            legend.append((f"critic, {low:.3g} to {high:.3g}", DARK))
+        add_legend(axes, legend)
+        return to_array(figure)
 
 
 def histogram_plot(samples: Tensor) -> np.ndarray:
-    """Generated samples (N, 1) alone; uint8 (512, 512, 3)."""
-    across, bins = bars_of(samples)
-    drawn = histogram(samples, bins)
-    canvas = Canvas(Limits(across.left, 0.0, across.width, 1.25 * drawn[:, 1].max().item()))
-    canvas.area(drawn, FAKE, 0.3)
-    canvas.line(drawn, FAKE, 1.0, width=2)
-    return canvas.picture()
+    """Histogram of generated samples (N, 1) alone, a picture of (512, 512, 3) uint8."""
+    span, edges = bins_of(samples)
+    heights = histogram(samples, edges)
+    outside = int((~span.contains(samples.repeat(1, 2))).sum())  # those that are not finite
+    top = heights.max().item() or 1.0
+    with new_figure() as figure:
+        axes = add_axes(figure, Limits(span.left, 0.0, span.width, HEADROOM * top))
+        add_histogram(axes, heights, edges, FAKE)
+        if outside:
+            add_legend(axes, [(fake_label(outside), FAKE)])
+        return to_array(figure)
 
 
-def bars_of(samples: Tensor) -> tuple[Limits, Tensor]:
-    """Limits across samples (N, 1), and the bounds of the bars between them, (BINS + 1,)."""
-    across = Limits.around(torch.cat([samples, samples], 1))
-    return across, torch.linspace(across.left, across.left + across.width, BINS + 1)
+def bins_of(samples: Tensor) -> tuple[Limits, np.ndarray]:
+    """Limits around samples (N, 1), whose height means nothing, and the edges of BINS bins."""
+    span = Limits.around(samples.repeat(1, 2))
+    return span, np.linspace(span.left, span.right, BINS + 1)
 
 
-def curve(x: Tensor, y: Tensor) -> Tensor:
-    """(N,) and (N,) to points (N, 2)."""
-    return torch.stack([x.double(), y.double()], 1)
+def histogram(samples: Tensor, edges: np.ndarray) -> np.ndarray:
+    """Density of samples (N, 1) in each bin (BINS,); those outside the bins count, too."""
+    counts, _ = np.histogram(samples.detach().cpu().double().numpy(), edges)
+    return counts / len(samples) / np.diff(edges)
 
 
-def histogram(samples: Tensor, bins: Tensor) -> Tensor:
-    """The outline of the bars, (2 BINS, 2), on the scale of a density."""
-    counts, _ = np.histogram(samples.flatten().cpu().numpy(), bins.numpy())
-    height = torch.from_numpy(counts) / len(samples) / (bins[1] - bins[0])
-    edges = bins.repeat_interleave(2)[1:-1]  # each bar's left and right end
-    return curve(edges, height.repeat_interleave(2))
+def add_histogram(axes: "Axes", heights: np.ndarray, edges: np.ndarray, color: Color) -> None:
+    rgb = unit_rgb(color)
+    axes.stairs(heights, edges, fill=True, color=rgb, alpha=0.3)
+    axes.stairs(heights, edges, color=rgb, linewidth=1.5)
 
 
-def raised(logits: Tensor, height: float) -> Tensor:
-    """Between 5 and 95 % of the picture's height."""
+def scaled(logits: Tensor, height: float) -> Tensor:
+    """Logits (N,) mapped linearly to between 5 % and 95 % of `height`."""
     spread = (logits.max() - logits.min()).clamp(min=1e-12)
     return height * (0.05 + 0.9 * (logits - logits.min()) / spread)
