@@ -1,4 +1,4 @@
-"""A resumed run continues bit for bit on the CPU; a changed or damaged one says so."""
+"""Resumed runs continue bit for bit on the CPU; what has changed or is damaged is reported."""
 
 import json
 
@@ -72,6 +72,29 @@ def test_no_sound_checkpoint_at_all(tmp_path):
     (tmp_path / "step-0000001.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(StorageError, match="another run=NAME"):
         Checkpoints(tmp_path, 1, 0).latest()
+
+
+PARTS = ("networks", "averages", "optimizers", "scalers", "game", "scores", "health")
+EDITS = [(part, value) for part in PARTS for value in (None, 5, {"generator": 5})]
+
+
+@pytest.mark.parametrize(("key", "value"), [*EDITS, ("config", None), ("config", 5)])
+def test_an_edited_checkpoint_is_one_clear_line(key, value, tmp_path):
+    settings = (*WIDTHS, "every.checkpoint=2", "allow_changes=true")
+    path = trained(small(*settings), tmp_path).checkpoints.path(2)
+    save(path, {**load(path), key: value})
+    with pytest.raises(StorageError) as caught:
+        trained(small(*settings, "steps=4"), tmp_path)
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_newer_format_is_refused(tmp_path):
+    run = trained(small(*WIDTHS, "every.checkpoint=2"), tmp_path)
+    path = run.checkpoints.path(2)
+    save(path, {**load(path), "format": 99})
+    with pytest.raises(StorageError, match=r"has format 99, .* install a newer one"):
+        trained(small(*WIDTHS, "every.checkpoint=2", "steps=4"), tmp_path)
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 Shape = tuple[int, ...] | str  # the name of the type of what is no tensor
 LISTED = 4  # misfits that a message spells out
-SPECTRAL = ".parametrizations."  # a parametrized weight and its buffers fit together or not at all
+SPECTRAL = "parametrizations."  # a parametrized weight and its buffers fit together or not at all
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,10 @@ def shapes(weights: Mapping[str, Tensor]) -> dict[str, Shape]:
     }
 
 
-def load_fitting(network: nn.Module, weights: Mapping[str, Tensor]) -> list[Misfit]:
-    """Loads what fits and returns what does not, whose counterparts stay as they are."""
-    wrong = misfits(network, weights)
-    excluded = {unit(misfit.name) for misfit in wrong}
-    fitting = {name: value for name, value in weights.items() if unit(name) not in excluded}
-    network.load_state_dict(fitting, strict=False)
-    return wrong
+def fitting(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The part of `weights` that can be loaded into the network."""
+    excluded = {unit(misfit.name) for misfit in misfits(network, weights)}
+    return {name: value for name, value in weights.items() if unit(name) not in excluded}
 
 
 def unit(name: str) -> str:
@@ -62,8 +59,7 @@ def unit(name: str) -> str:
     return f"{module}{found}{rest.partition('.')[0]}" if found else name
 
 
-def summary(wrong: list[Misfit]) -> str:
-    """The first few misfits, for a message."""
-    more = len(wrong) - LISTED
-    words = [str(misfit) for misfit in wrong[:LISTED]]
-    return "; ".join([*words, f"and {more} more"] if more > 0 else words)
+def summary(wrong: list[Misfit], count: int = LISTED) -> str:
+    """The first `count` misfits, for a message."""
+    words = [str(misfit) for misfit in wrong[:count]]
+    return "; ".join([*words, f"and {len(wrong) - count} more"] if wrong[count:] else words)

@@ -7,8 +7,12 @@ from torch import nn
 
 from gan_cli.checkpoints.contents import Checkpoint, Weights
 from gan_cli.checkpoints.fit import misfits, summary
+from gan_cli.config.registry import conform
+from gan_cli.config.schema import Loss, Model
 from gan_cli.data.spec import Spec
 from gan_cli.games import games
+from gan_cli.games.build import build_game
+from gan_cli.games.game import Game
 from gan_cli.networks import networks
 from gan_cli.utils.errors import ConfigError, StorageError
 
@@ -72,3 +76,27 @@ def load_weights(network: nn.Module, weights: Weights, where: str) -> None:
             f"trained: {summary(wrong)}"
         )
     network.load_state_dict(weights)
+
+
+def restored_game(checkpoint: Checkpoint, averaged: bool = True) -> Game:
+    """The whole game in eval mode on the CPU, with averaged networks where there are any.
+
+    Raises ConfigError if a module that registers one of its parts has to be imported first,
+    StorageError if its settings or weights do not fit.
+    """
+    faults: list[str] = []
+    loss: Loss = conform(Loss, checkpoint.config.get("loss") or {}, "loss", faults)
+    model: Model = conform(Model, checkpoint.config["model"], "model", faults)
+    for role in model.networks:
+        check_known(checkpoint, role)
+    if faults:
+        raise StorageError(f"{checkpoint.name}: {faults[0]}")
+    try:
+        game = build_game(model, loss, {"name": "none"}, checkpoint.spec)
+    except ConfigError as error:
+        raise StorageError(f"{checkpoint.name}: {error}") from None
+    for role, network in game.networks.items():
+        where = f"{checkpoint.name}: model.networks.{role}"
+        load_weights(network, checkpoint.weights(role, averaged), where)
+    game.networks.eval()
+    return game
