@@ -144,7 +144,7 @@ def check_holds(lender: Checkpoint, role: str, reference: str) -> None:
     if role not in lender.roles:
         raise ConfigError(
             f"model.pretrained.{role}: {reference} holds no network '{role}', only "
-            f"{', '.join(lender.roles)}; name another run or checkpoint"
+            f"{', '.join(lender.roles) or 'none'}; name another run or checkpoint"
         )
 
 
