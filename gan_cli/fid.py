@@ -7,7 +7,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from gan_cli.config.command_line import end_with_pipe, reported, run_command, told
+from gan_cli.config.command_line import exit_with_pipe, report_errors, run_command, exit_on_error
 from gan_cli.evaluation.request import checked
 from gan_cli.sample import as_list, run_folder
 from gan_cli.utils.errors import ConfigError
@@ -17,7 +17,7 @@ SHORT = ("features", "count", "real_count", "resize", "fast", "inception_weights
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="fid")
-@reported
+@report_errors
 def fid(composed: DictConfig) -> float:
     """The first value, for sweeps."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -61,8 +61,8 @@ def card_of(word: str) -> Path:
 
 def main() -> None:
     if sys.argv[1:2] == ["compare"]:
-        end_with_pipe()
-        told(lambda: compare(sys.argv[2:]))
+        exit_with_pipe()
+        exit_on_error(lambda: compare(sys.argv[2:]))
         return
     sys.argv[1:] = [full(word) for word in sys.argv[1:]]
     run_command(fid, "fid")

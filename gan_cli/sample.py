@@ -7,7 +7,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from gan_cli.config.command_line import reported, run_command
+from gan_cli.config.command_line import report_errors, run_command
 from gan_cli.sampling.request import checked, known_runs
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import CONFIGS
@@ -17,7 +17,7 @@ LISTS = ("seeds", "label", "anomalous", "attribute", "format", "imports")  # of 
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="sample")
-@reported
+@report_errors
 def sample(composed: DictConfig) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = checked(OmegaConf.to_container(composed, resolve=True))

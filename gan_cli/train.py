@@ -9,12 +9,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from gan_cli.config.command_line import reported, run_command
+from gan_cli.config.command_line import report_errors, run_command
 from gan_cli.utils.paths import CONFIGS
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
-@reported
+@report_errors
 def train(composed: DictConfig) -> float | None:
     """The best value of the first metric, for sweeps to minimize."""
     started = time.time()

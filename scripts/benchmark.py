@@ -21,15 +21,15 @@ from statistics import median
 
 import benchmark_metrics
 import torch
+from gan_cli.training.build import build_game
 from hydra import compose, initialize_config_dir
 from startup import startup_times
 from textbook import textbook_training
 
-from gan_cli.config.command_line import prepared
+from gan_cli.config.command_line import hydra_arguments
 from gan_cli.config.schema import Config
 from gan_cli.data.sets import datasets
 from gan_cli.runtime.runtime import pick_device
-from gan_cli.training.build import build_game
 from gan_cli.training.logger import Journal
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
@@ -52,7 +52,7 @@ Loop = Callable[[int], float]  # steps -> images per second
 
 def configure(overrides: list[str]) -> Config:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return validate(compose("train", prepared(SETTING + overrides)))
+        return validate(compose("train", hydra_arguments(SETTING + overrides)))
 
 
 def our_loop(overrides: list[str], folder: Path) -> Loop:

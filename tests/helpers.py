@@ -6,7 +6,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from gan_cli.config.command_line import prepared
+from gan_cli.config.command_line import hydra_arguments
 from gan_cli.config.schema import Config
 from gan_cli.training.logger import Journal
 from gan_cli.training.progress import Display
@@ -35,7 +35,7 @@ def names(group: str) -> list[str]:
 def composed(*overrides: str) -> dict:
     """What Hydra composes, as `validate` gets it."""
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = compose("train", prepared(list(overrides)))
+        config = compose("train", hydra_arguments(list(overrides)))
     OmegaConf.set_struct(config, False)
     config.pop("hydra", None)
     return config

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_cli.config.command_line import replaced
+from gan_cli.config.command_line import expand_metrics
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 WIDTHS = ("model.networks.generator.width=8", "model.networks.discriminator.width=8")
@@ -200,4 +200,4 @@ def test_own_network_loss_and_dataset(tmp_path):
     ],
 )
 def test_a_list_of_metrics_is_the_mapping_of_the_config(word, expected):
-    assert replaced(word) == expected
+    assert expand_metrics(word) == expected

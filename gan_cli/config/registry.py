@@ -1,9 +1,9 @@
-"""Components by name, and the check of a config against Python signatures.
+"""Registries of components, and validation of configs against Python signatures.
 
-A config says ``name: dcgan``; a registry knows which class that is. The class's own ``__init__`` is
-the schema of its config: positional parameters are runtime objects that the program hands over,
-keyword-only parameters ARE the config keys, with their types and defaults. Nothing else has to be
-written down, and nothing can get out of step.
+A config says ``name: dcgan``, and a registry maps the name to a class. The signature of the class
+is the schema of its config: positional parameters are objects that the program passes, and
+keyword-only parameters are the config keys, with their types and defaults. There is no second
+schema that could get out of step.
 """
 
 import inspect
@@ -37,6 +37,7 @@ def keys_of(component: Callable[..., Any]) -> Keys:
 
 
 def keys_of_dataclass(cls: type) -> Keys:
+    """The config keys of a dataclass: its fields."""
     hints = get_type_hints(cls)
     return {
         field.name: (
@@ -48,7 +49,10 @@ def keys_of_dataclass(cls: type) -> Keys:
 
 
 def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
-    """`value` as the annotation `kind` has it; what does not fit is added to `faults`."""
+    """Converts `value`, found at the key path `where`, to type `kind`.
+
+    Appends what does not fit to `faults` and returns it unchanged.
+    """
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
         return value
@@ -60,7 +64,7 @@ def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
         if value not in arguments:
             faults.append(f"{where}: {unknown('value', value, arguments)}")
         return value
-    if hasattr(kind, "from_config"):  # a type that reads itself, such as Schedule
+    if hasattr(kind, "from_config"):  # a type with its own conversion, such as Schedule
         return kind.from_config(value, where, faults)
     if is_dataclass(kind):
         if not isinstance(value, Mapping):
@@ -85,7 +89,7 @@ def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
 def conform_items(
     origin: type, arguments: tuple[Any, ...], value: Any, where: str, faults: list[str]
 ) -> Any:
-    """A list[X], tuple[X, ...] or tuple[X, Y] out of a YAML list."""
+    """Converts a YAML list to list[X], tuple[X, ...] or tuple[X, Y]."""
     if not isinstance(value, list | tuple):
         faults.append(f"{where}: expected a list, got {value!r}")
         return value
@@ -99,7 +103,7 @@ def conform_items(
 
 
 def conform_keys(known: Keys, node: Mapping[str, Any], where: str, faults: list[str]) -> Component:
-    """Typed values for all of `known`, defaults filled in."""
+    """Converts the values of `node` to the types of `known`; missing keys get their defaults."""
     dot = f"{where}." if where else ""
     for key in node:
         if key not in known:
@@ -117,13 +121,15 @@ def conform_keys(known: Keys, node: Mapping[str, Any], where: str, faults: list[
 
 
 class Registry(Generic[T]):
-    """Classes or functions by name; a decorator fills it."""
+    """Classes or functions by name; the decorator `register` adds one."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.entries: dict[str, Any] = {}
 
     def register(self, name: str) -> Callable[[Any], Any]:
+        """A decorator that registers a class or function as `name`."""
+
         def decorate(component: Any) -> Any:
             if name in self.entries:
                 raise ValueError(f"{self.kind} '{name}' is registered twice")
@@ -133,7 +139,7 @@ class Registry(Generic[T]):
         return decorate
 
     def find(self, node: Mapping[str, Any], where: str) -> Any:
-        """The component that `node` names; ConfigError, with the nearest name, if there is none."""
+        """The component that `node` names; an unknown name raises ConfigError with the nearest."""
         if "name" not in node:
             raise ConfigError(f"{where}.name: has no value; known: {', '.join(self.entries)}")
         if node["name"] not in self.entries:
@@ -141,7 +147,7 @@ class Registry(Generic[T]):
         return self.entries[node["name"]]
 
     def check(self, node: Mapping[str, Any], where: str) -> Component:
-        """The node's options, typed and with defaults; ConfigError lists all that is wrong."""
+        """The options of `node`, converted and with defaults; ConfigError lists all faults."""
         component = self.find(node, where)
         faults: list[str] = []
         given = {key: value for key, value in node.items() if key != "name"}
@@ -151,12 +157,15 @@ class Registry(Generic[T]):
         return options
 
     def build(self, node: Mapping[str, Any], *runtime: Any, where: str) -> T:
-        """Constructed; a constructor's own ConfigError may name its keys alone, without `where`."""
+        """Builds the component of `node` with the positional arguments `runtime`.
+
+        A ConfigError of the constructor may name its keys without a path; `where` is added.
+        """
         component, options = self.find(node, where), self.check(node, where)
         group = where.partition(".")[0]
         try:
             built: T = component(*runtime, **options)
         except ConfigError as error:
-            told = (f if f.startswith(group) else f"{where}.{f}" for f in error.faults)
-            raise ConfigError(*told) from None
+            faults = (f if f.startswith(group) else f"{where}.{f}" for f in error.faults)
+            raise ConfigError(*faults) from None
         return built
