@@ -16,7 +16,7 @@ from gan_cli.checkpoints import migrate
 from gan_cli.checkpoints.choice import find, known_runs, opened, run_folder
 from gan_cli.checkpoints.contents import Checkpoint, plain, read_spec
 from gan_cli.checkpoints.files import load, save
-from gan_cli.checkpoints.networks import build_network, sees_one_sample
+from gan_cli.checkpoints.networks import build_network, restored_game, sees_one_sample
 from gan_cli.data.spec import Field, Spec, image_spec, sample_spec, vector_spec
 from gan_cli.utils.errors import ConfigError, StorageError
 
@@ -192,6 +192,16 @@ def test_weights_of_format_1_compute_what_the_old_code_did(game, averaged):
     with torch.no_grad():
         sample = generator(torch.tensor([expected["latent"]]), label)
     torch.testing.assert_close(sample.flatten(), torch.tensor(expected["sample"]))
+
+
+@pytest.mark.parametrize("game", ALL)
+def test_whole_games_of_format_1(game):
+    checkpoint = Checkpoint.load(OLD / f"{game}.pt")
+    restored = restored_game(checkpoint)
+    for role, network in restored.networks.items():
+        assert not network.training
+        for name, value in checkpoint.weights(role, averaged=True).items():
+            assert torch.equal(network.state_dict()[name], value), (role, name)
 
 
 def test_format_1_that_is_edited_is_one_clear_line():

@@ -91,10 +91,8 @@ def restored_game(checkpoint: Checkpoint, averaged: bool = True) -> Game:
         check_known(checkpoint, role)
     if faults:
         raise StorageError(f"{checkpoint.name}: {faults[0]}")
-    try:
+    with stored_settings(checkpoint):
         game = build_game(model, loss, {"name": "none"}, checkpoint.spec)
-    except ConfigError as error:
-        raise StorageError(f"{checkpoint.name}: {error}") from None
     for role, network in game.networks.items():
         where = f"{checkpoint.name}: model.networks.{role}"
         load_weights(network, checkpoint.weights(role, averaged), where)

@@ -29,7 +29,7 @@ class Resumable(Protocol):
     folder: Path
     dataset: Any  # has a spec and a fingerprint()
     game: Any  # has networks, and like the rest a state_dict()
-    average: Any  # has averaged networks by role
+    ema: Any  # has averaged networks by role
     players: Any  # have an optimizer and a gradient scaler each, by name
     scores: Any
     health: Any
@@ -47,7 +47,7 @@ def state_of(run: Resumable) -> State:
         "spec": plain(run.dataset.spec),
         "data": run.dataset.fingerprint(),
         "networks": {role: net.state_dict() for role, net in run.game.networks.items()},
-        "averages": {role: net.state_dict() for role, net in run.average.networks.items()},
+        "averages": {role: net.state_dict() for role, net in run.ema.networks.items()},
         "optimizers": {name: p.optimizer.state_dict() for name, p in run.players.items()},
         "scalers": {name: p.scaler.state_dict() for name, p in run.players.items()},
         "game": run.game.state_dict(),
@@ -99,7 +99,7 @@ def load_state(run: Resumable, state: State) -> None:
     run.step, run.drawn, run.rollbacks = state["step"], state["drawn"], state["rollbacks"]
     for role, network in run.game.networks.items():
         network.load_state_dict(state["networks"][role])
-    for role, network in run.average.networks.items():
+    for role, network in run.ema.networks.items():
         network.load_state_dict(state["averages"][role])
     for name, player in run.players.items():
         player.optimizer.load_state_dict(state["optimizers"][name])
