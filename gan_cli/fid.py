@@ -7,9 +7,10 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from gan_cli.config.command_line import exit_with_pipe, report_errors, run_command, exit_on_error
-from gan_cli.evaluation.request import checked
-from gan_cli.sample import as_list, run_folder
+from gan_cli.checkpoints.choice import run_folder
+from gan_cli.config.command_line import exit_on_error, exit_with_pipe, report_errors, run_command
+from gan_cli.evaluation.options import checked_options
+from gan_cli.sample import as_list
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import CONFIGS
 
@@ -21,13 +22,13 @@ SHORT = ("features", "count", "real_count", "resize", "fast", "inception_weights
 def fid(composed: DictConfig) -> float:
     """The first value, for sweeps."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = checked(OmegaConf.to_container(composed, resolve=True))
-    folder = run_folder(config.run) if config.run is not None else None
+    options = checked_options(OmegaConf.to_container(composed, resolve=True))
+    folder = run_folder(options.run) if options.run is not None else None
     from gan_cli.evaluation.score import (
         score,  # torch is imported here, after all that needs it not
     )
 
-    return score(config, folder)
+    return score(options, folder)
 
 
 def full(word: str) -> str:

@@ -1,17 +1,15 @@
-"""gan-sample: images from a checkpoint, without its data set or its YAML."""
+"""gan-sample: samples from a checkpoint, without its data set or its YAML."""
 
 import logging
 import sys
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
+from gan_cli.checkpoints.choice import run_folder
 from gan_cli.config.command_line import report_errors, run_command
-from gan_cli.sampling.request import checked, known_runs
-from gan_cli.utils.errors import ConfigError
+from gan_cli.sampling.options import checked_options
 from gan_cli.utils.paths import CONFIGS
-from gan_cli.utils.text import unknown
 
 LISTS = ("seeds", "label", "anomalous", "attribute", "format", "imports")  # of several values
 
@@ -20,21 +18,11 @@ LISTS = ("seeds", "label", "anomalous", "attribute", "format", "imports")  # of 
 @report_errors
 def sample(composed: DictConfig) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = checked(OmegaConf.to_container(composed, resolve=True))
-    folder = run_folder(config.run) if config.run is not None else None
-    from gan_cli.sampling.tasks import (
-        perform,  # torch is imported here, after all that needs it not
-    )
+    options = checked_options(OmegaConf.to_container(composed, resolve=True))
+    folder = run_folder(options.run) if options.run is not None else None
+    from gan_cli.sampling.perform import perform  # torch is imported here, after all checks
 
-    print(perform(config, folder))
-
-
-def run_folder(run: str) -> Path:
-    """outputs/<run>, or the folder that `run` is a path of."""
-    for folder in (Path("outputs") / run, Path(run)):
-        if (folder / "checkpoints").is_dir():
-            return folder
-    raise ConfigError(f"run: {unknown('run', run, known_runs())} (below ./outputs)")
+    print(perform(options, folder))
 
 
 def as_list(word: str) -> str:

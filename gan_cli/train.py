@@ -1,4 +1,4 @@
-"""gan-train: compose a config, check it, play the game."""
+"""gan-train: composes a config, checks it, trains."""
 
 import logging
 import time
@@ -25,9 +25,9 @@ def train(composed: DictConfig) -> float | None:
     if config.check:
         print("the config is sound")
         return None
-    from gan_cli.training.session import play
+    from gan_cli.training.session import run_training
 
-    return play(config, run_folder(config.run), started)
+    return run_training(config, run_folder(config.run), started).scores.objective
 
 
 def run_folder(name: str) -> Path:

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from gan_cli.config.command_line import hydra_arguments
 from gan_cli.config.schema import Config
-from gan_cli.training.logger import Journal
+from gan_cli.training.logger import Logger
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
 from gan_cli.utils.paths import CONFIGS
@@ -49,10 +49,10 @@ def trained(config: Config, folder: Path) -> Run:
     """A run played (or resumed) in this process up to its last step."""
     run = Run(config, folder)
     run.resume()
-    journal = Journal(folder, run.step)
+    logger = Logger(folder, run.step)
     with StopSignal() as stop:
-        run.train(journal, Display(config.steps, run.step, silent=True), stop)
-    journal.close()
+        run.train(logger, Display(config.steps, run.step, silent=True), stop)
+    logger.close()
     run.feed.close()
     return run
 
@@ -60,7 +60,7 @@ def trained(config: Config, folder: Path) -> Run:
 def tensors_of(run: Run) -> dict[str, torch.Tensor]:
     """Everything that training changes: live and averaged networks, optimizer moments."""
     found = {f"live.{k}": v for k, v in run.game.networks.state_dict().items()}
-    for role, network in run.average.networks.items():
+    for role, network in run.ema.networks.items():
         found |= {f"average.{role}.{k}": v for k, v in network.state_dict().items()}
     for name, player in run.players.items():
         for index, state in player.optimizer.state_dict()["state"].items():

@@ -7,10 +7,10 @@ from torch import nn
 
 from gan_cli.data.sets import datasets
 from gan_cli.data.spec import Spec
+from gan_cli.games.build import build_game
 from gan_cli.losses import losses, penalties
 from gan_cli.losses.objective import Objective
 from gan_cli.networks import networks
-from gan_cli.training.build import build_game
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, composed, names, small, tensors_of, trained
@@ -104,7 +104,7 @@ def test_penalties_see_the_gradient_of_the_whole_pair():
     def critic(image, latent):
         return (a * image).sum((1, 2, 3)) + (b * latent).sum(1)
 
-    objective.due(0)
+    objective.schedule(0)
     terms = objective.critic_terms(critic, pair, pair, ("r1",))
     expected = 10 / 2 * (a.square().sum() + b.square().sum())
     torch.testing.assert_close(terms.losses["r1"], expected)
@@ -194,7 +194,10 @@ def test_reduced_precision_and_accumulation_stay_finite(tmp_path):
         ("model.networks.encoder.latent_dim=7", r"encoder\.latent_dim: is 7, .* is 64; set it to"),
         ("model.game.lambda_x=-1", r"lambda_x: must be 0 or more, got -1"),
         ("model.game.p=3", r"model\.game\.p: unknown value '3'"),
-        ("model.networks.generator.conditioning=concat", "'bigan' hands its networks no labels"),
+        (
+            "model.networks.generator.conditioning=concat",
+            "'bigan' passes no labels to its networks",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused(override, advice):

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 
 from gan_cli.data.sets import datasets
+from gan_cli.games.build import build_game
 from gan_cli.games.dann import balanced, reverse_gradient
 from gan_cli.networks import networks
-from gan_cli.training.build import build_game
 from gan_cli.training.session import farewell
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate

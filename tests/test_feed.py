@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_cli.data.feeds.batch_sampler import Order
+from gan_cli.data.feeds.batch_sampler import BatchSampler
 from gan_cli.data.feeds.decode import decode
 from gan_cli.data.feeds.feed import open_feed
 from gan_cli.data.feeds.resident import ResidentFeed
@@ -78,9 +78,11 @@ sizes = st.integers(1, 40)
 @settings(deadline=None, max_examples=60)
 @given(sizes, sizes, st.integers(1, 5), st.integers(0, 2**40))
 def test_every_index_comes_once_per_epoch_over_all_ranks(count, batch_size, world, seed):
-    ranks = [Order(count, batch_size, seed, rank, world) for rank in range(world)]
+    ranks = [BatchSampler(count, batch_size, seed, rank, world) for rank in range(world)]
     batches = -(-3 * count // (batch_size * world))  # at least three epochs
-    dealt = [[order.batch(number, CPU)[0].tolist() for order in ranks] for number in range(batches)]
+    dealt = [
+        [sampler.batch(number, CPU)[0].tolist() for sampler in ranks] for number in range(batches)
+    ]
     assert all(len(part) == batch_size for parts in dealt for part in parts)
     stream = [i for parts in dealt for turn in zip(*parts, strict=True) for i in turn]
     for epoch in range(3):
@@ -97,7 +99,7 @@ def test_starting_anywhere_equals_continuing(count, batch_size, world, drawn, se
 
 def test_epochs_seeds_and_mirrorings_differ():
     def epoch(seed, number):
-        order, mirrored = Order(500, 500, seed, 0, 1).batch(number, CPU)
+        order, mirrored = BatchSampler(500, 500, seed, 0, 1).batch(number, CPU)
         return order.tolist(), mirrored.tolist()
 
     orders = [epoch(seed, number) for seed in range(3) for number in range(3)]
@@ -109,7 +111,9 @@ def test_epochs_seeds_and_mirrorings_differ():
 
 def test_what_all_ranks_see_does_not_depend_on_their_number():
     def seen(world):
-        parts = [Order(50, 12 // world, 7, rank, world).batch(3, CPU)[0] for rank in range(world)]
+        parts = [
+            BatchSampler(50, 12 // world, 7, rank, world).batch(3, CPU)[0] for rank in range(world)
+        ]
         return sorted(torch.cat(parts).tolist())
 
     assert seen(1) == seen(2) == seen(3) == seen(4)
@@ -189,7 +193,7 @@ def test_vectors_pass_unscaled_and_unmirrored():
 
 def test_the_resident_feed_is_cheap():
     dataset = datasets.build({"name": "synthetic", "count": 2048}, where="dataset")
-    feed = ResidentFeed(dataset, Order(2048, 64, 0, 0, 1), CPU)
+    feed = ResidentFeed(dataset, BatchSampler(2048, 64, 0, 0, 1), CPU)
     batches = feed.batches(0)
     times = []
     for _ in range(50):

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gan_cli.evaluation.request import checked
 
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.evaluation.compare import compared
-from gan_cli.evaluation.request import checked
 from gan_cli.evaluation.score import score
 from gan_cli.fid import card_of, full
 from gan_cli.metrics.frechet import Moments, frechet_distance

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gan_cli.sampling.request import checked
 from PIL import Image
 
-from gan_cli.sampling.request import checked
 from gan_cli.sampling.tasks import film as tasks_film
 from gan_cli.sampling.tasks import perform
 from gan_cli.utils.errors import ConfigError, StorageError

@@ -56,7 +56,7 @@ def test_it_starts_from_the_averages_and_a_new_optimizer():
     live = origin.game.networks["discriminator"].state_dict()
     for expected, network in (
         (average, run.game.networks["generator"]),
-        (average, run.average.networks["generator"]),  # EMA equality at step 0
+        (average, run.ema.networks["generator"]),  # EMA equality at step 0
         (live, run.game.networks["discriminator"]),
     ):
         assert expected.keys() == network.state_dict().keys()

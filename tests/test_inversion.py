@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from gan_cli.sampling.request import checked
 from torch import nn
 
 from gan_cli.checkpoints.contents import plain
@@ -17,7 +18,6 @@ from gan_cli.games.latent_regressor import LatentRegressor
 from gan_cli.losses import losses
 from gan_cli.losses.objective import Objective
 from gan_cli.sample import run_folder
-from gan_cli.sampling.request import checked
 from gan_cli.sampling.tasks import perform
 from gan_cli.utils.errors import ConfigError, StorageError
 from gan_cli.validation.validate import validate
@@ -155,14 +155,14 @@ def test_the_generator_stays_what_the_checkpoint_says_it_was():
     origin = gan()
     run = inverted("steps=3")
     average = origin.average.networks["generator"].state_dict()
-    for network in (run.game.networks["generator"], run.average.networks["generator"]):
+    for network in (run.game.networks["generator"], run.ema.networks["generator"]):
         for name, value in network.state_dict().items():
             assert torch.equal(value, average[name]), name
     assert any(
         not torch.equal(a, b)
         for a, b in zip(
             run.game.networks["encoder"].parameters(),
-            run.average.networks["encoder"].parameters(),
+            run.ema.networks["encoder"].parameters(),
             strict=True,
         )
     )
@@ -237,8 +237,8 @@ def test_vectors_play_too():
         (["model.pretrained.generator=gna"], r"unknown run 'gna'; did you mean 'gan'\?"),
         (["model.pretrained.generator=null"], r"has no value; type model\.pretrained\.generator="),
         (["model.pretrained.generator=enc"], "enc holds no network 'generator', only encoder"),
-        (["loss=wgan_gp"], "loss: game 'inversion' has no critic to play for adversarial, "),
-        (["loss.penalties.r1.weight=5"], "no critic to play for penalties"),
+        (["loss=wgan_gp"], "loss: game 'inversion' has no critic, so nothing uses adversarial, "),
+        (["loss.penalties.r1.weight=5"], "no critic, so nothing uses penalties"),
         (["metrics=fd_random"], "draws no samples to measure; use metrics=none"),
         (["model.networks.generator.width=3"], r"width: is 3, and that of gan is 8; leave"),
         (["model.pretrained.encoder=gan"], "gan holds no network 'encoder', only generator, disc"),
@@ -264,7 +264,7 @@ def test_what_cannot_work_is_refused(overrides, told):
 
 def test_a_conditional_generator_is_refused():
     gan(model="cgan")
-    with pytest.raises(ConfigError, match="'inversion' hands its networks no labels"):
+    with pytest.raises(ConfigError, match="'inversion' passes no labels to its networks"):
         inverted()
 
 
@@ -353,7 +353,7 @@ def test_joint_8_steps_are_4_and_4():
         ("model.networks.encoder.latent_dim=7", r"encoder\.latent_dim: is 7, .* is 100; set it to"),
         ("model.game.generator_share=-1", "generator_share: must be 0 or more, got -1"),
         ("model.game.packing=3", "do not divide"),
-        ("model.networks.generator.conditioning=concat", "hands its networks no labels"),
+        ("model.networks.generator.conditioning=concat", "passes no labels to its networks"),
     ],
 )
 def test_what_cannot_work_jointly_is_refused(override, advice):

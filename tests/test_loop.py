@@ -13,7 +13,7 @@ import torch
 
 from gan_cli.config.schema import Device
 from gan_cli.games.game import Turn
-from gan_cli.losses.objective import Terms
+from gan_cli.losses.terms import Terms
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.training.run import Run
 from gan_cli.utils.errors import NonFiniteError
@@ -134,12 +134,12 @@ import os
 import shutil
 rank = os.environ["RANK"]
 seen = []
-from gan_cli.training.meters import Ledger
-add = Ledger.add
+from gan_cli.training.meters import Meters
+add = Meters.add
 def spy(self, step, player, terms):
     seen.append(float(terms.losses["adversarial"]))
     add(self, step, player, terms)
-Ledger.add = spy
+Meters.add = spy
 run = trained(config, folder / f"rank{rank}")
 torch.save({"tensors": tensors_of(run), "losses": seen}, folder / f"{rank}.pt")
 run.runtime.close()

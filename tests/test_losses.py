@@ -227,7 +227,7 @@ def fit_a_gaussian(objective: Objective, steps: int) -> Tensor:
     for step in range(steps):
         for turn in [0] * objective.critic_steps + [1]:
             real, fake = 2 + 0.5 * torch.randn(128, 1), law[0] + law[1] * torch.randn(128, 1)
-            due = objective.due(step)
+            due = objective.schedule(step)
             terms = (
                 objective.generator_terms(critic, (fake,), (real,))
                 if turn

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from gan_cli.data.sets import datasets
+from gan_cli.games.build import build_game
 from gan_cli.networks import networks
-from gan_cli.training.build import build_game
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, composed, names, small, tensors_of, trained

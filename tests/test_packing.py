@@ -60,7 +60,7 @@ def test_a_pack_is_one_sample_of_the_product():
     game = GAN(nn.ModuleDict({"discriminator": Additive()}), objective, packing=2)
     real, fake = torch.tensor([[1.0, 0], [0, 1], [2, 0], [0, 0]]), torch.zeros(4, 2)
     batch = {"real": real, "fake": fake, "label": torch.arange(4)}
-    found = game.discriminator_loss(batch, objective.due(0))
+    found = game.discriminator_loss(batch, objective.schedule(0))
     slope = math.sqrt(1 + 4 + 9 + 16)
     assert found.observed["real_logits"].item() == pytest.approx(((1 + 4) + 2) / 2)
     assert found.losses["gradient_penalty"].item() == pytest.approx((slope - 1) ** 2, rel=1e-5)

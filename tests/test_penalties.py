@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from gan_cli.config.schedules import Schedule
 from gan_cli.losses import losses, penalties
 from gan_cli.losses.gradient_penalties import interpolate, norm
-from gan_cli.losses.objective import Objective, Penalty, Round, Sample, judge
+from gan_cli.losses.objective import Objective
+from gan_cli.losses.penalty import Penalty, Round, Sample
 
 NAMES = tuple(penalties.entries)
 
@@ -19,7 +20,7 @@ def build(name: str, **options: Any) -> Penalty:
 
 
 def play(penalty: Penalty, critic: Any, real: Sample, fake: Sample) -> Tensor:
-    gradients = judge(critic, real)[1], judge(critic, fake)[1]
+    gradients = logits_and_gradient(critic, real)[1], logits_and_gradient(critic, fake)[1]
     return penalty(Round(critic, real, fake, *gradients))
 
 
@@ -163,12 +164,12 @@ def test_parameter_gradients_are_those_of_autograd_grad(name: str) -> None:
     def parameter_gradients(judging: Any) -> Sample:
         torch.manual_seed(1)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("gan_cli.losses.gradient_penalties.judge", judging)
+            patch.setattr("gan_cli.losses.gradient_penalties.logits_and_gradient", judging)
             gradients = judging(critic, real)[1], judging(critic, fake)[1]
             value = penalty(Round(critic, real, fake, *gradients))
         return torch.autograd.grad(value, list(critic.parameters())[:-1])  # a bias has no slope
 
-    ours, reference = parameter_gradients(judge), parameter_gradients(by_autograd)
+    ours, reference = parameter_gradients(logits_and_gradient), parameter_gradients(by_autograd)
     assert all(torch.equal(a, b) for a, b in zip(ours, reference, strict=True))
 
 
@@ -190,7 +191,7 @@ def test_parameter_gradients_pass_finite_differences(name: str) -> None:
 def test_reduced_precision_stays_finite_and_close(name: str, dtype: torch.dtype) -> None:
     critic, (real, fake) = conv_critic(), images()
     objective = Objective(losses.build({"name": "wasserstein"}, where=""), {name: build(name)})
-    due = objective.due(0)
+    due = objective.schedule(0)
 
     def gradients(enabled: bool) -> Sample:
         torch.manual_seed(3)
@@ -210,7 +211,7 @@ def test_reduced_precision_stays_finite_and_close(name: str, dtype: torch.dtype)
 def test_input_gradients_are_float32_under_autocast() -> None:
     (real, _) = images()
     with torch.autocast("cpu", torch.bfloat16):
-        logits, gradient = judge(conv_critic(), real)
+        logits, gradient = logits_and_gradient(conv_critic(), real)
     assert logits.dtype == torch.bfloat16
     assert gradient()[0].dtype == torch.float32
 
@@ -221,10 +222,10 @@ def test_input_gradients_are_float32_under_autocast() -> None:
 def test_a_lazy_penalty_is_due_every_nth_step_n_times_as_strong() -> None:
     lazy = build("r1", weight=Schedule(3.0), every=4)
     objective = Objective(losses.build({"name": "nonsaturating"}, where=""), {"r1": lazy})
-    assert [objective.due(step) for step in range(5)] == [("r1",), (), (), (), ("r1",)]
+    assert [objective.schedule(step) for step in range(5)] == [("r1",), (), (), (), ("r1",)]
     real, fake = torch.randn(2, 6, 2)
     critic = nn.Linear(2, 1, bias=False)
-    terms = objective.critic_terms(critic, (real,), (fake,), objective.due(0)).losses
+    terms = objective.critic_terms(critic, (real,), (fake,), objective.schedule(0)).losses
     expected = 4 * 3.0 * critic.weight.square().sum() / 2
     torch.testing.assert_close(terms["r1"], expected)
 
@@ -235,7 +236,7 @@ def test_a_penalty_weight_follows_its_schedule() -> None:
         losses.build({"name": "relativistic"}, where=""), {"r2": build("r2", weight=weight)}
     )
     for step, expected in (0, 2.0), (5, 1.5), (20, 1.0):
-        objective.due(step)
+        objective.schedule(step)
         assert float(objective.strength["r2"]) == pytest.approx(expected)
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from gan_cli.data.spec import Spec
+from gan_cli.games.build import build_game
 from gan_cli.games.game import Judges
-from gan_cli.training.build import build_game
 from gan_cli.training.previews import picture_of
 from tests.helpers import small, trained
 

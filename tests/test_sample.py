@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gan_cli.sampling.generate import generate, ranges
+from gan_cli.sampling.request import checked
+from gan_cli.sampling.sampler import Sampler
 from PIL import Image
 from scipy.spatial import geometric_slerp
 from torch import nn
@@ -20,9 +23,6 @@ from gan_cli.data.spec import Spec
 from gan_cli.networks import networks
 from gan_cli.sample import as_list, run_folder
 from gan_cli.sampling.exports import enlarged, rgb
-from gan_cli.sampling.generate import generate, ranges
-from gan_cli.sampling.request import checked
-from gan_cli.sampling.sampler import Sampler
 from gan_cli.utils.errors import ConfigError, StorageError
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gan_cli.sampling.request import checked
+from gan_cli.sampling.tasks.probes import probe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -23,10 +25,8 @@ from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Spec
 from gan_cli.networks import networks
 from gan_cli.sample import run_folder
-from gan_cli.sampling.request import checked
 from gan_cli.sampling.tasks import perform
 from gan_cli.sampling.tasks.anomaly import auroc
-from gan_cli.sampling.tasks.probes import probe
 from gan_cli.utils.errors import ConfigError, StorageError
 from tests.helpers import small, trained
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gan_cli.sampling.request import checked
 from PIL import Image
 from torch import nn
 
@@ -16,7 +17,6 @@ from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Spec
 from gan_cli.networks import networks
 from gan_cli.sample import as_list, run_folder
-from gan_cli.sampling.request import checked
 from gan_cli.sampling.tasks import perform
 from gan_cli.utils.errors import ConfigError
 

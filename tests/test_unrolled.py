@@ -102,7 +102,7 @@ def really(game: UnrolledGAN, real: torch.Tensor, unroll: int) -> float:
     twin = copy.deepcopy(game)
     critic, optimizer = twin.networks["discriminator"], twin.optimizers["discriminator"]
     critic.requires_grad_(True)
-    due = twin.objective.due(0)
+    due = twin.objective.schedule(0)
     torch.manual_seed(7)
     fake = twin.generate({"real": real})
     for _ in range(unroll):
@@ -129,7 +129,7 @@ def test_gradient_is_that_of_what_really_happens(optimizer, loss, penalty, clip,
     game = played(loss, penalty, optimizer, 3, clip)
     real = torch.randn(6, 2, dtype=torch.float64) + 1
     torch.manual_seed(7)
-    terms = game.generator_loss({"real": real}, game.objective.due(0))
+    terms = game.generator_loss({"real": real}, game.objective.schedule(0))
     terms.losses["adversarial"].backward()
     assert terms.losses["adversarial"].item() == pytest.approx(really(game, real, 3), rel=1e-6)
     parameters = list(game.networks["generator"].parameters())
@@ -173,7 +173,7 @@ def test_bilinear_game_in_closed_form():
 @pytest.mark.parametrize("norm", ["batch", "none"])
 def test_unrolled_steps_leave_no_trace_in_the_discriminator(norm):
     from gan_cli.data.sets import datasets
-    from gan_cli.training.build import build_game
+    from gan_cli.games.build import build_game
 
     options = (f"model.networks.discriminator.norm={norm}",)
     config = small(*MLP, *WIDTHS, *options, "model.networks.discriminator.spectral_norm=true")

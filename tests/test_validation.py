@@ -46,7 +46,7 @@ def test_all_faults_in_one_go():
         ("loss.penalties.r11.weight=1", "loss.penalties.r11.name: unknown penalty 'r11'"),
         ("model.networks.critic.name=mlp_discriminator", "model.networks.critic: unknown network"),
         ("loss.adversarial.name=hing", "did you mean 'hinge'"),
-        ("batch_size=10 accumulate=3", "batch_size: 10 does not divide"),
+        ("batch_size=10 accumulate=3", "batch_size: 10 is not divisible"),
         ("every.log=-1", "every.log: must be 0 (never) or more"),
         ("optimizer.lr=-1", "optimizer: invalid learning rate: -1"),
         ("optimizer.players.generator.lr=-1", "optimizer.players.generator: invalid learning rate"),

@@ -1,4 +1,4 @@
-"""The typed config tree. The YAML files in configs/ hold the same keys, with their comments."""
+"""The config as typed dataclasses. The YAML files in configs/ explain the same keys."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,25 +9,26 @@ from gan_cli.config.schedules import Schedule
 
 @dataclass(frozen=True)
 class Model:
-    game: Component
-    networks: dict[str, Component]
+    game: Component  # the rules of training, with their options
+    networks: dict[str, Component]  # role -> network and its options
     pretrained: dict[str, str] = field(default_factory=dict)  # network -> run or checkpoint
+    pretrained_strict: bool = True  # refuse weights that do not fit, or leave those tensors out
 
 
 @dataclass(frozen=True)
 class Loss:
-    """An adversarial loss, its penalties, and what it asks of the rest of the config.
+    """An adversarial loss, its penalties, and the settings that it needs elsewhere in the config.
 
-    Games without a critic have none of it.
+    Games without a critic keep all defaults.
     """
 
-    adversarial: Component | None = None
+    adversarial: Component | None = None  # name and options
     penalties: dict[str, Component] = field(default_factory=dict)
     critic_steps: int = 1
     weight_clip: float | None = None
-    critic_norm: str = "batch"  # the model's discriminator interpolates these two
-    critic_spectral_norm: bool = False
-    betas: tuple[float, float] = (0.5, 0.999)  # and the Adam optimizers this one
+    critic_norm: str = "batch"  # of the model's discriminator, which interpolates it
+    critic_spectral_norm: bool = False  # of the model's discriminator, likewise
+    betas: tuple[float, float] = (0.5, 0.999)  # of the Adam optimizers, likewise
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Device:
 
 @dataclass(frozen=True)
 class EMA:
-    """Moving average of the generator. Half-life 0 switches it off."""
+    """Exponential moving average of the generator's weights; half-life 0 turns it off."""
 
     half_life: Schedule = Schedule(10_000)  # in images
     warmup: float = 0.05  # the half-life is at most this share of the images seen so far
@@ -54,20 +55,20 @@ class EMA:
 
 @dataclass(frozen=True)
 class Every:
-    """In steps; 0: never. All but `keep` also happen at the last step."""
+    """Intervals in steps; 0 means never. All but `keep` also apply to the last step."""
 
     log: int = 50
     preview: int = 500
     checkpoint: int = 1000
     evaluate: int = 1000
-    keep: int = 0  # checkpoints of every n-th step are kept for good
+    keep: int = 0  # checkpoints at these steps are never deleted
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """What is computed, of which features, over how many samples; the first decides what is best.
+    """Metrics, their features and the numbers of samples; the first metric decides what is best.
 
-    In the YAML `features` is a name, and the options of those features lie beside the other keys.
+    In the YAML, `features` is a name, and the options of the features are keys of `metrics`.
     """
 
     count: int = 2000  # generated samples
@@ -77,9 +78,9 @@ class Metrics:
 
     @classmethod
     def from_config(cls, value: Any, where: str, faults: list[str]) -> "Metrics":
-        from gan_cli.metrics.settings import settled  # the registries import torch
+        from gan_cli.metrics.settings import parse_metrics  # the registries import torch
 
-        return cls(**settled(keys_of_dataclass(cls), value, where, faults))
+        return cls(**parse_metrics(keys_of_dataclass(cls), value, where, faults))
 
 
 @dataclass(frozen=True)
@@ -88,18 +89,19 @@ class Config:
     loss: Loss
     dataset: Component
     optimizer: Component  # the shared options, and "players": {player: its own}
+    augment: Component = field(default_factory=lambda: {"name": "none"})  # of what critics see
     device: Device = field(default_factory=Device)
     metrics: Metrics = field(default_factory=Metrics)
     ema: EMA = field(default_factory=EMA)
     every: Every = field(default_factory=Every)
     steps: int = 10_000
     batch_size: int = 64  # of all processes together
-    accumulate: int = 1  # a batch is played in this many parts
+    accumulate: int = 1  # parts into which a batch is split
     clip_norm: float | None = None  # of each player's gradient
     seed: int = 0
     run: str = "run"
-    keep_last: int = 2  # checkpoints; `best` and every.keep come on top
-    health: bool = True  # look for what goes wrong, and say it in words
+    keep_last: int = 2  # newest checkpoints to keep, besides `best` and those of every.keep
+    health: bool = True  # diagnose the training and report findings in words
     on_nonfinite: Literal["stop", "rollback"] = "stop"
     allow_changes: bool = False  # resume although the settings differ
     imports: tuple[str, ...] = ()

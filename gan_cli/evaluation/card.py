@@ -46,7 +46,7 @@ def make_card(
 
 def protocol_of(panel: Panel, real: Mapping[str, Any], fake: Mapping[str, Any]) -> dict[str, Any]:
     features = {"name": panel.name, **panel.describe()}
-    return {"features": features, "images": "rounded to uint8", "real": real, "fake": fake}
+    return {"features": features, "rounding": panel.rounding, "real": real, "fake": fake}
 
 
 def training_card(evaluation: Evaluation, scores: Scorecard, run: str, step: int) -> Card:

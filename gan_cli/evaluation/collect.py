@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_cli.data.dataset import Dataset
+from gan_cli.data.dataset import Dataset, part_with, pick
 from gan_cli.data.ground_truth import Known
+from gan_cli.data.kinds import Kind
 from gan_cli.metrics.frechet import Moments
 from gan_cli.metrics.metric import Collected, Features, Need
 from gan_cli.utils.cache import cached, content_hash
 from gan_cli.utils.errors import NonFiniteError
-from gan_cli.utils.images import to_uint8
 
 BATCH = 250  # samples drawn and embedded at a time
 Batch = tuple[Tensor, Tensor | None]  # samples (N, *shape), labels (N,) if there are any
@@ -52,17 +52,18 @@ def collect(
     return Collected(count, moments, **joined)  # type: ignore[arg-type]
 
 
-def quantised(samples: Tensor) -> Tensor:
-    """Images as a file would hold them: what is generated is rounded as what is real was."""
-    return to_uint8(samples) if samples.ndim == 4 and samples.is_floating_point() else samples
+def labelled(kind: Kind, drawn: Iterable[Tensor], labels: Tensor | None) -> Iterator[Batch]:
+    """Generated samples as a data set would hold them, with their labels.
 
-
-def checked(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Generated samples on their way to a metric; NonFiniteError, since uint8 has no NaN."""
-    for samples, labels in batches:
+    What is generated is rounded as what is real was; NonFiniteError, since uint8 has no NaN.
+    """
+    start = 0
+    for samples in drawn:
         if not samples.isfinite().all():
             raise NonFiniteError("metrics: a generated sample is not finite")
-        yield quantised(samples), labels
+        stop = start + len(samples)
+        yield kind.to_stored(samples), None if labels is None else labels[start:stop]
+        start = stop
 
 
 def real_batches(dataset: Dataset, limit: int | None) -> Iterator[Batch]:
@@ -70,14 +71,12 @@ def real_batches(dataset: Dataset, limit: int | None) -> Iterator[Batch]:
 
     Never mirrored, whatever the training does, as in StyleGAN2-ADA's metrics.
     """
-    order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))
-    tensors, labels = dataset.tensors(), dataset.labels()
-    for picked in order[:limit].sort().values.split(BATCH):
-        if tensors is not None:
-            samples = tensors["real"][picked]
-        else:
-            samples = torch.stack([torch.as_tensor(dataset[i]["real"]) for i in picked.tolist()])
-        yield samples, None if labels is None else labels[picked]
+    part = part_with(dataset, dataset.spec.target)
+    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
+    labels = dataset.labels()
+    for index in order[:limit].sort().values.split(BATCH):
+        samples = pick(part, dataset.spec.target, index)
+        yield samples, None if labels is None else labels[index]
 
 
 def collect_data(
@@ -125,11 +124,3 @@ def about(dataset: Dataset, limit: int | None) -> dict[str, Any]:
     """What a metric card says of a data set: its content, whatever it is called."""
     count = len(dataset) if limit is None else min(limit, len(dataset))
     return {"count": count, "content": content_of(dataset, limit)}
-
-
-def draw_labels(dataset: Dataset, count: int, rng: torch.Generator) -> Tensor | None:
-    """Of samples of the data picked at random: what generated ones are conditioned on."""
-    labels = dataset.labels()
-    if labels is None:
-        return None
-    return labels[torch.randint(len(labels), (count,), generator=rng)]

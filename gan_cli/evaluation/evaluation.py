@@ -6,32 +6,31 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from gan_cli.config.schema import Metrics
 from gan_cli.data.dataset import Dataset
-from gan_cli.data.feeds.decode import decode
+from gan_cli.data.kinds import kind_of
+from gan_cli.data.spec import Field, Spec
 from gan_cli.evaluation.collect import (
     BATCH,
     EMBEDDED,
-    Batch,
     Watch,
     about,
-    checked,
     collect,
     collect_data,
+    labelled,
     unwatched,
 )
+from gan_cli.evaluation.generated import request_of
+from gan_cli.games.draw import critic_of, draw, undisturbed
+from gan_cli.games.game import Evaluates, Game
+from gan_cli.games.request import Request
 from gan_cli.metrics.metric import Collected, Features, Metric, Need, extractors, metrics, shown
 from gan_cli.metrics.scorecard import Scorecard
-from gan_cli.plots.critic_map import Judge
 from gan_cli.utils.errors import ConfigError
-from gan_cli.utils.modes import evaluation_mode
 
-Sampler = Callable[[int, torch.Generator], Batch]  # (count, rng on the CPU) -> images in [-1, 1]
-
-
-Own = Callable[[Dataset], Scorecard]
+LogitsOf = Callable[[Tensor], Tensor | None]  # samples in model form to the critic's logits
 
 
 class Panel:
@@ -55,8 +54,11 @@ class Panel:
         self.needs: frozenset[Need] = frozenset().union(*(m.needs for m in self.metrics.values()))
         self.features: Features | None = None
         if dataset is not None and self.needs & EMBEDDED:
-            check_shape(config.features["name"], tuple(dataset.spec.shape))
+            check_kind(config.features["name"], target_of(dataset))
             self.features = extractors.build(config.features, dataset, device, where="metrics")
+
+        # Of generated samples, before they are compared with stored ones.
+        self.rounding = "none" if dataset is None else kind_of(target_of(dataset)).rounding
 
     @property
     def name(self) -> str:
@@ -70,15 +72,12 @@ class Panel:
         """A side that is a data set, or `limit` samples of it."""
         return collect_data(dataset, limit, self.features, self.needs, self.device, self.watch)
 
-    def generated(self, sample: Sampler, count: int, seed: int) -> Collected:
-        """A side that is drawn: the same `count` samples every time, rounded to uint8."""
-        # A network may draw noise of its own, so the global streams are seeded, then put back.
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            rng = torch.Generator().manual_seed(seed)
-            sizes = (min(BATCH, count - start) for start in range(0, count, BATCH))
-            drawn = self.watch(checked(sample(size, rng) for size in sizes), count)
-            return collect(drawn, self.features, self.needs, self.device)
+    def generated(self, game: Game, spec: Spec, request: Request) -> Collected:
+        """A side that is drawn, in the form of stored samples, as the real ones are."""
+        kind = kind_of(spec.fields[request.target or spec.target])
+        batches = labelled(kind, draw(game, request), request.label if game.labelled else None)
+        watched = self.watch(batches, len(request))
+        return collect(watched, self.features, self.needs, self.device)
 
     def check_count(self, side: str, count: int | None) -> None:
         for name, metric in self.metrics.items():
@@ -119,38 +118,41 @@ class Evaluation:
         """For metric cards."""
         return about(self.dataset, self.config.real_count)
 
-    def evaluate(
-        self,
-        sample: Sampler,
-        network: nn.Module,
-        own: Own | None = None,
-        judge: Judge | None = None,
-    ) -> Scorecard:
-        """Of `sample`, which draws from `network` with the CPU generator handed to it, and of
-        `own`, the scores that a game has for itself. `judge` serves metrics that ask a critic."""
-        with torch.no_grad(), evaluation_mode(network):
-            card = Scorecard()
-            if self.panel.metrics:
-                fake = self.panel.generated(sample, self.config.count, self.seed)
-                card = self.panel.score(self.judged(self.real, judge), self.judged(fake, judge))
-            return card if own is None else card | own(self.dataset)
+    def evaluate(self, game: Game) -> Scorecard:
+        """Scores of samples of the game, and those that it has for itself."""
+        card = Scorecard()
+        if self.panel.metrics:
+            request = request_of(game, self.dataset, self.config.count, self.seed)
+            fake = self.panel.generated(game, self.dataset.spec, request)
+            critic = critic_of(game)
+            card = self.panel.score(self.judged(self.real, critic), self.judged(fake, critic))
+        if isinstance(game, Evaluates):
+            with undisturbed(game.networks):
+                card |= game.evaluate(self.dataset)
+        return card
 
-    def judged(self, side: Collected, judge: Judge | None) -> Collected:
+    def judged(self, side: Collected, critic: LogitsOf | None) -> Collected:
         """With the critic's logits, if a metric wants them and there is such a critic."""
-        if judge is None or side.samples is None or "judged" not in self.panel.needs:
+        if critic is None or side.samples is None or "judged" not in self.panel.needs:
             return side
-        batches = (batch.to(self.panel.device) for batch in side.samples.split(BATCH))
-        found = [judge(decode({"real": batch}, None)["real"]) for batch in batches]
+        spec = self.dataset.spec
+        to_model = kind_of(spec.fields[spec.target]).to_model
+        batches = side.samples.split(BATCH)
+        found = [critic(to_model(batch.to(self.panel.device))) for batch in batches]
         logits = [logit.float().cpu() for logit in found if logit is not None]
         return replace(side, judged=torch.cat(logits) if logits else None)
 
 
-def check_shape(features: str, shape: tuple[int, ...]) -> None:
-    if len(shape) != extractors.entries[features].dimensions:
-        advice = "identity" if len(shape) == 1 else "random"
+def target_of(dataset: Dataset) -> Field:
+    return dataset.spec.fields[dataset.spec.target]
+
+
+def check_kind(features: str, field: Field) -> None:
+    """ConfigError if the features do not take samples of this kind."""
+    if field.kind not in extractors.entries[features].kinds:
         raise ConfigError(
-            f"metrics.features: '{features}' cannot take samples of shape {shape}; "
-            f"use metrics.features={advice}"
+            f"metrics.features: '{features}' does not take samples of kind {field.kind} and shape "
+            f"{field.shape}; use metrics.features={kind_of(field).features}"
         )
 
 

@@ -8,46 +8,54 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from gan_cli.checkpoints.contents import plain
-from gan_cli.checkpoints.files import State
+from gan_cli.checkpoints.choice import opened
+from gan_cli.checkpoints.contents import Checkpoint, plain
 from gan_cli.config.schema import Metrics
+from gan_cli.data.dataset import Dataset
 from gan_cli.data.ground_truth import Known
 from gan_cli.data.sets import datasets
+from gan_cli.data.spec import Spec
 from gan_cli.evaluation.card import Card, make_card, protocol_of, unused, write_card
 from gan_cli.evaluation.collect import Batch
 from gan_cli.evaluation.evaluation import Panel
-from gan_cli.evaluation.request import FidConfig
-from gan_cli.evaluation.sides import Data, Model, Side, Statistics, open_side, save_statistics
+from gan_cli.evaluation.options import FidOptions
+from gan_cli.evaluation.sides import (
+    Data,
+    Generated,
+    Side,
+    Statistics,
+    open_side,
+    save_statistics,
+)
 from gan_cli.metrics.metric import Collected, metrics
 from gan_cli.metrics.settings import unmet
 from gan_cli.metrics.transport import Transport, picked, wasserstein
 from gan_cli.plots.scatter import transport_plan
 from gan_cli.report.run_report import refresh
 from gan_cli.runtime.runtime import Runtime
-from gan_cli.sampling.generate import opened
-from gan_cli.sampling.sampler import Sampler
+from gan_cli.sampling.model import Model
 from gan_cli.training.progress import console
+from gan_cli.utils.discovery import import_modules
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.images import save_png
-from gan_cli.validation.validate import import_modules
 
 COUNT = 10_000  # samples that a model draws, unless count says otherwise
 
 
-def score(config: FidConfig, run: Path | None) -> float:
+def score(options: FidOptions, run: Path | None) -> float:
     """Measure, print a table, write the card; the first value."""
     started = time.monotonic()
-    import_modules(config.imports)
-    settings, limit = settings_of(config)
-    device = Runtime(config.device).device
-    path, state = (None, None) if config.fake is not None else opened(config, run)
-    real = open_real(config, settings, state)
-    fake = open_fake(config, limit, settings, real, state)
+    import_modules(options.imports)
+    settings, limit = settings_of(options)
+    device = Runtime(options.device).device
+    checkpoint = None if options.fake is not None else opened(options, run)
+    real = open_real(options, settings, checkpoint)
+    fake = open_fake(options, limit, settings, real, checkpoint)
     check(settings, real, fake)
     data = next((side.dataset for side in (real, fake) if isinstance(side, Data)), None)
     panel = Panel(settings, data, device, watched)
     truth, scores = real.collect(panel, 0), {}
-    for seed in config.all_seeds:
+    for seed in options.all_seeds:
         drawn = fake.collect(panel, seed)
         for side, found in (("real", truth), ("generated", drawn)):
             panel.check_count(side, found.count)
@@ -56,11 +64,11 @@ def score(config: FidConfig, run: Path | None) -> float:
         scores,
         metrics=plain(settings.compute),
         protocol=protocol_of(panel, real.about(), fake.about()),
-        subject=subject_of(config, run, path, state),
+        subject=subject_of(options, run, checkpoint),
     )
-    if config.save is not None:
-        keep(Path(config.save), real, truth.moments, card["protocol"]["features"])
-    written = write_card(card_path(config, run, state, panel.name), card)
+    if options.save is not None:
+        keep(Path(options.save), real, truth.moments, card["protocol"]["features"])
+    written = write_card(card_path(options, run, checkpoint, panel.name), card)
     draw_plan(panel, truth, drawn, written.with_suffix(".png"))
     if run is not None:
         refresh(run)
@@ -68,11 +76,11 @@ def score(config: FidConfig, run: Path | None) -> float:
     return next(iter(card["values"].values()))
 
 
-def settings_of(config: FidConfig) -> tuple[Metrics, int | None]:
+def settings_of(options: FidOptions) -> tuple[Metrics, int | None]:
     """And the bound on files of samples: none unless asked for."""
     faults: list[str] = []
-    limit = config.metrics.get("count")
-    node = {**config.metrics, "count": COUNT if limit is None else limit}
+    limit = options.metrics.get("count")
+    node = {**options.metrics, "count": COUNT if limit is None else limit}
     settings = Metrics.from_config(node, "metrics", faults)
     if not settings.compute and not faults:
         faults.append("metrics: names none; type metrics=[fd]")
@@ -81,31 +89,56 @@ def settings_of(config: FidConfig) -> tuple[Metrics, int | None]:
     return settings, limit
 
 
-def open_real(config: FidConfig, settings: Metrics, state: State | None) -> Data | Statistics:
-    if config.real is not None:
-        channels = 3 if state is None else state["spec"]["shape"][0]
-        labelled = wants_labels(settings)
-        limit = settings.real_count
-        return open_side(config.real, "real", channels=channels, labelled=labelled, limit=limit)
-    node = dict(config.dataset or {})
-    if "name" not in node and state is not None:  # that of the training, with some keys changed
-        node = {**state["config"]["dataset"], **node}
+def open_real(
+    options: FidOptions, settings: Metrics, checkpoint: Checkpoint | None
+) -> Data | Statistics:
+    if options.real is not None:
+        return open_side(
+            options.real,
+            "real",
+            channels=channels_of(None if checkpoint is None else checkpoint.spec),
+            labelled=wants_labels(settings),
+            limit=settings.real_count,
+        )
+    node = dict(options.dataset or {})
+    if "name" not in node and checkpoint is not None:  # that of the training, some keys changed
+        node = {**checkpoint.dataset, **node}
     return Data(datasets.build(node, where="dataset"), settings.real_count)
 
 
 def open_fake(
-    config: FidConfig, limit: int | None, settings: Metrics, real: Side, state: State | None
+    options: FidOptions,
+    limit: int | None,
+    settings: Metrics,
+    real: Side,
+    checkpoint: Checkpoint | None,
 ) -> Side:
-    if state is None:
-        assert config.fake is not None
-        channels = real.dataset.spec.shape[0] if isinstance(real, Data) else 3
-        labelled = wants_labels(settings)
-        return open_side(config.fake, "fake", channels=channels, labelled=labelled, limit=limit)
-    sampler = Sampler(state, config.weights == "average", config.device)
-    labels = real.dataset if isinstance(real, Data) else None
-    if labels is not None and labels.spec.classes != sampler.spec.classes:
-        labels = None
-    return Model(sampler, labels, settings.count, config.weights, config.truncation)
+    if checkpoint is None:
+        assert options.fake is not None
+        return open_side(
+            options.fake,
+            "fake",
+            channels=channels_of(real.dataset.spec if isinstance(real, Data) else None),
+            labelled=wants_labels(settings),
+            limit=limit,
+        )
+    model = Model(checkpoint, options.weights == "average", options.device)
+    model.target()  # refused if it draws no samples
+    data = real.dataset if isinstance(real, Data) else None
+    if data is not None and not lends(data, model):
+        data = None
+    return Generated(model, data, settings.count, options.truncation)
+
+
+def channels_of(spec: Spec | None) -> int:
+    """Of images in files: those of the other side, else RGB."""
+    return spec.shape[0] if spec is not None and spec.kind == "image" else 3
+
+
+def lends(data: Dataset, model: Model) -> bool:
+    """Whether samples can be drawn for the labels and inputs of this data."""
+    inputs = model.game.inputs(model.target())
+    return data.spec.classes == model.spec.classes and set(inputs) <= set(data.spec.fields)
 
 
 def wants_labels(settings: Metrics) -> bool:
@@ -116,8 +149,9 @@ def wants_labels(settings: Metrics) -> bool:
 def check(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
     """ConfigError lists what a metric needs and a side does not give."""
     faults = []
-    shapes = [tuple(side.dataset.spec.shape) for side in (real, fake) if isinstance(side, Data)]
-    shapes += [tuple(fake.sampler.spec.shape)] if isinstance(fake, Model) else []
+    specs = [side.dataset.spec for side in (real, fake) if isinstance(side, Data)]
+    specs += [fake.model.spec] if isinstance(fake, Generated) else []
+    shapes = [tuple(spec.shape) for spec in specs]
     if len(set(shapes)) > 1 and settings.features["name"] != "inception":
         faults.append(
             f"fake: its samples have shape {shapes[1]}, the real ones {shapes[0]}; features="
@@ -139,7 +173,8 @@ def check(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
 def provided(side: Side) -> frozenset[str]:
     if isinstance(side, Data):
         return frozenset({"label"} if side.dataset.labels() is not None else ())
-    return frozenset({"label"} if isinstance(side, Model) and side.sampler.conditional else ())
+    labelled = isinstance(side, Generated) and side.model.game.labelled
+    return frozenset({"label"} if labelled else ())
 
 
 def known(side: Side) -> frozenset[str]:
@@ -151,15 +186,20 @@ def known(side: Side) -> frozenset[str]:
 
 
 def subject_of(
-    config: FidConfig, run: Path | None, path: Path | None, state: State | None
+    options: FidOptions, run: Path | None, checkpoint: Checkpoint | None
 ) -> dict[str, Any]:
     """What was measured; these entries may differ between cards that compare."""
-    told: dict[str, Any] = {"real": config.real or plain(config.dataset) or "the run's data set"}
-    if state is None:
-        return told | {"fake": config.fake}
-    if config.real is None and not (config.dataset or {}).get("name"):
-        told["real"] = {**state["config"]["dataset"], **(config.dataset or {})}
-    return told | {"run": run and run.name, "checkpoint": str(path), "step": state["step"]}
+    real: Any = options.real or plain(options.dataset) or "the run's data set"
+    if checkpoint is None:
+        return {"real": real, "fake": options.fake}
+    if options.real is None and not (options.dataset or {}).get("name"):
+        real = {**checkpoint.dataset, **(options.dataset or {})}
+    return {
+        "real": real,
+        "run": run and run.name,
+        "checkpoint": str(checkpoint.path),
+        "step": checkpoint.step,
+    }
 
 
 def keep(path: Path, real: Side, moments: Any, features: Mapping[str, Any]) -> None:
@@ -168,16 +208,18 @@ def keep(path: Path, real: Side, moments: Any, features: Mapping[str, Any]) -> N
     save_statistics(path, Statistics(moments, features, real.about().get("content")))
 
 
-def card_path(config: FidConfig, run: Path | None, state: State | None, features: str) -> Path:
-    if config.output is not None:
-        return Path(config.output)
-    if state is None:
-        assert config.fake is not None
-        return unused(Path("outputs") / "cards", f"{Path(config.fake).stem}-{features}")
-    name = f"step-{state['step']:07d}-{features}"
+def card_path(
+    options: FidOptions, run: Path | None, checkpoint: Checkpoint | None, features: str
+) -> Path:
+    if options.output is not None:
+        return Path(options.output)
+    if checkpoint is None:
+        assert options.fake is not None
+        return unused(Path("outputs") / "cards", f"{Path(options.fake).stem}-{features}")
+    name = f"step-{checkpoint.step:07d}-{features}"
     if run is not None:
         return unused(run / "cards", name)
-    return unused(Path("outputs") / "cards", f"{Path(str(config.checkpoint)).stem}-{features}")
+    return unused(Path("outputs") / "cards", f"{Path(str(options.checkpoint)).stem}-{features}")
 
 
 def watched(batches: Iterable[Batch], total: int) -> Iterable[Batch]:

@@ -7,21 +7,18 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.sets.folder import Folder
-from gan_cli.data.sets.in_memory import InMemory
-from gan_cli.evaluation.collect import Batch, about, draw_labels
+from gan_cli.data.sets.npz import read_npz, read_samples
+from gan_cli.evaluation.collect import about
 from gan_cli.evaluation.evaluation import Panel
+from gan_cli.evaluation.generated import picked, request_of, seeds_of
+from gan_cli.games.request import Request
 from gan_cli.metrics.frechet import Moments
 from gan_cli.metrics.metric import Collected
-from gan_cli.networks.layers.latent import draw_latent
-from gan_cli.sampling.sampler import Sampler
+from gan_cli.sampling.model import Model
 from gan_cli.utils.errors import ConfigError, StorageError
-
-IMAGES = ("images", "arr_0")  # of gan-sample, and of the sample batches that papers publish
 
 
 class Side(Protocol):
@@ -68,39 +65,41 @@ class Statistics:
 
 
 @dataclass(frozen=True)
-class Model:
-    """Samples of a checkpoint's generator, conditioned on the labels of data picked at random.
+class Generated:
+    """Samples of a checkpoint's model, under labels and inputs of data picked at random.
 
-    The very samples that an evaluation in training would see: latents and labels of the same seed.
+    The samples that an evaluation in training would see: equal draws have equal seeds.
     """
 
-    sampler: Sampler
-    labels: Dataset | None
+    model: Model
+    data: Dataset | None  # whose labels and inputs; None: all classes alike
     count: int
-    weights: str
     truncation: float | None
 
     def collect(self, panel: Panel, seed: int) -> Collected:
-        return panel.generated(self.draw, self.count, seed)
+        return panel.generated(self.model.game, self.model.spec, self.request(seed))
 
-    @torch.no_grad()
-    def draw(self, count: int, rng: torch.Generator) -> Batch:
-        labels = None if self.labels is None else draw_labels(self.labels, count, rng)
-        if labels is None and self.sampler.conditional:  # all classes alike
-            labels = torch.randint(self.sampler.spec.classes, (count,), generator=rng)
-        device, generator = self.sampler.runtime.device, self.sampler.generator
-        latent = draw_latent(generator, count, torch.device("cpu"), rng, self.truncation)
-        given = labels if self.sampler.conditional else None
-        images: Tensor = generator(latent.to(device), None if given is None else given.to(device))
-        return images, labels
+    def request(self, seed: int) -> Request:
+        game, spec = self.model.game, self.model.spec
+        if self.data is not None:
+            return request_of(game, self.data, self.count, seed, self.truncation)
+        target = self.model.target()
+        if game.inputs(target):
+            raise ConfigError(
+                f"dataset: the game makes its samples from {', '.join(game.inputs(target))}; type "
+                "dataset=NAME of a data set that has them"
+            )
+        label = picked(spec.classes, self.count, seed) if game.labelled else None
+        return Request(seeds_of(seed, self.count), label, truncation=self.truncation, target=target)
 
     def about(self) -> dict[str, Any]:
-        told = {"count": self.count, "weights": self.weights, "truncation": self.truncation}
-        return told | ({"labels": self.label_source} if self.sampler.conditional else {})
+        weights = "average" if self.model.averaged else "live"
+        known = {"count": self.count, "weights": weights, "truncation": self.truncation}
+        return known | ({"labels": self.label_source} if self.model.game.labelled else {})
 
     @property
     def label_source(self) -> str:
-        return "of the data" if self.labels is not None else "all classes alike"
+        return "of the data" if self.data is not None else "all classes alike"
 
 
 def open_side(
@@ -124,13 +123,11 @@ def told(fault: str, where: str) -> str:
 
 
 def open_npz(path: Path, where: str, limit: int | None) -> Data | Statistics:
+    arrays = read_npz(path, where)
+    if "mu" not in arrays:
+        return Data(read_samples(path, where), limit)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{where}: {path} is no sound npz file ({error})") from None
-    try:
-        return statistics_of(arrays) if "mu" in arrays else Data(samples_of(arrays), limit)
+        return statistics_of(arrays)
     except ConfigError as error:
         raise ConfigError(*(f"{where}: {path}: {fault}" for fault in error.faults)) from None
 
@@ -138,26 +135,6 @@ def open_npz(path: Path, where: str, limit: int | None) -> Data | Statistics:
 def statistics_of(arrays: Mapping[str, np.ndarray]) -> Statistics:
     about = json.loads(str(arrays["about"])) if "about" in arrays else {}
     return Statistics(Moments.from_state(arrays), about.get("features", {}), about.get("content"))
-
-
-def samples_of(arrays: Mapping[str, np.ndarray]) -> Dataset:
-    """Of uint8 images (N, H, W, C) or float vectors (N, F), and labels (N,) if there are any."""
-    labels = next((arrays[key] for key in ("labels", "arr_1") if key in arrays), None)
-    tensors = {} if labels is None else {"label": torch.from_numpy(labels).long()}
-    name = next((key for key in (*IMAGES, "samples") if key in arrays), None)
-    if name is None:
-        raise ConfigError(
-            f"holds {', '.join(arrays) or 'nothing'}; needed are mu and sigma (statistics), "
-            f"{' or '.join(IMAGES)} (images) or samples (vectors)"
-        )
-    samples = torch.from_numpy(arrays[name])
-    if name != "samples":
-        if samples.ndim != 4 or samples.dtype != torch.uint8:
-            shape = tuple(samples.shape)
-            raise ConfigError(f"{name} must be uint8 (N, H, W, C), not {samples.dtype} {shape}")
-        samples = samples.permute(0, 3, 1, 2).contiguous()
-    classes = int(tensors["label"].max()) + 1 if tensors else 0
-    return InMemory({"real": samples if name != "samples" else samples.float(), **tensors}, classes)
 
 
 def save_statistics(path: Path, side: Statistics) -> None:

@@ -5,14 +5,18 @@ and generator and encoder together, one player, make it err on both.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from gan_cli.games.encoders import beside, check_latents, check_weights
-from gan_cli.games.game import Batch, Game, Turn, games
-from gan_cli.losses.objective import Objective, Sample, Terms
+from gan_cli.games.encoders import check_latents, check_weights
+from gan_cli.games.game import Batch, Game, Shown, Turn, games
+from gan_cli.games.request import Request
+from gan_cli.losses.objective import Objective
+from gan_cli.losses.penalty import Critic, Made, Sample
+from gan_cli.losses.terms import Terms
 from gan_cli.networks.layers.latent import draw_latent
 
 
@@ -29,6 +33,7 @@ class BiGAN(Game):
     critics = ("discriminator",)
     averaged = ("generator", "encoder")
     conditional = False
+    augments = True
 
     def __init__(
         self,
@@ -48,7 +53,8 @@ class BiGAN(Game):
 
     def turns(self, step: int) -> Iterator[Turn]:
         """In the order of the plain GAN: the critic's first turn judges the player's own pairs."""
-        yield Turn("generator", self.generator_loss)
+        due = tuple(self.objective.of_player("generator", self.objective.schedule(step)))
+        yield Turn("generator", partial(self.generator_loss, due=due), variant=due)
         yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
@@ -57,17 +63,24 @@ class BiGAN(Game):
                 batch["latent"] = self.draw(batch)
                 batch["generated"] = self.networks["generator"](batch["latent"])
                 batch["inferred"] = self.networks["encoder"](batch["real"])
-        return self.objective.critic_terms(self.networks["discriminator"], *pairs(batch), due)
+        critic = self.critic("discriminator", batch)
+        return self.objective.critic_terms(critic, *pairs(batch), due)
 
-    def generator_loss(self, batch: Batch) -> Terms:
+    def critic(self, role: str, batch: Batch) -> Critic:  # noqa: ARG002
+        """The discriminator as a function of pairs (sample, latent)."""
+        discriminator = self.networks[role]
+        return lambda sample, latent: discriminator(self.augment(sample), latent)
+
+    def generator_loss(self, batch: Batch, due: tuple[str, ...] = ()) -> Terms:
         real, latent = batch["real"], self.draw(batch)
         generated = self.networks["generator"](latent)
         inferred = self.networks["encoder"](real)
         played = {"latent": latent, "generated": generated, "inferred": inferred}
         batch |= {key: value.detach() for key, value in played.items()}  # for the critic's turn
-        terms = self.objective.encoder_terms(
-            self.networks["discriminator"], real=(real, inferred), fake=(generated, latent)
-        )
+        critic = self.critic("discriminator", batch)
+        terms = self.objective.encoder_terms(critic, (real, inferred), (generated, latent))
+        made = Made(self.networks["generator"], latent, generated)
+        terms |= self.objective.generator_penalties(made, due)
         return terms | self.cycles(real, inferred, latent, generated)
 
     def cycles(self, real: Tensor, inferred: Tensor, latent: Tensor, generated: Tensor) -> Terms:
@@ -85,28 +98,17 @@ class BiGAN(Game):
         real = batch["real"]
         return draw_latent(self.networks["generator"], len(real), real.device)
 
-    @torch.no_grad()
-    def sample(self, count: int, rng: torch.Generator, label: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """`count` images; the latents come from `rng`, a generator on the CPU."""
-        generator = self.networks["generator"]
-        device = next(generator.parameters()).device
-        return generator(draw_latent(generator, count, torch.device("cpu"), rng).to(device))
+    def sample(self, request: Request) -> Tensor:
+        return self.networks["generator"](self.latent(request))
 
-    @torch.no_grad()
-    def encode(self, image: Tensor) -> Tensor:
-        """Latents (N, latent_dim) of samples (N, *shape), images in [-1, 1]."""
-        return self.networks["encoder"](image)
+    def encode(self, samples: Tensor) -> Tensor:
+        """Latents (N, latent_dim) of samples (N, *shape) in model form."""
+        return self.networks["encoder"](samples)
 
-    @torch.no_grad()
-    def reconstruct(self, image: Tensor) -> Tensor:
-        """G(E(x)) of samples (N, *shape)."""
-        return self.networks["generator"](self.encode(image))
-
-    def preview(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """Samples, and reconstructions: each image of the batch with its own to the right."""
+    def preview(self, batch: Batch) -> dict[str, Shown]:
+        """Real samples, each beside G(E(x))."""
         real = batch["real"]
-        found = beside(real, self.reconstruct(real))
-        return {"samples": self.sample(len(real), rng), "reconstructions": found}
+        return {"reconstructions": (real, self.networks["generator"](self.encode(real)))}
 
 
 def pairs(batch: Batch) -> tuple[Sample, Sample]:

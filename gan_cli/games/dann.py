@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from gan_cli.config.schedules import Schedule
 from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Dataset, datasets
-from gan_cli.data.feeds.decode import decode
+from gan_cli.data.kinds import kind_of
 from gan_cli.data.sets.domain import UNKNOWN
-from gan_cli.games.dann_compatibility import check_features, misfits_of_decoder
-from gan_cli.games.game import Batch, Game, Turn, games
-from gan_cli.losses.objective import Critic, Objective, Sample, Terms, mean_terms
+from gan_cli.data.spec import Field
+from gan_cli.games.dann_compatibility import check_features, decoder_errors
+from gan_cli.games.game import Batch, Game, Shown, Turn, games
+from gan_cli.losses.objective import Objective
+from gan_cli.losses.penalty import Critic, Sample
+from gan_cli.losses.terms import Terms, mean_terms
 from gan_cli.metrics.scorecard import Scorecard
-from gan_cli.plots.scatter import embedding, principal
 
 CHUNK = 500  # held-out images that are scored at a time
 
@@ -41,16 +43,16 @@ class DANN(Game):
     critics = ("domain_discriminator",)
     reads = frozenset({"source", "source_label", "target", "held_out"})
     averaged = ("feature_extractor", "label_predictor", "domain_discriminator")
-    pictured = 500
+    previewed = 500
 
     def __init__(
         self,
         networks: nn.ModuleDict,
         objective: Objective,
         *,
-        adaptation: Schedule = Schedule(1.0),
-        train_on: Literal["source", "target", "both"] = "source",
-        reconstruction: float = 0.0,
+        adaptation: Schedule = Schedule(1.0),  # weight of the domain confusion
+        train_on: Literal["source", "target", "both"] = "source",  # domains whose labels are used
+        reconstruction: float = 0.0,  # weight of the error of rebuilt target images
     ) -> None:
         super().__init__(networks, objective)
         check_features(networks)
@@ -60,7 +62,7 @@ class DANN(Game):
         self.constrain()
 
     @classmethod
-    def misfits(cls, config: Config) -> Iterator[str]:
+    def compatibility_errors(cls, config: Config) -> Iterator[str]:
         if config.loss.critic_steps != 1 and len(cls.players) == 1:
             yield (
                 f"loss.critic_steps: one player takes one step, got {config.loss.critic_steps}; "
@@ -78,21 +80,25 @@ class DANN(Game):
                 "dataset.target_labels: would not be looked at; set model.game.train_on=both, or "
                 "dataset.target_labels=null"
             )
-        yield from misfits_of_decoder(config)
+        yield from decoder_errors(config)
 
     def turns(self, step: int) -> Iterator[Turn]:
-        due = self.objective.due(step)
+        due = self.objective.schedule(step)
         self.strength.fill_(self.adaptation(step))
-        yield Turn("classifier", partial(self.loss, due=due), True, due, self.constrain)
+        yield Turn("classifier", partial(self.loss, due=due), True, due, self.after_critic)
 
     def loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
         seen, logits = self.predict(batch)
-        # Penalties are of the critic alone; what reaches the features goes through the reversal.
-        terms = self.critic_terms([tuple(x.detach() for x in sample) for sample in seen], due)
-        terms.losses["adversarial"] = self.domain_loss(
-            [tuple(reverse_gradient(x, self.strength) for x in sample) for sample in seen]
-        )
+        penalties = self.penalty_terms([tuple(x.detach() for x in sample) for sample in seen], due)
+        turned = [tuple(reverse_gradient(x, self.strength) for x in sample) for sample in seen]
+        terms = Terms({"adversarial": self.domain_loss(turned)}) | penalties
         return terms | self.classification(logits, batch) | self.rebuilt(seen, batch)
+
+    def penalty_terms(self, seen: list[Sample], due: tuple[str, ...]) -> Terms:
+        """Penalties act on the critic alone; the features learn through the reversal only."""
+        terms = self.critic_terms(seen, due)
+        losses = {name: term for name, term in terms.losses.items() if name != "adversarial"}
+        return Terms(losses, terms.observed)
 
     def critic_terms(self, seen: list[Sample], due: tuple[str, ...]) -> Terms:
         """Loss and penalties of the critics, their mean over the sources."""
@@ -161,41 +167,39 @@ class DANN(Game):
             return batch[f"{domain}_label"]
         return batch["source_label"].new_full((len(batch[domain]),), UNKNOWN)
 
-    @torch.no_grad()
     def embed(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features (N, F), class logits (N, classes), domain logits (N, ...) of (N, C, H, W)."""
-        device = next(self.networks.parameters()).device
-        found = []
-        for part in images.split(CHUNK):
-            features = self.networks["feature_extractor"](decode({"x": part.to(device)}, None)["x"])
-            logits = self.networks["label_predictor"](features)
-            domain = self.networks["domain_discriminator"](*self.seen(features, logits))
-            found.append((features, logits, domain))
-        features, logits, domain = (torch.cat(parts).float() for parts in zip(*found, strict=True))
+        features = self.networks["feature_extractor"](images)
+        logits = self.networks["label_predictor"](features)
+        domain = self.networks["domain_discriminator"](*self.seen(features, logits))
+        return features.float(), logits.float(), domain.float()
+
+    def embed_stored(self, images: Tensor, field: Field) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of stored images, in chunks."""
+        to_model = kind_of(field).to_model
+        found = [self.embed(to_model(part.to(self.device))) for part in images.split(CHUNK)]
+        features, logits, domain = (torch.cat(parts) for parts in zip(*found, strict=True))
         return features, logits, domain
 
     def evaluate(self, dataset: Dataset) -> Scorecard:
-        """Accuracies on held-out images; of the domain 0.5 means that it cannot be told."""
+        """Accuracies on held-out images; a domain accuracy of 0.5 means domains look alike."""
         held: dict[str, Tensor] = dataset.held_out()  # type: ignore[attr-defined]
-        values, told = {}, {}
+        values, judged = {}, {}
         for domain in reversed(domains(held)):  # the target first: it is what counts
-            _, logits, domain_logits = self.embed(held[domain])
-            told[domain] = domain_logits.reshape(len(logits), -1)  # (N, sources)
+            _, logits, domain_logits = self.embed_stored(held[domain], dataset.spec.fields[domain])
+            judged[domain] = domain_logits.reshape(len(logits), -1)  # (N, sources)
             if f"{domain}_label" in held:
                 hits = logits.argmax(1).cpu() == held[f"{domain}_label"]
                 values[f"{domain}_accuracy"] = hits.double().mean().item()
-        *sources, target = (told[domain] for domain in domains(held))
+        *sources, target = (judged[domain] for domain in domains(held))
         apart = [balanced(source[:, k], target[:, k]) for k, source in enumerate(sources)]
         values["domain_accuracy"] = sum(apart) / len(apart)
         return Scorecard(values, {next(iter(values)): False})
 
-    def preview(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:  # noqa: ARG002
-        """The two directions in which the features of all domains vary most."""
+    def preview(self, batch: Batch) -> dict[str, Shown]:
+        """The features of all domains."""
         *sources, target = (self.embed(batch[domain])[0] for domain in domains(batch))
-        points = principal(torch.cat([*sources, target]))
-        groups = {"source": points[: -len(target)], "target": points[-len(target) :]}
-        picture = torch.tensor(embedding(groups))
-        return {"embedding": picture.permute(2, 0, 1)[None] / 127.5 - 1}
+        return {"embedding": {"source": torch.cat(sources), "target": target}}
 
 
 def domains(batch: Mapping[str, Tensor]) -> list[str]:

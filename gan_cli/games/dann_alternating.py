@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from gan_cli.config.schedules import Schedule
 from gan_cli.games.dann import DANN
 from gan_cli.games.game import Batch, Turn, games
-from gan_cli.losses.objective import Objective, Sample, Terms, mean_terms
+from gan_cli.losses.objective import Objective
+from gan_cli.losses.penalty import Sample
+from gan_cli.losses.terms import Terms, mean_terms
 
 
 @games.register("dann_alternating")

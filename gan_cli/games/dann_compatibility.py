@@ -8,7 +8,7 @@ from gan_cli.config.schema import Config
 from gan_cli.utils.errors import ConfigError
 
 
-def misfits_of_decoder(config: Config) -> Iterator[str]:
+def decoder_errors(config: Config) -> Iterator[str]:
     """A weight and a decoder: both or neither."""
     weight, where = config.model.game["reconstruction"], "model.game.reconstruction"
     key = "model.networks.feature_extractor.reconstructs"

@@ -2,21 +2,9 @@
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gan_cli.utils.errors import ConfigError
-
-
-def beside(real: Tensor, found: Tensor) -> Tensor:
-    """Each image of the first half of (N, C, H, W) with what was found of it to its right.
-
-    Of vectors (N, F) what was found.
-    """
-    if real.ndim != 4:
-        return found
-    half = len(real) // 2 if len(real) > 1 else 1
-    return torch.stack((real[:half], found[:half]), 1).flatten(0, 1)  # (2 half, C, H, W)
 
 
 def check_weights(**weights: float) -> None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,7 +13,10 @@ from gan_cli.config.registry import Component
 from gan_cli.config.schema import Config
 from gan_cli.data.spec import Spec
 from gan_cli.games.game import Batch, Game, Turn, games
-from gan_cli.losses.objective import Critic, Objective, Sample, Terms
+from gan_cli.games.request import Request
+from gan_cli.losses.objective import Objective
+from gan_cli.losses.penalty import Critic, Made, Sample
+from gan_cli.losses.terms import Terms
 from gan_cli.networks.layers.latent import draw_latent
 
 
@@ -30,21 +33,22 @@ class GAN(Game):
 
     players = {"discriminator": ("discriminator",), "generator": ("generator",)}
     critics = ("discriminator",)
+    augments = True
 
     def __init__(
         self,
         networks: nn.ModuleDict,
         objective: Objective,
         *,
-        classify: tuple[float, float] = (1.0, 1.0),
-        packing: int = 1,
+        classify: tuple[float, float] = (1.0, 1.0),  # weights: discriminator, generator
+        packing: int = 1,  # samples that the discriminator judges together (PacGAN)
     ) -> None:
         super().__init__(networks, objective)
         self.classify, self.packing = classify, packing
         self.constrain()
 
     @classmethod
-    def misfits(cls, config: Config) -> Iterator[str]:
+    def compatibility_errors(cls, config: Config) -> Iterator[str]:
         packing = config.model.game["packing"]
         parts = max(config.accumulate, 1) * int(os.environ.get("WORLD_SIZE", 1))
         at_once = config.batch_size // parts
@@ -53,7 +57,7 @@ class GAN(Game):
         elif at_once % packing:
             yield (
                 f"batch_size: packs of {packing} (model.game.packing) do not divide the {at_once} "
-                f"samples played at once; take a multiple of {packing}"
+                f"samples played at once; use a multiple of {packing}"
             )
         conditioning = config.model.networks.get("discriminator", {}).get("conditioning", "none")
         if packing > 1 and conditioning != "none":
@@ -67,68 +71,85 @@ class GAN(Game):
     def spec_of(cls, role: str, spec: Spec, options: Component) -> Spec:
         """Packs have the channels (or features) of all their samples."""
         channels, *size = spec.shape
-        packed = options["packing"] * channels if role in cls.critics else channels
-        return replace(spec, shape=(packed, *size))
+        packs = role in cls.critics and options["packing"] > 1
+        return spec.with_shape((options["packing"] * channels, *size)) if packs else spec
 
     def turns(self, step: int) -> Iterator[Turn]:
         """The generator's turn comes first, so that the critic's first can judge the same fakes:
         alternation has no beginning, and one generator pass a step is saved."""
-        yield Turn("generator", self.generator_loss)
+        due = tuple(self.objective.of_player("generator", self.objective.schedule(step)))
+        yield Turn("generator", partial(self.generator_loss, due=due), variant=due)
         yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
         with torch.no_grad():
             fake = batch["fake"] if "fake" in batch else self.generate(batch)
-        terms = self.objective.critic_terms(
-            self.critic(batch), self.pack(batch["real"]), self.pack(fake), due
-        )
+        critic = self.critic("discriminator", batch)
+        terms = self.objective.critic_terms(critic, self.pack(batch["real"]), self.pack(fake), due)
         return terms | self.classification(batch["real"], batch, self.classify[0])
 
-    def generator_loss(self, batch: Batch) -> Terms:
-        fake = self.generate(batch)
+    def generator_loss(self, batch: Batch, due: tuple[str, ...] = ()) -> Terms:
+        latent = self.draw(batch)
+        fake = self.generate(batch, latent)
         batch["fake"] = fake.detach()  # for the critic's turn on the same batch
-        terms = self.objective.generator_terms(
-            self.critic(batch), self.pack(fake), self.pack(batch["real"])
-        )
+        return self.against_critic(batch, fake) | self.penalized(batch, latent, fake, due)
+
+    def against_critic(self, batch: Batch, fake: Tensor) -> Terms:
+        """What the generator plays for, as the critic sees it."""
+        critic = self.critic("discriminator", batch)
+        terms = self.objective.generator_terms(critic, self.pack(fake), self.pack(batch["real"]))
         return terms | self.classification(fake, batch, self.classify[1])
 
-    def critic(self, batch: Batch) -> Critic:
-        return lambda image: self.networks["discriminator"](image, batch.get("label"))
+    def penalized(self, batch: Batch, latent: Tensor, fake: Tensor, due: tuple[str, ...]) -> Terms:
+        """The objective's penalties on the generator."""
+        made = Made(lambda z: self.generate(batch, z), latent, fake)
+        return self.objective.generator_penalties(made, due)
+
+    def critic(self, role: str, batch: Batch) -> Critic:
+        """The discriminator as a function of packs (N / packing, packing * C, ...)."""
+        discriminator, label = self.networks[role], batch.get("label")
+        return lambda pack: discriminator(self.augmented(pack), label)
+
+    def augmented(self, pack: Tensor) -> Tensor:
+        """The samples of a pack augmented each on its own."""
+        if self.packing == 1:
+            return self.augment(pack)
+        samples = pack.reshape(-1, pack.shape[1] // self.packing, *pack.shape[2:])
+        return self.augment(samples).reshape(pack.shape)
 
     def pack(self, x: Tensor) -> Sample:
         """Joined along channels, (N, C, ...) to (N / packing, packing * C, ...)."""
+        if self.packing == 1:
+            return (x,)
         return (x.reshape(-1, self.packing * x.shape[1], *x.shape[2:]),)
 
-    def generate(self, batch: Batch) -> Tensor:
-        real, generator = batch["real"], self.networks["generator"]
-        return generator(draw_latent(generator, len(real), real.device), batch.get("label"))
+    def draw(self, batch: Batch) -> Tensor:
+        """A latent for each real sample, (N, latent_dim)."""
+        real = batch["real"]
+        return draw_latent(self.networks["generator"], len(real), real.device)
+
+    def generate(self, batch: Batch, latent: Tensor | None = None) -> Tensor:
+        """Fakes (N, *shape) under the labels of the batch."""
+        latent = self.draw(batch) if latent is None else latent
+        return self.networks["generator"](latent, batch.get("label"))
 
     def classification(self, image: Tensor, batch: Batch, weight: float) -> Terms:
         """Equation 3 of AC-GAN: cross-entropy of the auxiliary classifier, if there is one."""
-        if not self.networks["discriminator"].auxiliary:
-            return Terms({})
         discriminator: Any = self.networks["discriminator"]
-        logits = discriminator.classify(image).float()  # (N, classes)
+        if not discriminator.auxiliary:
+            return Terms({})
+        logits = discriminator.classify(self.augment(image)).float()  # (N, classes)
         loss = F.cross_entropy(logits, batch["label"])
         hits = (logits.detach().argmax(1) == batch["label"]).float().mean()
         return Terms({"classification": weight * loss}, {"class_accuracy": hits})
 
-    @torch.no_grad()
-    def sample(self, count: int, rng: torch.Generator, label: Tensor | None = None) -> Tensor:
-        """`count` images; the latents come from `rng`, a generator on the CPU."""
-        generator = self.networks["generator"]
-        device = next(generator.parameters()).device
-        latent = draw_latent(generator, count, torch.device("cpu"), rng).to(device)
-        return generator(latent, label if label is None else label.to(device))
+    def sample(self, request: Request) -> Tensor:
+        label = None if request.label is None else request.label.to(self.device)
+        return self.networks["generator"](self.latent(request), label)
 
     @torch.no_grad()
-    def judge(self, samples: Tensor) -> Tensor | None:
+    def logits(self, samples: Tensor) -> Tensor | None:
         discriminator = self.networks["discriminator"]
         if self.packing > 1 or not getattr(discriminator, "pointwise", False):
             return None
         return discriminator(samples)
-
-    def preview(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """Samples for the labels of the batch, in their order."""
-        label = batch["label"].sort().values if "label" in batch else None
-        return {"samples": self.sample(len(batch["real"]), rng, label)}

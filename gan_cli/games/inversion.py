@@ -6,15 +6,16 @@ The generator is trained and stays as it is.
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Dataset
-from gan_cli.games.encoders import beside, check_latents, check_weights
-from gan_cli.games.game import Batch, Game, Turn, games
-from gan_cli.losses.objective import Objective, Terms
+from gan_cli.games.encoders import check_latents, check_weights
+from gan_cli.games.game import Batch, Game, Shown, Turn, games
+from gan_cli.games.request import Request
+from gan_cli.losses.objective import Objective
+from gan_cli.losses.terms import Terms
 from gan_cli.metrics.scorecard import Scorecard
 from gan_cli.networks.layers.latent import draw_latent
 
@@ -36,6 +37,7 @@ class Inversion(Game):
     frozen = ("generator", "discriminator")
     averaged = ("generator", "encoder")  # of a frozen network it is the network
     conditional = False
+    learns_to_sample = False
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class Inversion(Game):
             networks[role].eval()  # batch norm as it was learned
 
     @classmethod
-    def misfits(cls, config: Config) -> Iterator[str]:
+    def compatibility_errors(cls, config: Config) -> Iterator[str]:
         options, pretrained = config.model.game, config.model.pretrained
         if "generator" not in pretrained:
             yield (
@@ -93,6 +95,9 @@ class Inversion(Game):
                 terms["reconstruction_f"] = self.lambda_f * error
         return Terms(terms)
 
+    def sample(self, request: Request) -> Tensor:
+        return self.generate(self.latent(request))
+
     def generate(self, latent: Tensor) -> Tensor:
         return self.networks["generator"](latent)
 
@@ -104,26 +109,22 @@ class Inversion(Game):
         return discriminator.features(image, None).float()
 
     def evaluate(self, dataset: Dataset) -> Scorecard:  # noqa: ARG002
-        """Of latents that no step draws: the error of E(G(z)), and that of G(E(G(z))).
+        """Errors of latents that no step draws: that of E(G(z)), and that of G(E(G(z))).
 
         An encoder that answers with the mean has a latent error of 1, under a uniform prior of 1/3.
         """
-        generator = self.networks["generator"]
-        device = next(generator.parameters()).device
-        rng = torch.Generator().manual_seed(0)
-        latent = draw_latent(generator, HELD_OUT, device, rng)
+        latent = self.latent(Request(range(HELD_OUT)))
         made = self.generate(latent)
         found = self.encode(made)
         errors = {"latent_mse": (found, latent), "image_mse": (self.generate(found), made)}
         values = {name: F.mse_loss(a.float(), b.float()).item() for name, (a, b) in errors.items()}
         return Scorecard(values, {"latent_mse": True})
 
-    @torch.no_grad()
-    def preview(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        """Real images, and samples, each beside what encoder and generator make of it."""
-        real, generator = batch["real"], self.networks["generator"]
-        made = self.generate(draw_latent(generator, len(real), real.device, rng))
+    def preview(self, batch: Batch) -> dict[str, Shown]:
+        """Real samples, and generated ones, each beside what encoder and generator make of it."""
+        real = batch["real"]
+        made = self.generate(self.latent(Request(range(len(real)))))
         return {
-            "reconstructions": beside(real, self.generate(self.encode(real))),
-            "inversions": beside(made, self.generate(self.encode(made))),
+            "reconstructions": (real, self.generate(self.encode(real))),
+            "inversions": (made, self.generate(self.encode(made))),
         }

@@ -1,14 +1,13 @@
 """Joint latent regressor, Donahue et al. 2017 (arXiv:1605.09782), Section 4.1: E learns with G."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_cli.games.encoders import beside, check_latents, check_weights
-from gan_cli.games.game import Batch, games
+from gan_cli.games.encoders import check_latents, check_weights
+from gan_cli.games.game import Batch, Shown, games
 from gan_cli.games.gan import GAN
-from gan_cli.losses.objective import Objective, Terms
-from gan_cli.networks.layers.latent import draw_latent
+from gan_cli.losses.objective import Objective
+from gan_cli.losses.terms import Terms
 
 
 @games.register("latent_regressor")
@@ -41,25 +40,27 @@ class LatentRegressor(GAN):
         check_latents(nn.ModuleDict({role: networks[role] for role in self.averaged}))
         self.lambda_z, self.generator_share = lambda_z, generator_share
 
-    def generator_loss(self, batch: Batch) -> Terms:
-        real, generator = batch["real"], self.networks["generator"]
-        latent = draw_latent(generator, len(real), real.device)
-        fake = generator(latent)
+    def generator_loss(self, batch: Batch, due: tuple[str, ...] = ()) -> Terms:
+        latent = self.draw(batch)
+        fake = self.generate(batch, latent)
         batch["fake"] = fake.detach()  # for the critic's turn on the same batch
-        terms = self.objective.generator_terms(self.critic(batch), self.pack(fake), self.pack(real))
+        terms = self.against_critic(batch, fake) | self.penalized(batch, latent, fake, due)
         return terms | self.regression(fake, latent)
 
+    def generate(self, batch: Batch, latent: Tensor | None = None) -> Tensor:
+        return self.networks["generator"](self.draw(batch) if latent is None else latent)
+
     def regression(self, fake: Tensor, latent: Tensor) -> Terms:
+        """The weighted error of E(G(z)), of whose gradient a share reaches the generator."""
         seen = fake.detach() + self.generator_share * (fake - fake.detach())
         error = F.mse_loss(self.networks["encoder"](seen).float(), latent)
         return Terms({"reconstruction_z": self.lambda_z * error})
 
-    @torch.no_grad()
-    def reconstruct(self, image: Tensor) -> Tensor:
-        """G(E(x)) of samples (N, *shape)."""
-        return self.networks["generator"](self.networks["encoder"](image))
+    def encode(self, samples: Tensor) -> Tensor:
+        """Latents (N, latent_dim) of samples (N, *shape)."""
+        return self.networks["encoder"](samples)
 
-    def preview(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+    def preview(self, batch: Batch) -> dict[str, Shown]:
+        """Real samples, each beside G(E(x))."""
         real = batch["real"]
-        found = beside(real, self.reconstruct(real))
-        return {**super().preview(batch, rng), "reconstructions": found}
+        return {"reconstructions": (real, self.networks["generator"](self.encode(real)))}

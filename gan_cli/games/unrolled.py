@@ -12,7 +12,9 @@ from torch.func import functional_call
 from gan_cli.config.schema import Config
 from gan_cli.games.game import Batch, Turn, games
 from gan_cli.games.gan import GAN
-from gan_cli.losses.objective import Critic, Objective, Terms
+from gan_cli.losses.objective import Objective
+from gan_cli.losses.penalty import Critic
+from gan_cli.losses.terms import Terms
 from gan_cli.optim.differentiable import inner_step
 from gan_cli.optim.optimizers import options_of
 
@@ -36,8 +38,8 @@ class UnrolledGAN(GAN):
         self.unroll = unroll
 
     @classmethod
-    def misfits(cls, config: Config) -> Iterator[str]:
-        yield from super().misfits(config)
+    def compatibility_errors(cls, config: Config) -> Iterator[str]:
+        yield from super().compatibility_errors(config)
         unroll = config.model.game["unroll"]
         if unroll < 1:
             yield f"model.game.unroll: must be 1 or more, got {unroll}; 0 is model.game.name=gan"
@@ -64,16 +66,19 @@ class UnrolledGAN(GAN):
             )
 
     def turns(self, step: int) -> Iterator[Turn]:
-        due = self.objective.due(step)
+        due = self.objective.schedule(step)
         generator, *others = super().turns(step)
+        # All penalties are due in the generator's turn, which plays the critic's steps ahead.
         yield replace(generator, loss=partial(self.generator_loss, due=due), variant=due)
         yield from others
 
     def generator_loss(self, batch: Batch, due: tuple[str, ...] = ()) -> Terms:
-        fake = self.generate(batch)
+        latent = self.draw(batch)
+        fake = self.generate(batch, latent)
         batch["fake"] = fake.detach()  # for the critic's turn on the same batch
         critic = self.unrolled(batch, fake, due)
-        return self.objective.generator_terms(critic, self.pack(fake), self.pack(batch["real"]))
+        terms = self.objective.generator_terms(critic, self.pack(fake), self.pack(batch["real"]))
+        return terms | self.penalized(batch, latent, fake, due)
 
     def unrolled(self, batch: Batch, fake: Tensor, due: tuple[str, ...]) -> Critic:
         """The critic after K steps on `batch` and `fake`, a function of what made `fake`."""
@@ -84,15 +89,15 @@ class UnrolledGAN(GAN):
         buffers = {name: buffer.clone() for name, buffer in discriminator.named_buffers()}
         advance = inner_step(self.optimizers["discriminator"])
 
-        def critic(image: Tensor) -> Any:
+        def critic(pack: Tensor) -> Any:
             state = {**dict(zip(names, weights, strict=True)), **buffers}
-            return functional_call(discriminator, state, (image, batch.get("label")))
+            seen = (self.augmented(pack), batch.get("label"))
+            return functional_call(discriminator, state, seen)
 
         for _ in range(self.unroll):
             terms = self.objective.critic_terms(critic, real, self.pack(fake), due)
-            total = torch.stack(list(terms.losses.values())).sum()
             gradients = torch.autograd.grad(
-                total, weights, create_graph=True, materialize_grads=True
+                terms.total(), weights, create_graph=True, materialize_grads=True
             )
             weights = self.objective.clipped(advance(weights, gradients))
         return critic

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_cli.data.dataset import Dataset
+from gan_cli.data.dataset import Dataset, Lookup, part_with
+from gan_cli.games.draw import drawn
 from gan_cli.games.game import Game, Samples
+from gan_cli.games.request import Request
 from gan_cli.health.player_signals import Reading, of_players
-from gan_cli.health.sample_signals import BATCH, Pictures
+from gan_cli.health.sample_signals import BATCH, SampleSignals
 from gan_cli.health.watch import Finding, Watch
 from gan_cli.optim.optimizers import Player
-from gan_cli.utils.modes import evaluation_mode
 
 
 class Health:
@@ -25,16 +26,16 @@ class Health:
     ) -> None:
         self.game, self.players = game, players
         self.dataset, self.device = dataset, device
-        self.weighed: dict[str, list[Tensor]] = {}
+        self.weights_before: dict[str, list[Tensor]] = {}
         self.watch = Watch()
 
     @cached_property
-    def pictures(self) -> Pictures:
-        return Pictures(self.dataset, self.device)
+    def sample_signals(self) -> SampleSignals:
+        return SampleSignals(self.dataset, self.device)
 
-    def weigh(self, player: str) -> None:
+    def before_update(self, player: str) -> None:
         """Before the player's last update ahead of a reading: a copy of the weights."""
-        self.weighed[player] = [p.detach().clone() for p in self.players[player].parameters]
+        self.weights_before[player] = [p.detach().clone() for p in self.players[player].parameters]
 
     def read(self, step: int, values: Mapping[str, float]) -> tuple[Reading, list[Finding]]:
         """The signals beside the ledger's `values`, and the findings that appear or pass."""
@@ -45,23 +46,27 @@ class Health:
     def updates(self) -> Reading:
         """The norm of an update over that of the weights, for each player."""
         norm, ratios = torch.nn.utils.get_total_norm, {}
-        for player, before in self.weighed.items():
+        for player, before in self.weights_before.items():
             after = [parameter.detach() for parameter in self.players[player].parameters]
             moved = torch._foreach_sub(after, before)
             ratios[f"update_ratio/{player}"] = float(norm(moved) / norm(before))
-        self.weighed.clear()
+        self.weights_before.clear()
         return ratios
 
     def samples(self) -> Reading:
-        """Of the live networks, from the same latents at every reading."""
-        if not isinstance(self.game, Samples):
+        """Of the live networks, from the same seeds, labels and inputs at every reading."""
+        if not (isinstance(self.game, Samples) and self.game.learns_to_sample):
             return {}
-        # A network may draw noise of its own, so the global streams are seeded, then put back.
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.no_grad(), evaluation_mode(self.game.networks), torch.random.fork_rng(devices):
-            torch.manual_seed(0)
-            rng = torch.Generator().manual_seed(0)
-            return self.pictures.compare(self.game.sample(BATCH, rng, self.pictures.labels))
+        return self.sample_signals.compare(drawn(self.game, self.request))
+
+    @cached_property
+    def request(self) -> Request:
+        index, labels = self.sample_signals.index, self.dataset.labels()
+        label = None if labels is None else labels[index]
+        target = self.game.targets(self.dataset.spec)[0]
+        parts = {key: part_with(self.dataset, key) for key in self.game.inputs(target)}
+        given = {key: Lookup(part, key, index % len(part)) for key, part in parts.items()}
+        return Request(range(BATCH), label, given, target=target)
 
     def active(self) -> list[str]:
         """What is wrong now, in a word or two each."""

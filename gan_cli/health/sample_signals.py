@@ -1,41 +1,44 @@
-"""What a small batch of fakes says beside a real one, from distances alone."""
+"""Signals of a small batch of generated samples, from distances to real ones alone."""
 
 import torch
 from torch import Tensor
 
-from gan_cli.data.dataset import Dataset
+from gan_cli.data.dataset import Dataset, part_with, pick
+from gan_cli.data.kinds import kind_of
 from gan_cli.metrics.metric import Features, extractors
-from gan_cli.utils.images import to_uint8
 
 BATCH = 64  # fakes of a reading, and the real samples beside them
 REFERENCE = 1024  # training samples among which a copy is looked for: small sets are what is copied
 NEAR = 0.25  # of the usual distance between neighbours: nearer ones are duplicates
 
 
-class Pictures:
-    """Training samples, the same ones at every reading, that fakes are held against."""
+class SampleSignals:
+    """Compares fakes with training samples, the same ones at every reading."""
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
-        order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))
+        target = dataset.spec.target
+        part = part_with(dataset, target)
+        self.kind = kind_of(dataset.spec.fields[target])
+        order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
         index = order[:REFERENCE]
-        real = torch.stack([dataset[int(i)]["real"] for i in index]).to(device)
-        labels = dataset.labels()
-        self.labels = None if labels is None else labels[index.repeat(BATCH)[:BATCH]]
+        real = pick(part, target, index).to(device)
+        self.index = index.repeat(BATCH)[:BATCH]  # of the samples whose labels and inputs fakes get
         self.spaces = spaces(dataset, device)
         self.real = {name: space(real[:BATCH]).features for name, space in self.spaces.items()}
         self.spread = {name: spread(points) for name, points in self.real.items()}
         self.first = next(iter(self.spaces))  # in which distances are told in numbers
         self.near = NEAR * nearest(self.real[self.first]).median()
         # Who draws from a small data set repeats itself: this share has a twin in the batch.
-        self.natural = 1 - (1 - 1 / len(dataset)) ** (BATCH - 1)
+        self.natural = 1 - (1 - 1 / len(part)) ** (BATCH - 1)
         # Mirrored, a copy is still a copy; the fakes of such data may be either.
-        mirrored = [real.flip(-1)] if dataset.hflip else []
+        everywhere = torch.ones(len(real), dtype=torch.bool, device=device)
+        mirrored = [self.kind.mirror(real, everywhere)] if part.hflip else []
         self.training = self.spaces[self.first](torch.cat([real, *mirrored])).features
         self.apart = nearest(self.training[: len(real)]).median()
 
     def compare(self, fake: Tensor) -> dict[str, float]:
-        """Fakes (N, *shape), images in [-1, 1]; one transfer from the device."""
-        samples = to_uint8(fake) if fake.ndim == 4 else fake
+        """Fakes (N, *shape) in model form; one transfer from the device."""
+        samples = self.kind.to_stored(fake)
         points = {name: space(samples).features for name, space in self.spaces.items()}
         first, last = points[self.first], list(points)[-1]
         values = {f"diversity_{k}": spread(p) / self.spread[k] for k, p in points.items()}
@@ -47,8 +50,8 @@ class Pictures:
 
 
 def spaces(dataset: Dataset, device: torch.device) -> dict[str, Features]:
-    """In which samples are compared: images as pixels and by random features, vectors as such."""
-    names = ("pixels", "random") if len(dataset.spec.shape) == 3 else ("identity",)
+    """The feature maps by which samples of the target's kind are compared."""
+    names = kind_of(dataset.spec.fields[dataset.spec.target]).health_features
     return {name: extractors.build({"name": name}, dataset, device, where="") for name in names}
 
 

@@ -1,7 +1,8 @@
 """Adversarial losses and penalties. Importing this package registers all of them."""
 
 from gan_cli.losses import f_divergences
-from gan_cli.losses.objective import losses, penalties
+from gan_cli.losses.objective import losses
+from gan_cli.losses.penalty import penalties
 from gan_cli.utils.discovery import import_submodules
 
 __all__ = ["losses", "penalties"]

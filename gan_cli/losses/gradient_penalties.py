@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.config.schedules import Schedule
-from gan_cli.losses.objective import Critic, Penalty, Round, Sample, judge, penalties
+from gan_cli.losses.penalty import Critic, Penalty, Round, Sample, logits_and_gradient, penalties
 
 
 def joint(gradients: Sample) -> Tensor:
@@ -28,7 +28,7 @@ def interpolate(start: Sample, end: Sample) -> Sample:
 
 
 def gradient_norm(critic: Critic, sample: Sample) -> Tensor:
-    _, gradient = judge(critic, sample)
+    _, gradient = logits_and_gradient(critic, sample)
     return norm(gradient())
 
 

@@ -1,41 +1,22 @@
 """What a critic and a generator play for: one adversarial loss plus any penalties."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from gan_cli.config.registry import Registry
-from gan_cli.config.schedules import Schedule
+from gan_cli.losses.penalty import (
+    Critic,
+    Made,
+    Penalty,
+    Round,
+    Sample,
+    logits_and_gradient,
+)
+from gan_cli.losses.terms import Terms
 from gan_cli.utils.errors import ConfigError
-
-Sample = tuple[Tensor, ...]  # what the critic sees: (image,) for a GAN, (image, latent) for a BiGAN
-Critic = Callable[..., Tensor]  # a discriminator with its conditioning already bound
-
-
-@dataclass
-class Terms:
-    """What a turn comes to: 0-d tensors by name."""
-
-    losses: dict[str, Tensor]  # weighted; their sum is backpropagated
-    observed: dict[str, Tensor] = field(default_factory=dict)  # detached; only logged
-
-    def __or__(self, other: "Terms") -> "Terms":
-        return Terms(self.losses | other.losses, self.observed | other.observed)
-
-
-def mean_terms(parts: Sequence[Terms]) -> Terms:
-    """Of terms of the same names."""
-    if len(parts) == 1:
-        return parts[0]
-    losses, observed = [part.losses for part in parts], [part.observed for part in parts]
-    return Terms(mean_by_name(losses), mean_by_name(observed))
-
-
-def mean_by_name(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    return {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
 
 
 class AdversarialLoss(Protocol):
@@ -73,45 +54,7 @@ class Encodes(Protocol):
         ...
 
 
-def judge(
-    critic: Critic, sample: Sample, differentiate: bool = True
-) -> tuple[Tensor, Callable[[], Sample]]:
-    """The critic's logits, and their gradient with respect to the sample, in one forward pass.
-
-    torch.func and not torch.autograd.grad: the two agree bit for bit, but only this one compiles.
-    """
-    if not differentiate:
-        return critic(*sample), tuple
-    logits, pull = torch.func.vjp(critic, *sample)  # type: ignore[misc]  # its stub is a union
-    return logits, lambda: pull(torch.ones_like(logits))
-
-
-@dataclass
-class Round:
-    """One critic round, as a penalty sees it."""
-
-    critic: Critic
-    real: Sample
-    fake: Sample
-    real_gradient: Callable[[], Sample]
-    fake_gradient: Callable[[], Sample]
-
-
-@dataclass(kw_only=True)
-class Penalty:
-    """A term on the critic, of strength `weight`; a subclass computes it in __call__."""
-
-    weight: Schedule = Schedule(1.0)
-    every: int = 1  # lazy regularization: applied every n-th step, n times as strong
-    differentiates: ClassVar[frozenset[str]] = frozenset()  # "real", "fake": gradients it wants
-    per_sample: ClassVar[bool] = True  # batch norm, which couples samples, would falsify it
-
-    def __call__(self, round: Round) -> Tensor:
-        raise NotImplementedError
-
-
 losses: Registry[AdversarialLoss] = Registry("adversarial loss")
-penalties: Registry[Penalty] = Registry("penalty")
 
 
 class Objective:
@@ -132,31 +75,39 @@ class Objective:
         # 0-d tensors, so that a schedule neither recompiles a turn nor invalidates a CUDA graph.
         self.strength = {name: torch.zeros(()) for name in self.penalties}
 
-    def due(self, step: int) -> tuple[str, ...]:
+    def schedule(self, step: int) -> tuple[str, ...]:
         """The penalties that `step` applies; sets their strengths to what the schedules say."""
         for name, penalty in self.penalties.items():
             self.strength[name].fill_(penalty.weight(step) * penalty.every)
         return tuple(name for name, penalty in self.penalties.items() if step % penalty.every == 0)
+
+    def of_player(self, player: str, due: tuple[str, ...]) -> list[str]:
+        """Those of the penalties `due` that are terms of the critic's, or the generator's, turn."""
+        return [name for name in due if self.penalties[name].player == player]
 
     def critic_terms(
         self, critic: Critic, real: Sample, fake: Sample, due: tuple[str, ...]
     ) -> Terms:
         """Loss and penalties of the critic on samples of equal length N."""
         wanted = {side for name in due for side in self.penalties[name].differentiates}
-        # float32 leaves: what autocast left in bfloat16 would round the input gradients too.
-        real, fake = (tuple(x.float() for x in sample) for sample in (real, fake))
-        real_logits, real_gradient = judge(critic, real, "real" in wanted)
-        fake_logits, fake_gradient = judge(critic, fake, "fake" in wanted)
+        real, fake = as_float32(real), as_float32(fake)
+        real_logits, real_gradient = logits_and_gradient(critic, real, "real" in wanted)
+        fake_logits, fake_gradient = logits_and_gradient(critic, fake, "fake" in wanted)
         real_logits, fake_logits = real_logits.float(), fake_logits.float()
         round = Round(critic, real, fake, real_gradient, fake_gradient)
         terms = {"adversarial": self.loss.critic(real_logits, fake_logits)}
-        for name in due:
+        for name in self.of_player("critic", due):
             terms[name] = self.strength[name] * self.penalties[name](round)
         return Terms(terms, self.observe(real_logits.detach(), fake_logits.detach()))
 
     def generator_terms(self, critic: Critic, fake: Sample, real: Sample) -> Terms:
         real_logits = critic(*real).float() if self.loss.paired else None
         return Terms({"adversarial": self.loss.generator(critic(*fake).float(), real_logits)})
+
+    def generator_penalties(self, made: Made, due: tuple[str, ...]) -> Terms:
+        """The penalties on the generator, such as mode seeking."""
+        names = self.of_player("generator", due)
+        return Terms({name: self.strength[name] * self.penalties[name](made) for name in names})
 
     def encoder_terms(self, critic: Critic, real: Sample, fake: Sample) -> Terms:
         """Of one player who makes both sides: the encoder of BiGAN the real one."""
@@ -201,3 +152,11 @@ class Objective:
         if self.weight_clip is None:
             return weights
         return [weight.clamp(-self.weight_clip, self.weight_clip) for weight in weights]
+
+
+def as_float32(sample: Sample) -> Sample:
+    """Leaves for the penalties: bfloat16 from autocast would round the input gradients, too.
+
+    Tokens stay integers.
+    """
+    return tuple(x.float() if x.is_floating_point() else x for x in sample)

@@ -25,7 +25,7 @@ class Features(Protocol):
     """
 
     name: str  # as it is shown: an instance may say more than its class
-    dimensions: ClassVar[int]  # of a sample's shape: 3 for images (C, H, W), 1 for vectors
+    kinds: ClassVar[frozenset[str]]  # of samples that it takes
     classifies: ClassVar[bool]  # are there logits?
 
     def __call__(self, samples: Tensor) -> Embedded:

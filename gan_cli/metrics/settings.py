@@ -12,7 +12,7 @@ from gan_cli.utils.text import unknown
 SYNONYMS = {"fid": "fd", "kid": "kd"}  # what one says, whichever the features
 
 
-def settled(shared: Keys, value: Any, where: str, faults: list[str]) -> Component:
+def parse_metrics(shared: Keys, value: Any, where: str, faults: list[str]) -> Component:
     """`value` as the keys of config.Metrics; `shared` are their types and defaults."""
     if not isinstance(value, Mapping):
         faults.append(f"{where}: expected keys and values, got {value!r}")

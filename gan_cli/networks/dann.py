@@ -32,14 +32,14 @@ class DANNFeatureExtractor(nn.Module):
         self,
         spec: Spec,
         *,
-        width: int = 32,
-        features: int = 768,
-        norm: Norm = "none",
+        width: int = 32,  # channels of the first convolution
+        features: int = 768,  # length of the feature vector, a multiple of 16
+        norm: Norm = "none",  # norm layers
         reconstructs: bool = False,
     ) -> None:
         super().__init__()
         check_positive(width=width, features=features)
-        if len(spec.shape) != 3 or min(spec.shape[1:]) < SMALLEST:
+        if spec.kind != "image" or min(spec.shape[1:]) < SMALLEST:
             raise ConfigError(
                 f"name: this network is for images of {SMALLEST} pixels a side and more, and the "
                 f"data have shape {spec.shape}; raise their size"
@@ -86,7 +86,13 @@ class Decoder(nn.Module):
 class DANNLabelPredictor(nn.Module):
     """Two hidden layers of `width` ReLU units."""
 
-    def __init__(self, spec: Spec, *, features: int = 768, width: int = 100) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        features: int = 768,  # length of the feature vector
+        width: int = 100,  # units of a hidden layer
+    ) -> None:
         super().__init__()
         check_positive(features=features, width=width)
         self.features = features
@@ -112,17 +118,17 @@ class DANNDomainDiscriminator(nn.Module):
         self,
         spec: Spec,
         *,
-        features: int = 768,
-        width: int = 100,
-        depth: int = 1,
+        features: int = 768,  # length of the feature vector
+        width: int = 100,  # units of a hidden layer
+        depth: int = 1,  # hidden layers
         conditional: bool = False,
-        spectral_norm: bool = False,
+        spectral_norm: bool = False,  # spectral normalization of all weights
     ) -> None:
         super().__init__()
         check_positive(features=features, width=width, depth=depth)
         self.features, self.conditional = features, conditional
         self.layers = hidden_layers(features * (spec.classes if conditional else 1), width, depth)
-        self.output = nn.Linear(width, spec.sources)
+        self.output = nn.Linear(width, len(spec.inputs))  # one for each source
         if spectral_norm:
             normalize_spectra(self)
 

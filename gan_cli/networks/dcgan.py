@@ -35,11 +35,11 @@ class DCGANGenerator(nn.Module):
         self,
         spec: Spec,
         *,
-        latent_dim: int = 100,
-        prior: Prior = "normal",
+        latent_dim: int = 100,  # length of the latent vector
+        prior: Prior = "normal",  # of the latents: N(0, I), or uniform on [-1, 1]
         width: int = 64,  # channels at half the image's size; at most 16 times as many below
-        norm: Norm = "batch",
-        conditioning: GeneratorConditioning = "none",
+        norm: Norm = "batch",  # norm layers
+        conditioning: GeneratorConditioning = "none",  # how the label enters; none: not at all
     ) -> None:
         super().__init__()
         check_positive(latent_dim=latent_dim, width=width)
@@ -47,6 +47,7 @@ class DCGANGenerator(nn.Module):
         size, bias = pyramid(spec), norm == "none"
         channels = widths(width, 16 * width, size.levels)[::-1]
         classes = spec.classes if conditioning == "batch_norm" else 0
+        self.conditional = conditioning != "none"
         self.latent_dim, self.prior = latent_dim, prior
         self.seed_shape = (channels[0], *size.seed)
         self.condition = LatentLabel(conditioning, latent_dim, spec.classes)
@@ -75,10 +76,10 @@ class DCGANDiscriminator(nn.Module):
         spec: Spec,
         *,
         width: int = 64,  # channels at half the image's size; at most 16 times as many below
-        norm: Norm = "batch",
-        spectral_norm: bool = False,
-        minibatch: Minibatch = "none",
-        conditioning: DiscriminatorConditioning = "none",
+        norm: Norm = "batch",  # norm layers
+        spectral_norm: bool = False,  # spectral normalization of all weights
+        minibatch: Minibatch = "none",  # statistics over the batch, beside the features
+        conditioning: DiscriminatorConditioning = "none",  # label: as input, projected, predicted
     ) -> None:
         super().__init__()
         check_positive(width=width)

@@ -48,6 +48,7 @@ def mlp_encoder(
     norm: Norm = "batch",  # norm layers
     stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
+    """Hidden layers of `width` units; for vectors and tiny images."""
     check_positive(latent_dim=latent_dim, width=width, depth=depth)
     return Encoder(DenseTrunk(spec, width, depth, norm), latent_dim, stochastic)
 
@@ -61,6 +62,7 @@ def dcgan_encoder(
     norm: Norm = "batch",  # norm layers
     stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
+    """The strided convolutions of DCGAN's discriminator."""
     check_positive(latent_dim=latent_dim, width=width)
     encoder = Encoder(StridedTrunk(spec, width, norm), latent_dim, stochastic)
     dcgan.initialize(encoder)
@@ -76,6 +78,7 @@ def resnet_encoder(
     norm: Norm = "batch",  # norm layers
     stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
+    """The residual blocks of WGAN-GP's discriminator."""
     check_positive(latent_dim=latent_dim, width=width)
     encoder = Encoder(ResidualTrunk(spec, width, norm), latent_dim, stochastic)
     residual.initialize(encoder)

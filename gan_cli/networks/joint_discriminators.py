@@ -81,6 +81,7 @@ def dcgan_joint_discriminator(
     norm: Norm = "batch",  # norm layers
     spectral_norm: bool = False,  # spectral normalization of all weights
 ) -> JointDiscriminator:
+    """DCGAN's strided convolutions see the image; two hidden layers join it with the latent."""
     check_positive(latent_dim=latent_dim, width=width)
     network = JointDiscriminator(StridedTrunk(spec, width, norm), latent_dim, joint_width)
     dcgan.initialize(network)
@@ -97,6 +98,7 @@ def resnet_joint_discriminator(
     norm: Norm = "none",  # norm layers
     spectral_norm: bool = False,  # spectral normalization of all weights
 ) -> JointDiscriminator:
+    """WGAN-GP's residual blocks see the image; two hidden layers join it with the latent."""
     check_positive(latent_dim=latent_dim, width=width)
     network = JointDiscriminator(ResidualTrunk(spec, width, norm), latent_dim, joint_width)
     residual.initialize(network)

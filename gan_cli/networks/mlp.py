@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_conditioning, check_positive
 from gan_cli.networks.layers.conditioning import (
@@ -42,22 +43,25 @@ class MLPGenerator(nn.Module):
         self,
         spec: Spec,
         *,
-        latent_dim: int = 64,
-        prior: Prior = "normal",
-        width: int = 256,
-        depth: int = 3,
-        norm: Norm = "batch",
-        activation: Activation = "relu",
-        init: Init = "uniform",
-        conditioning: GeneratorConditioning = "none",
-        output: Literal["tanh", "linear"] | None = None,  # None: tanh for images, else linear
+        latent_dim: int = 64,  # length of the latent vector
+        prior: Prior = "normal",  # of the latents: N(0, I), or uniform on [-1, 1]
+        width: int = 256,  # units of a hidden layer
+        depth: int = 3,  # hidden layers
+        norm: Norm = "batch",  # norm layers
+        activation: Activation = "relu",  # of the hidden layers
+        init: Init = "uniform",  # of the weights; uniform is PyTorch's default
+        conditioning: GeneratorConditioning = "none",  # how the label enters; none: not at all
+        output: Literal["tanh", "linear"] | None = None,  # None: tanh for images and sound
     ) -> None:
         super().__init__()
         check_positive(latent_dim=latent_dim, width=width, depth=depth)
         check_conditioning(spec, conditioning, norm)
         classes = spec.classes if conditioning == "batch_norm" else 0
+        self.conditional = conditioning != "none"
         self.latent_dim, self.prior, self.shape = latent_dim, prior, spec.shape
-        self.bounded = output == "tanh" or (output is None and len(spec.shape) == 3)
+        self.bounded = output == "tanh" or (
+            output is None and kind_of(spec.fields[spec.target]).bounded
+        )
         self.condition = LatentLabel(conditioning, latent_dim, spec.classes)
         self.activate = ACTIVATIONS[activation]
         self.hidden = hidden_layers(self.condition.width, width, depth, norm, activation)
@@ -83,14 +87,14 @@ class MLPDiscriminator(nn.Module):
         self,
         spec: Spec,
         *,
-        width: int = 256,
-        depth: int = 3,
-        norm: Norm = "none",
-        activation: Activation = "leaky_relu",
-        init: Init = "uniform",
-        spectral_norm: bool = False,
-        minibatch: Minibatch = "none",
-        conditioning: DiscriminatorConditioning = "none",
+        width: int = 256,  # units of a hidden layer
+        depth: int = 3,  # hidden layers
+        norm: Norm = "none",  # norm layers
+        activation: Activation = "leaky_relu",  # of the hidden layers
+        init: Init = "uniform",  # of the weights; uniform is PyTorch's default
+        spectral_norm: bool = False,  # spectral normalization of all weights
+        minibatch: Minibatch = "none",  # statistics over the batch, beside the features
+        conditioning: DiscriminatorConditioning = "none",  # label: as input, projected, predicted
     ) -> None:
         super().__init__()
         check_positive(width=width, depth=depth)

@@ -38,12 +38,12 @@ class ResNetGenerator(nn.Module):
         self,
         spec: Spec,
         *,
-        latent_dim: int = 128,
-        prior: Prior = "normal",
+        latent_dim: int = 128,  # length of the latent vector
+        prior: Prior = "normal",  # of the latents: N(0, I), or uniform on [-1, 1]
         width: int = 128,  # channels at the image's full size
         max_width: int | None = None,  # doubled at every halving up to this; None: never
-        norm: Norm = "batch",
-        conditioning: GeneratorConditioning = "none",
+        norm: Norm = "batch",  # norm layers
+        conditioning: GeneratorConditioning = "none",  # how the label enters; none: not at all
     ) -> None:
         super().__init__()
         check_positive(latent_dim=latent_dim, width=width)
@@ -51,6 +51,7 @@ class ResNetGenerator(nn.Module):
         size = pyramid(spec)
         channels = block_widths(width, max_width, size.levels + 1)[::-1]
         classes = spec.classes if conditioning == "batch_norm" else 0
+        self.conditional = conditioning != "none"
         self.latent_dim, self.prior = latent_dim, prior
         self.seed_shape = (channels[0], *size.seed)
         self.condition = LatentLabel(conditioning, latent_dim, spec.classes)
@@ -79,12 +80,12 @@ class ResNetDiscriminator(nn.Module):
         width: int = 128,  # channels of the first block
         max_width: int | None = None,  # doubled from block to block up to this; None: never
         flat_blocks: Literal[1, 2] = 2,  # 2 in the papers at 32 x 32, 1 at 128 x 128
-        pooling: Literal["mean", "sum"] = "mean",
-        head_bias: bool = True,
-        norm: Norm = "none",
-        spectral_norm: bool = False,
-        minibatch: Minibatch = "none",
-        conditioning: DiscriminatorConditioning = "none",
+        pooling: Literal["mean", "sum"] = "mean",  # over the positions of the last map
+        head_bias: bool = True,  # bias of the last linear layer
+        norm: Norm = "none",  # norm layers
+        spectral_norm: bool = False,  # spectral normalization of all weights
+        minibatch: Minibatch = "none",  # statistics over the batch, beside the features
+        conditioning: DiscriminatorConditioning = "none",  # label: as input, projected, predicted
     ) -> None:
         super().__init__()
         check_positive(width=width)

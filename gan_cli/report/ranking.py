@@ -73,6 +73,7 @@ def samples(job: Record) -> Markup | None:
     if not job.frames:
         return None
     name, frames = next(iter(job.frames.items()))
-    shape = job.card.get("data", {}).get("shape", [])
+    data = job.card.get("data", {})
+    shape, is_image = data.get("shape", []), data.get("kind") == "image"
     alt = f"{name} at step {number(frames[-1].step)}"
-    return embedded(frames[-1].path, STRIP, alt, rows=shape[1] if len(shape) == 3 else None)
+    return embedded(frames[-1].path, STRIP, alt, rows=shape[1] if is_image else None)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
-class Journal:
+class Logger:
     """Writes into `folder`; a process that does not own it passes None and writes nothing."""
 
     def __init__(self, folder: Path | None, resumed_at: int = 0) -> None:

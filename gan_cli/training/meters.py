@@ -6,12 +6,12 @@ from collections import defaultdict
 import torch
 from torch import Tensor
 
-from gan_cli.losses.objective import Terms
+from gan_cli.losses.terms import Terms
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.utils.errors import NonFiniteError
 
 
-class Ledger:
+class Meters:
     """Collects 0-d tensors without synchronising; `read` fetches them in one transfer."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -31,7 +31,7 @@ class Ledger:
         if not self.rows:
             return {}
         rows, self.rows = self.rows, []
-        numbers = self.runtime.mean(torch.cat([row[-1] for row in rows])).tolist()
+        numbers = self.runtime.processes.mean(torch.cat([row[-1] for row in rows])).tolist()
         collected = defaultdict(list)
         for step, player, names, losses, values in rows:
             mine, numbers = numbers[: len(values)], numbers[len(values) :]

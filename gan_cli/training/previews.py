@@ -1,4 +1,4 @@
-"""Samples of any shape as a picture to look at while a run goes on."""
+"""Previews: pictures of the same seeds, over and over, while a run trains."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -8,52 +8,60 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.dataset import Dataset
-from gan_cli.data.ground_truth import Density, Known
-from gan_cli.games.game import Batch, Game, Judges
-from gan_cli.plots.critic_map import Judge
-from gan_cli.plots.density import density_plot
-from gan_cli.plots.scatter import scatter
-from gan_cli.utils.images import grid, to_uint8
+from gan_cli.data.ground_truth import Known
+from gan_cli.data.kinds import Context, kind_of
+from gan_cli.games.draw import critic_of, drawn, undisturbed
+from gan_cli.games.game import Batch, Game, Shown
+from gan_cli.games.request import Request
+from gan_cli.plots.scatter import embedding, principal
 
-POINTS = 2000  # vectors a picture
+Picture = tuple[str, np.ndarray]  # name, (height, width, C) uint8
 
 
 class Previews:
-    """The same latents and the same first samples of the data, over and over."""
+    """Samples of the seeds 0, 1, 2, ... and what else the game shows of its first data."""
 
     def __init__(
         self, game: Game, dataset: Dataset, batches: Iterator[Batch], batch_size: int
     ) -> None:
-        count = game.pictured if len(dataset.spec.shape) == 3 else POINTS
-        first = list(islice(batches, -(-count // batch_size)))
-        self.batch = {key: torch.cat([batch[key] for batch in first])[:count] for key in first[0]}
-        self.game, self.dataset = game, dataset
+        self.game, self.dataset, self.spec = game, dataset, dataset.spec
+        suits = kind_of(self.spec.fields[self.spec.target]).previewed
+        self.count = suits if game.previewed is None else game.previewed
+        first = list(islice(batches, -(-self.count // batch_size)))
+        self.batch = {
+            key: torch.cat([batch[key] for batch in first])[: self.count] for key in first[0]
+        }
 
-    def pictures(self) -> Iterator[tuple[str, np.ndarray]]:
-        """(name, picture of (height, width, C) uint8) of all that the game shows."""
+    def pictures(self) -> Iterator[Picture]:
+        """All that there is to see now; the game and its random numbers stay as they are."""
+        if self.game.learns_to_sample:
+            for i, target in enumerate(self.game.targets(self.spec)):
+                name = f"samples_{target}" if i else "samples"
+                yield from self.shown(name, target, drawn(self.game, self.request(target)))
+        with undisturbed(self.game.networks):
+            others = self.game.preview(self.batch)
+        for name, shown in others.items():
+            yield from self.shown(name, self.spec.target, shown)
+
+    def request(self, target: str) -> Request:
+        """For the inputs of the first data, or for their labels in order."""
+        given = {key: self.batch[key] for key in self.game.inputs(target)}
+        label = self.batch.get(self.spec.label or "")
+        if label is not None and not given:
+            label = label.sort().values
+        return Request(range(self.count), label, given, target=target)
+
+    def shown(self, name: str, target: str, shown: Shown) -> Iterator[Picture]:
+        """The picture, if samples of this kind and shape have one."""
+        if isinstance(shown, dict):
+            points = principal(torch.cat(list(shown.values())).cpu())
+            parts = points.split([len(group) for group in shown.values()])
+            yield name, embedding(dict(zip(shown, parts, strict=True)))
+            return
+        columns = (shown,) if isinstance(shown, Tensor) else shown
+        field = self.spec.fields[target]
         density = self.dataset.density() if isinstance(self.dataset, Known) else None
-        shown = self.game.preview(self.batch, torch.Generator().manual_seed(0))
-        for name, samples in shown.items():
-            picture = picture_of(samples, self.batch, density, judge_of(self.game))
-            if picture is not None:
-                yield name, picture
-
-
-def judge_of(game: Game) -> Judge | None:
-    """The critic's logits of samples on the device, of games that have such a critic."""
-    return game.judge if isinstance(game, Judges) else None
-
-
-def picture_of(
-    samples: Tensor, batch: Batch, density: Density | None = None, judge: Judge | None = None
-) -> np.ndarray | None:
-    """(height, width, C) uint8: a grid of images (N, C, H, W), a plot of vectors (N, 1) or (N, 2).
-
-    None of longer vectors. Vectors are drawn beside the real ones of `batch`, and beside what
-    `density` and `judge` know of the line or the plane.
-    """
-    if samples.ndim == 4:
-        return grid(to_uint8(samples))
-    if samples.shape[1] == 1:
-        return density_plot(batch["real"], samples, density, judge)
-    return scatter(batch["real"], samples, judge) if samples.shape[1] == 2 else None
+        context = Context(self.batch.get(target), density, critic_of(self.game))
+        picture = kind_of(field).picture(field, columns, context)
+        if picture is not None:
+            yield name, picture

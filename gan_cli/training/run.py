@@ -4,29 +4,28 @@ import signal
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from gan_cli.checkpoints.contents import check_finite, restore, state_of
 from gan_cli.checkpoints.files import Checkpoints
+from gan_cli.checkpoints.resume import check_finite, restore, state_of
 from gan_cli.config.schema import Config
 from gan_cli.data.feeds.feed import open_feed
 from gan_cli.data.sets import datasets
 from gan_cli.evaluation.card import training_card, write_card
-from gan_cli.evaluation.collect import draw_labels
 from gan_cli.evaluation.evaluation import Evaluation
-from gan_cli.games.game import Batch, Evaluates, Samples
+from gan_cli.games.build import build_game
+from gan_cli.games.game import Batch, Evaluates
 from gan_cli.health import Health
 from gan_cli.optim.optimizers import options_of
 from gan_cli.report.run_report import refresh
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.training.best import Scores
-from gan_cli.training.build import build_game
 from gan_cli.training.ema import MovingAverage
-from gan_cli.training.logger import Journal
-from gan_cli.training.meters import Ledger
+from gan_cli.training.logger import Logger
+from gan_cli.training.meters import Meters
 from gan_cli.training.pretrained import load_pretrained
-from gan_cli.training.previews import Previews, judge_of
+from gan_cli.training.previews import Previews
 from gan_cli.training.progress import Display
+from gan_cli.training.turns import Turns
 from gan_cli.utils.errors import NonFiniteError, SignalError
 from gan_cli.utils.stop_signals import StopSignal
 
@@ -39,34 +38,36 @@ class Run:
     def __init__(self, config: Config, folder: Path) -> None:
         self.config = config
         self.step = self.drawn = self.rollbacks = 0
-        self.runtime = runtime = Runtime(config.device, config.accumulate, config.clip_norm)
-        self.folder = folder = Path(runtime.share(str(folder)))  # its name may hold the time
-        with runtime.one_first():
+        self.runtime = runtime = Runtime(config.device)
+        processes = runtime.processes
+        self.folder = folder = Path(processes.share(str(folder)))  # its name may hold the time
+        with processes.one_first():
             self.dataset = datasets.build(config.dataset, where="dataset")
         torch.manual_seed(config.seed)  # initial weights, equal on every rank
-        self.game = build_game(config, self.dataset.spec)
-        load_pretrained(self.game.networks, config.model.pretrained, self.dataset.spec, self.folder)
+        self.game = build_game(config.model, config.loss, config.augment, self.dataset.spec)
+        load_pretrained(self.game, config.model, self.dataset.spec, self.folder)
         runtime.place(self.game.networks)
+        self.turns = Turns(runtime, config.accumulate, config.clip_norm, config.device.compile)
         self.players = {
-            name: runtime.player(
+            name: self.turns.player(
                 [self.game.networks[role] for role in roles], options_of(config.optimizer, name)
             )
             for name, roles in self.game.players.items()
         }
         self.game.optimizers = {name: player.optimizer for name, player in self.players.items()}
-        self.average = MovingAverage(self.game, config.ema)
-        self.ledger = Ledger(runtime)
-        with runtime.one_first():  # features may be downloaded or trained
+        self.ema = MovingAverage(self.game, config.ema)
+        self.meters = Meters(runtime)
+        with processes.one_first():  # features may be downloaded or trained
             self.evaluation = Evaluation(config.metrics, self.dataset, runtime.device)
         self.scores = Scores()
         self.health = Health(self.game, self.players, self.dataset, runtime.device)
         self.checkpoints = Checkpoints(folder / "checkpoints", config.keep_last, config.every.keep)
         self.feed = open_feed(
             self.dataset,
-            batch_size=config.batch_size // runtime.world,
+            batch_size=config.batch_size // processes.world,
             seed=config.seed,
-            rank=runtime.rank,
-            world=runtime.world,
+            rank=processes.rank,
+            world=processes.world,
             device=runtime.device,
             resident=config.device.resident,
             resident_gib=config.device.resident_gib,
@@ -79,23 +80,23 @@ class Run:
         if state is not None:
             restore(self, state)
 
-    def train(self, journal: Journal, display: Display, stop: StopSignal) -> None:
+    def train(self, logger: Logger, display: Display, stop: StopSignal) -> None:
         """Play up to the configured step.
 
         Raises SignalError after a signal, its checkpoint written; NonFiniteError, with the last
         sound checkpoint kept; StorageError when a checkpoint cannot be written.
         """
-        self.journal, self.display = journal, display
+        self.logger, self.display = logger, display
         self.previews = Previews(
-            self.average.game, self.dataset, self.feed.batches(0), self.config.batch_size
+            self.ema.game, self.dataset, self.feed.batches(0), self.config.batch_size
         )
         while self.step < self.config.steps:
             try:
-                self.play(stop)
+                self.loop(stop)
             except NonFiniteError as error:
                 self.roll_back(error)
 
-    def play(self, stop: StopSignal) -> None:
+    def loop(self, stop: StopSignal) -> None:
         """The loop."""
         config, batch = self.config, Batch()
         batches = self.feed.batches(self.drawn)
@@ -108,18 +109,18 @@ class Run:
                     batch = next(batches)
                     self.drawn += 1
                 if self.examines(ahead=1):
-                    self.health.weigh(turn.player)
-                terms = self.runtime.play(turn, self.players[turn.player], batch)
-                self.ledger.add(self.step, turn.player, terms)
-            self.average.update(self.step, config.batch_size)
+                    self.health.before_update(turn.player)
+                terms = self.turns.play(turn, self.players[turn.player], batch)
+                self.meters.add(self.step, turn.player, terms)
+            self.ema.update(self.step, config.batch_size)
             self.step += 1
-            self.look_up()
-            if self.runtime.any(stop.received is not None):
+            self.at_intervals()
+            if self.runtime.processes.any(stop.received is not None):
                 self.save()
                 number = stop.received or signal.SIGTERM  # another process got it
                 raise SignalError(number, f"step {self.step} is saved in {self.folder}")
 
-    def look_up(self) -> None:
+    def at_intervals(self) -> None:
         """What happens once in a while; most steps pass through without synchronising."""
         self.display.advance(self.step)
         every = self.config.every
@@ -127,7 +128,7 @@ class Run:
             self.write_log()
         if self.due(every.preview):
             for name, picture in self.previews.pictures():
-                self.journal.picture(self.step, name, picture)
+                self.logger.picture(self.step, name, picture)
         if self.due(every.evaluate):
             self.evaluate()
         if self.due(every.checkpoint):
@@ -138,16 +139,16 @@ class Run:
         return every > 0 and (step % every == 0 or step == self.config.steps)
 
     def write_log(self) -> None:
-        values = self.ledger.read()
+        values = self.meters.read()
         if values:
             if self.examines():
                 values |= self.examine(values)
             rate = self.display.show(self.step, self.config.batch_size, values)
-            self.journal.scalars(self.step, {**values, "images_per_second": rate})
+            self.logger.scalars(self.step, {**values, "images_per_second": rate})
 
     def examines(self, ahead: int = 0) -> bool:
         """Is health looked at with the log of this step? By rank 0: it waits for no other."""
-        wanted = self.config.health and self.runtime.rank == 0
+        wanted = self.config.health and self.runtime.processes.rank == 0
         return wanted and self.due(self.config.every.log, ahead)
 
     def examine(self, values: dict[str, float]) -> dict[str, float]:
@@ -155,21 +156,21 @@ class Run:
         signals, changed = self.health.read(self.step, values)
         for finding in changed:
             self.display.say(finding.told())
-            self.journal.text(self.step, "health", finding.told())
+            self.logger.text(self.step, "health", finding.told())
         if changed:
-            self.journal.run_card({"findings": self.health.findings()})
+            self.logger.run_card({"findings": self.health.findings()})
         self.display.warn(self.health.active())
         return {f"health/{name}": value for name, value in signals.items()}
 
     def evaluate(self) -> None:
         """Scores of the averaged networks, on rank 0."""
         self.write_log()  # a diverged run is told as such, not as a failing metric
-        game = self.average.game
-        own = game.evaluate if isinstance(game, Evaluates) else None
-        if self.runtime.rank > 0 or not (self.config.metrics.compute or own):
+        game = self.ema.game
+        scored = self.config.metrics.compute or isinstance(game, Evaluates)
+        if self.runtime.processes.rank > 0 or not scored:
             return
-        card = self.evaluation.evaluate(self.draw_samples, game.networks, own, judge_of(game))
-        self.journal.scalars(self.step, card.values)
+        card = self.evaluation.evaluate(game)
+        self.logger.scalars(self.step, card.values)
         self.display.scored(*next(iter(card.values.items())))
         for warning in card.warnings:
             self.display.say_once(warning)
@@ -179,21 +180,14 @@ class Run:
         if improved:
             write_card(self.folder / "cards" / "best.json", written)
             self.checkpoints.save_best(state_of(self))
-        self.journal.run_card(self.scores.outcome())
+        self.logger.run_card(self.scores.outcome())
         refresh(self.folder)
-
-    def draw_samples(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        """Of the averaged generator, with the labels of data picked at random."""
-        game = self.average.game
-        assert isinstance(game, Samples)  # validation refused metrics otherwise
-        labels = draw_labels(self.dataset, count, rng)
-        return game.sample(count, rng, labels), labels
 
     def save(self) -> None:
         """Only sound states are saved: everything up to now is read and checked first."""
         self.write_log()
         check_finite(self)
-        if self.runtime.rank == 0:
+        if self.runtime.processes.rank == 0:
             self.checkpoints.save(self.step, state_of(self))
 
     def roll_back(self, error: NonFiniteError) -> None:
@@ -204,6 +198,6 @@ class Run:
         if state is None:
             raise error
         self.display.say(f"{error}; back to step {state['step']} ({rollbacks} of {ROLLBACKS})")
-        self.ledger.rows.clear()
+        self.meters.rows.clear()
         restore(self, state)
         self.rollbacks = rollbacks

@@ -1,4 +1,4 @@
-"""One invocation of a run: its folder locked, its journal open, its end told."""
+"""Runs training once: locks the run folder, opens the loggers, reports the outcome."""
 
 import fcntl
 import os
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli.checkpoints.contents import plain
+from gan_cli.data.spec import Spec
 from gan_cli.report.run_report import refresh
-from gan_cli.training.logger import Journal
+from gan_cli.training.logger import Logger
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
 from gan_cli.utils.errors import ConfigError, StorageError, UserError
@@ -18,20 +19,20 @@ from gan_cli.utils.stop_signals import StopSignal
 from gan_cli.utils.versions import environment
 
 
-def play(config: Any, folder: Path, started: float) -> float | None:
-    """Build or resume the run in `folder` and play it to its end; its objective."""
+def run_training(config: Any, folder: Path, started: float) -> Run:
+    """Builds or resumes the run in `folder` and trains it to its last step."""
     with locked(folder):
         run = Run(config, folder)
         run.resume()
-        owner = run.runtime.rank == 0
-        journal = Journal(folder if owner else None, run.step)
+        owner = run.runtime.processes.rank == 0
+        logger = Logger(folder if owner else None, run.step)
         display = Display(config.steps, run.step, silent=not owner)
         display.say(headline(run))
-        journal.run_card({**environment(), **facts(run), "status": "running", "started": started})
+        logger.run_card({**environment(), **facts(run), "status": "running", "started": started})
         status = "failed"
         try:
             with StopSignal() as stop:
-                run.train(journal, display, stop)
+                run.train(logger, display, stop)
             status = "finished"
         except UserError as error:
             status = str(error)
@@ -40,14 +41,14 @@ def play(config: Any, folder: Path, started: float) -> float | None:
             raise StorageError(f"{folder}: {error.strerror or error}") from error
         finally:
             display.close()
-            journal.close()
-            journal.run_card({**outcome(run), "status": status, "ended": time.time()})
+            logger.close()
+            logger.run_card({**outcome(run), "status": status, "ended": time.time()})
             if owner:
                 refresh(folder)
             run.feed.close()
-            run.runtime.close()
+            run.runtime.processes.close()
         display.say(farewell(run))
-        return run.scores.objective
+        return run
 
 
 @contextmanager
@@ -83,12 +84,22 @@ def facts(run: Run) -> dict[str, Any]:
     }
     return {
         "device": run.runtime.describe(),
-        "processes": run.runtime.world,
+        "processes": run.runtime.processes.world,
         "seed": run.config.seed,
         "parameters": parameters,
-        "data": {"samples": len(run.dataset), "feed": run.feed.kind, **plain(run.dataset.spec)},
+        "data": {"samples": len(run.dataset), "feed": run.feed.kind, **described(run.dataset.spec)},
         "config": plain(run.config),
         "resumed_at": run.step,
+    }
+
+
+def described(spec: Spec) -> dict[str, Any]:
+    """The samples that the run is about, for run.json and its report."""
+    return {
+        "kind": spec.kind,
+        "shape": list(spec.shape),
+        "classes": spec.classes,
+        "class_names": list(spec.class_names),
     }
 
 
@@ -111,7 +122,7 @@ def farewell(run: Run) -> str:
     """Where everything is, how good it got, and what to type next."""
     outputs = Path("outputs")
     name = run.folder.relative_to(outputs) if run.folder.is_relative_to(outputs) else run.folder
-    sample = f"gan-sample run={name}   " if "generator" in run.game.networks else ""
+    sample = f"gan-sample run={name}   " if run.game.targets(run.dataset.spec) else ""
     return (
         f"{run.folder}: {run.step} steps done\n{run.scores.summary()}\n"
         f"report: {run.folder / 'report.html'}   pictures: {run.folder / 'samples'}\n"

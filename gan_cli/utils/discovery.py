@@ -1,8 +1,12 @@
-"""Imports every module of a package, so that a new file registers itself."""
+"""Imports modules, so that what they define is registered."""
 
+import os
+import sys
 from collections.abc import Iterable
 from importlib import import_module
 from pkgutil import iter_modules
+
+from gan_cli.utils.errors import ConfigError
 
 
 def import_submodules(package: str, path: Iterable[str]) -> None:
@@ -10,3 +14,15 @@ def import_submodules(package: str, path: Iterable[str]) -> None:
     for module in iter_modules(path):
         if not module.ispkg:
             import_module(f"{package}.{module.name}")
+
+
+def import_modules(names: list[str] | tuple[str, ...]) -> None:
+    """Modules whose import registers a user's own components; the working folder counts."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    for name in names:
+        try:
+            import_module(name)
+        except ImportError as error:
+            where = f"'{name}' from {os.getcwd()}"
+            raise ConfigError(f"imports: cannot import {where} ({error})") from None

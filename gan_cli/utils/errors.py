@@ -1,16 +1,16 @@
-"""What can end a command, each with its exit status; none of them deserves a traceback."""
+"""Errors that end a command, each with its exit status. They are printed without a traceback."""
 
 import signal
 
 
 class UserError(Exception):
-    """One line a fault, for the person at the keyboard."""
+    """An error that the user can correct; the message has one line per fault."""
 
     status = 1
 
 
 class ConfigError(UserError, ValueError):
-    """Everything wrong with a config, one line a fault: key path, what is wrong, what to type."""
+    """Everything wrong with a config; a fault says key path, what is wrong and what to type."""
 
     status = 2
 
@@ -20,7 +20,7 @@ class ConfigError(UserError, ValueError):
 
 
 class NonFiniteError(UserError):
-    """A loss or a parameter is infinite or not a number."""
+    """A loss or a parameter is infinite or NaN."""
 
     status = 3
 
@@ -32,7 +32,7 @@ class StorageError(UserError):
 
 
 class SignalError(UserError):
-    """A signal asked the run to stop; its checkpoint is written."""
+    """A signal stopped the run, after its checkpoint was written."""
 
     def __init__(self, number: int, message: str) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}: {message}")

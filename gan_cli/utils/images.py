@@ -1,4 +1,4 @@
-"""Pictures: from tensors in [-1, 1] to bytes, grids and PNG files."""
+"""Converts tensors in [-1, 1] to uint8 images, image grids and PNG files."""
 
 import math
 from pathlib import Path
@@ -9,12 +9,15 @@ from torch import Tensor
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """[-1, 1] to 0..255, the inverse of x / 127.5 - 1, rounded to the nearest and clamped."""
+    """Maps [-1, 1] to 0..255, rounded and clamped: the inverse of x / 127.5 - 1."""
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> np.ndarray:
-    """(N, C, H, W) uint8 to one picture (height, width, C), row by row."""
+    """Arranges uint8 images (N, C, H, W) row by row in one picture (height, width, C).
+
+    There are `gap` black pixels between neighbours; `columns` defaults to a square grid.
+    """
     count, channels, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
@@ -27,7 +30,7 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> np.ndarray
 
 
 def save_png(path: Path, picture: np.ndarray) -> None:
-    """(height, width, C) uint8 with C = 1, 3 or 4."""
+    """Writes a picture (height, width, C) uint8, with C = 1, 3 or 4, as a PNG file."""
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Train and eval mode of networks."""
+"""Training and evaluation mode of networks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from torch import nn
 
 @contextmanager
 def evaluation_mode(network: nn.Module) -> Iterator[None]:
-    """eval() within; after it every submodule is back in the mode that it had."""
+    """Sets `network` to evaluation mode and restores the mode of every submodule on exit."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:

@@ -1,4 +1,4 @@
-"""The config folder: inside an installed wheel, or beside the package in a checkout."""
+"""Path of the config folder: inside an installed wheel, or beside the package in a checkout."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Versions of the packages that shape a result, for run.json and metric cards."""
+"""Versions of the packages that affect results, for run.json and metric cards."""
 
 import platform
 import subprocess
@@ -22,7 +22,7 @@ def environment() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that shape a result."""
+    """Versions of Python and of the packages that affect results."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -33,7 +33,7 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Of the checkout that this package lies in; None for an installed wheel."""
+    """The commit of the checkout that contains this package; None for an installed wheel."""
     if not (PACKAGE.parent / ".git").exists():
         return None
     command = ["git", "-C", str(PACKAGE.parent), "describe", "--always", "--dirty", "--abbrev=40"]

@@ -1,10 +1,11 @@
-"""The checks that the parts of a config, each right, go together; no network, no data."""
+"""Checks that the parts of a config are compatible. They need neither networks nor data."""
 
 import os
 from collections.abc import Iterator
 
 import torch
 
+from gan_cli.augment import augments
 from gan_cli.config.schema import Config, Loss
 from gan_cli.data.sets import datasets
 from gan_cli.games import games
@@ -15,13 +16,13 @@ from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import unknown
 
 
-def misfits(config: Config) -> list[str]:
-    """Parts that are each right, but do not go together."""
-    parts = (check_networks, check_players, check_data, check_loss, check_critics)
-    game = games.entries[config.model.game["name"]].misfits
+def compatibility_errors(config: Config) -> list[str]:
+    """Errors in the combination of parts that are valid on their own."""
+    parts = (check_networks, check_players, check_data, check_loss, check_critics, check_augment)
+    game = games.entries[config.model.game["name"]].compatibility_errors
     checks = (*parts, game, check_metrics, check_numbers)
     faults = (fault for check in checks for fault in check(config))
-    return list(dict.fromkeys(faults))  # what both players share is wrong once
+    return list(dict.fromkeys(faults))  # an error in options that players share is listed once
 
 
 def check_networks(config: Config) -> Iterator[str]:
@@ -42,7 +43,7 @@ def check_players(config: Config) -> Iterator[str]:
     for player in players:
         where = f"optimizer.players.{player}"
         own = config.optimizer["players"].get(player)
-        try:  # on one weight: torch knows which rates there cannot be
+        try:  # for a single weight, so that torch checks the values
             weight = torch.zeros(1, requires_grad=True)
             optimizers.build(options_of(config.optimizer, player), [weight], where=where)
         except ConfigError as error:
@@ -61,8 +62,8 @@ def check_data(config: Config) -> Iterator[str]:
             continue
         if not games.entries[config.model.game["name"]].conditional:
             yield (
-                f"model.networks.{role}.conditioning: game '{config.model.game['name']}' hands its "
-                f"networks no labels; set model.networks.{role}.conditioning=none"
+                f"model.networks.{role}.conditioning: game '{config.model.game['name']}' passes no "
+                f"labels to its networks; set model.networks.{role}.conditioning=none"
             )
         elif "label" not in provided:
             yield (
@@ -73,14 +74,16 @@ def check_data(config: Config) -> Iterator[str]:
 
 
 def check_loss(config: Config) -> Iterator[str]:
-    """A loss may refuse some of its values; it is formulas alone, so to build one costs nothing."""
+    """Builds the adversarial loss, which costs nothing, to collect the errors of its options."""
     name = config.model.game["name"]
     if not games.entries[name].critics:
         given, default = vars(config.loss), vars(Loss())
         ignored = [key for key in given if given[key] != default[key] and key != "betas"]
         if ignored:  # the optimizer reads the betas
-            told = ", ".join(ignored)
-            yield f"loss: game '{name}' has no critic to play for {told}; leave loss out"
+            yield (
+                f"loss: game '{name}' has no critic, so nothing uses {', '.join(ignored)}; leave "
+                "loss out"
+            )
     elif config.loss.adversarial is None:
         yield "loss.adversarial: has no value; choose one, as in loss=nonsaturating"
     else:
@@ -106,15 +109,27 @@ def check_critics(config: Config) -> Iterator[str]:
             )
         if config.loss.critic_spectral_norm and not options.get("spectral_norm", False):
             yield (
-                f"{where}.spectral_norm: is off, and the loss relies on it; set it to true, or "
+                f"{where}.spectral_norm: is off, but the loss needs it; set it to true, or set "
                 "loss.critic_spectral_norm=false"
             )
 
 
+def check_augment(config: Config) -> Iterator[str]:
+    """An augmentation acts on what critics see; it is built from numbers, which costs nothing."""
+    game, name = config.model.game["name"], config.augment["name"]
+    if name != "none" and not games.entries[game].augments:
+        yield f"augment: game '{game}' has no critic of samples to augment; use augment=none"
+    try:
+        augments.build(config.augment, where="augment")
+    except ConfigError as error:
+        yield from error.faults
+
+
 def check_metrics(config: Config) -> Iterator[str]:
-    """What the metrics need, against what the game, the data and the features give."""
+    """Compares what the metrics need with what the game, the data and the features provide."""
     game = config.model.game["name"]
-    if config.metrics.compute and not hasattr(games.entries[game], "sample"):
+    rules = games.entries[game]
+    if config.metrics.compute and not (hasattr(rules, "sample") and rules.learns_to_sample):
         yield f"metrics: game '{game}' draws no samples to measure; use metrics=none"
     generator = config.model.networks.get("generator", {})
     provided = datasets.entries[config.dataset["name"]].provides(config.dataset)
@@ -135,12 +150,12 @@ def check_numbers(config: Config) -> Iterator[str]:
         yield f"loss.critic_steps: must be at least 1, got {config.loss.critic_steps}"
     if share > 0 and config.batch_size % share:
         yield (
-            f"batch_size: {config.batch_size} does not divide by {world} processes x "
+            f"batch_size: {config.batch_size} is not divisible by {world} processes x "
             f"accumulate={config.accumulate}; use a multiple of {share}"
         )
-    for key, every in vars(config.every).items():
-        if every < 0:
-            yield f"every.{key}: must be 0 (never) or more, got {every}"
+    for key, interval in vars(config.every).items():
+        if interval < 0:
+            yield f"every.{key}: must be 0 (never) or more, got {interval}"
     for key, options in config.loss.penalties.items():
         if options["every"] < 1:
             yield f"loss.penalties.{key}.every: must be at least 1, got {options['every']}"

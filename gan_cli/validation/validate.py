@@ -1,8 +1,5 @@
-"""The check that every key of a config means something; no network, no data."""
+"""Validates every key of a config. It needs neither networks nor data."""
 
-import importlib
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_cli.augment import augments
 from gan_cli.config.registry import Registry, conform
 from gan_cli.config.schema import Config
 from gan_cli.data.sets import datasets
@@ -18,8 +16,9 @@ from gan_cli.losses import losses, penalties
 from gan_cli.networks import networks
 from gan_cli.optim.optimizers import optimizers
 from gan_cli.training.pretrained import with_pretrained
+from gan_cli.utils.discovery import import_modules
 from gan_cli.utils.errors import ConfigError
-from gan_cli.validation.compatibility import misfits
+from gan_cli.validation.compatibility import compatibility_errors
 
 Tree = dict[str, Any]
 
@@ -27,9 +26,10 @@ Tree = dict[str, Any]
 def validate(
     composed: DictConfig | Mapping[str, Any], folder_of: Callable[[str], Path] | None = None
 ) -> Config:
-    """A Config whose components have all their options; ConfigError lists all that is wrong.
+    """Converts a composed config to a Config, with defaults for all options of its components.
 
-    `folder_of` says where a run is: one that has begun holds the networks it took from others.
+    Raises ConfigError with everything that is wrong. `folder_of` maps the name of a run to its
+    folder: a run that has a checkpoint takes pretrained networks from there.
     """
     if not isinstance(composed, DictConfig):
         composed = OmegaConf.create(dict(composed))
@@ -39,13 +39,14 @@ def validate(
     fill_components(tree, faults)
     config: Config = conform(Config, tree, "", faults)
     if not faults:
-        faults += misfits(config)
+        faults += compatibility_errors(config)
     if faults:
         raise ConfigError(*faults)
     return config
 
 
 def resolved(composed: DictConfig, folder_of: Callable[[str], Path] | None) -> Tree:
+    """The config as plain containers, with pretrained networks filled in and no interpolations."""
     try:
         folder = None if folder_of is None else folder_of(str(composed.get("run")))
         whole = with_pretrained(composed, folder)
@@ -55,24 +56,12 @@ def resolved(composed: DictConfig, folder_of: Callable[[str], Path] | None) -> T
         raise ConfigError(where + str(error).splitlines()[0]) from None
 
 
-def import_modules(names: list[str] | tuple[str, ...]) -> None:
-    """Modules whose import registers a user's own components; the working folder counts."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            where = f"'{name}' from {os.getcwd()}"
-            raise ConfigError(f"imports: cannot import {where} ({error})") from None
-
-
 def fill_components(tree: Tree, faults: list[str]) -> None:
-    """Give every component in the tree its defaults, in place."""
+    """Adds defaults to every component in the tree, in place."""
     for parent, key, registry, where in component_nodes(tree):
         if isinstance(parent.get(key), Mapping):
             node, players = dict(parent[key]), {}
-            if registry is optimizers:  # the players' own are checked where players are known
+            if registry is optimizers:  # options of single players are checked by check_players
                 players = {"players": node.pop("players", None) or {}}
             try:
                 parent[key] = {"name": node.get("name"), **registry.check(node, where), **players}
@@ -82,10 +71,11 @@ def fill_components(tree: Tree, faults: list[str]) -> None:
 
 
 def component_nodes(tree: Tree) -> Iterator[tuple[Tree, str, Registry[Any], str]]:
-    """(parent, key, registry, key path) of everything that a registry builds."""
+    """Yields (parent, key, registry, key path) of every component in the tree."""
     model, loss = mapping(tree, "model"), mapping(tree, "loss")
     yield tree, "dataset", datasets, "dataset"
     yield tree, "optimizer", optimizers, "optimizer"
+    yield tree, "augment", augments, "augment"
     yield model, "game", games, "model.game"
     yield loss, "adversarial", losses, "loss.adversarial"
     for role in mapping(model, "networks"):
@@ -97,6 +87,6 @@ def component_nodes(tree: Tree) -> Iterator[tuple[Tree, str, Registry[Any], str]
 
 
 def mapping(tree: Tree, key: str) -> Tree:
-    """tree[key] if it is a mapping; what else it may be is told when the types are checked."""
+    """tree[key] if it is a mapping, else {}: other types are reported by `conform`."""
     node = tree.get(key)
     return node if isinstance(node, dict) else {}

@@ -18,7 +18,7 @@ def shuffle(count: int, seed: int, epoch: int, device: torch.device) -> tuple[Te
 
 
 @dataclass(frozen=True)
-class Order:
+class BatchSampler:
     """Every sample once an epoch, dealt to the ranks in turn; batches run across epochs' ends.
 
     Together the ranks' batches do not depend on `world`, as long as batch_size * world stays.

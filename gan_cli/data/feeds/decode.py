@@ -1,16 +1,19 @@
-"""The step from what is stored to what the networks see, shared by both feeds."""
+"""The step from what is stored to what the networks take, shared by all feeds."""
 
-import torch
+from collections.abc import Mapping
+
 from torch import Tensor
+
+from gan_cli.data.kinds import kind_of
+from gan_cli.data.spec import Field
 
 Batch = dict[str, Tensor]
 
 
-def decode(batch: Batch, mirrored: Tensor | None) -> Batch:
-    """uint8 (N, ...) to float32 in [-1, 1]; images of which `mirrored` (N,) says so are flipped."""
+def decode(batch: Batch, fields: Mapping[str, Field], mirrored: Tensor | None = None) -> Batch:
+    """Stored samples (N, *shape) in model form; those that `mirrored` (N,) names are flipped."""
     decoded = {}
     for key, value in batch.items():
-        if mirrored is not None and value.ndim == 4:  # (N, C, H, W)
-            value = torch.where(mirrored[:, None, None, None], value.flip(-1), value)
-        decoded[key] = value.float().div_(127.5).sub_(1) if value.dtype == torch.uint8 else value
+        kind = kind_of(fields[key])
+        decoded[key] = kind.to_model(value if mirrored is None else kind.mirror(value, mirrored))
     return decoded

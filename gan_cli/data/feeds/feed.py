@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from gan_cli.data.dataset import Joint, Stored
-from gan_cli.data.feeds.batch_sampler import Order
+from gan_cli.data.feeds.batch_sampler import BatchSampler
 from gan_cli.data.feeds.decode import Batch
+from gan_cli.data.feeds.endless import Endless, EndlessFeed
 from gan_cli.data.feeds.resident import ResidentFeed
 from gan_cli.data.feeds.streaming import StreamingFeed
-from gan_cli.data.sets.endless import Endless, EndlessFeed
 
 
 class Feed(Protocol):
@@ -75,14 +75,14 @@ def open_feed(
             for part, own in zip(parts, seeds, strict=True)
         ]
         return JointFeed(feeds)
-    order = Order(len(dataset), batch_size, seed, rank, world)
+    sampler = BatchSampler(len(dataset), batch_size, seed, rank, world)
     if isinstance(dataset, Endless) and dataset.endless:
-        return EndlessFeed(dataset, order, device)
+        return EndlessFeed(dataset, sampler, device)
     if resident is None:
         resident = size_in_bytes(dataset) <= resident_gib * 2**30
     if resident:
-        return ResidentFeed(dataset, order, device)
-    return StreamingFeed(dataset, order, device, workers)
+        return ResidentFeed(dataset, sampler, device)
+    return StreamingFeed(dataset, sampler, device, workers)
 
 
 def size_in_bytes(dataset: Stored) -> int:

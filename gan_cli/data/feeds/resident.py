@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 
 from gan_cli.data.dataset import Stored
-from gan_cli.data.feeds.batch_sampler import Order
+from gan_cli.data.feeds.batch_sampler import BatchSampler
 from gan_cli.data.feeds.decode import Batch, decode
 
 
@@ -18,16 +18,17 @@ class ResidentFeed:
 
     kind: ClassVar[str] = "resident"
 
-    def __init__(self, dataset: Stored, order: Order, device: torch.device) -> None:
+    def __init__(self, dataset: Stored, sampler: BatchSampler, device: torch.device) -> None:
         tensors = dataset.tensors() or load(dataset)
         self.tensors = {key: value.contiguous().to(device) for key, value in tensors.items()}
-        self.hflip, self.order, self.device = dataset.hflip, order, device
+        self.fields, self.hflip = dataset.spec.fields, dataset.hflip
+        self.sampler, self.device = sampler, device
 
     def batches(self, drawn: int) -> Iterator[Batch]:
         for number in count(drawn):
-            index, mirrored = self.order.batch(number, self.device)
+            index, mirrored = self.sampler.batch(number, self.device)
             batch = {key: value.index_select(0, index) for key, value in self.tensors.items()}
-            yield decode(batch, mirrored if self.hflip else None)
+            yield decode(batch, self.fields, mirrored if self.hflip else None)
 
     def close(self) -> None:
         pass

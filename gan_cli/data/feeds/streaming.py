@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from gan_cli.data.dataset import Stored
-from gan_cli.data.feeds.batch_sampler import Order
+from gan_cli.data.feeds.batch_sampler import BatchSampler
 from gan_cli.data.feeds.decode import Batch, decode
 
 CPU = torch.device("cpu")
@@ -23,14 +23,16 @@ class StreamingFeed:
 
     kind: ClassVar[str] = "streaming"
 
-    def __init__(self, dataset: Stored, order: Order, device: torch.device, workers: int) -> None:
-        self.dataset, self.order, self.device, self.workers = dataset, order, device, workers
+    def __init__(
+        self, dataset: Stored, sampler: BatchSampler, device: torch.device, workers: int
+    ) -> None:
+        self.dataset, self.sampler, self.device, self.workers = dataset, sampler, device, workers
         self.running: Generator[Batch, None, None] | None = None
         OPEN.add(self)
 
     def batches(self, drawn: int) -> Iterator[Batch]:
         self.close()
-        self.running = stream(self.dataset, self.order, self.device, self.workers, drawn)
+        self.running = stream(self.dataset, self.sampler, self.device, self.workers, drawn)
         return self.running
 
     def close(self) -> None:
@@ -49,12 +51,12 @@ def close_all() -> None:
 
 
 def stream(
-    dataset: Stored, order: Order, device: torch.device, workers: int, drawn: int
+    dataset: Stored, sampler: BatchSampler, device: torch.device, workers: int, drawn: int
 ) -> Generator[Batch, None, None]:
     """A loader of its own for every start: its workers live as long as it is iterated over."""
     loader: DataLoader[Any] = DataLoader(
         dataset,  # type: ignore[arg-type]
-        batch_sampler=(order.batch(number, CPU)[0].tolist() for number in count(drawn)),
+        batch_sampler=(sampler.batch(number, CPU)[0].tolist() for number in count(drawn)),
         num_workers=workers,
         pin_memory=device.type == "cuda",
         worker_init_fn=ignore_signals,
@@ -64,8 +66,8 @@ def stream(
         samples = iter(loader)
     try:
         for number, batch in zip(count(drawn), ahead(samples, device), strict=False):
-            mirrored = order.batch(number, device)[1] if dataset.hflip else None
-            yield decode(batch, mirrored)
+            mirrored = sampler.batch(number, device)[1] if dataset.hflip else None
+            yield decode(batch, dataset.spec.fields, mirrored)
     finally:
         # Not left to __del__: after an exception its traceback would keep the loader, and the
         # program would wait for the workers at its exit.

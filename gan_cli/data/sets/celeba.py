@@ -10,7 +10,7 @@ from torch import Tensor
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.download import fetch
 from gan_cli.data.files.image import Resize, fit, read_image, square, to_tensor
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import image_spec
 
 
 @datasets.register("celeba")
@@ -31,7 +31,7 @@ class CelebA:
         self.files = list(source.filename)
         self.height, self.width = (218, 178) if size is None else square(size)
         self.resize: Resize = resize
-        self.spec = Spec((3, self.height, self.width))
+        self.spec = image_spec((3, self.height, self.width))
         self.hflip = hflip
 
     @classmethod

@@ -1,11 +1,14 @@
 """One side of a pair of data sets: some of its samples, under a name of their own."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import Dataset
+from gan_cli.data.spec import Spec
 
 UNKNOWN = -1  # the label of a sample whose own is hidden
 
@@ -18,18 +21,28 @@ class Domain:
         self.hflip = dataset.hflip
         self.label = None if dataset.labels() is None else dataset.labels()[index]  # type: ignore[index]
 
+    @property
+    def spec(self) -> Spec:
+        """Fields `name` and, if labels are known, `name`_label."""
+        spec = self.dataset.spec
+        image = replace(spec.fields[spec.target], shape=(self.channels, *spec.shape[1:]))
+        fields = {self.name: image}
+        if self.label is not None and spec.label is not None:
+            fields[f"{self.name}_label"] = spec.fields[spec.label]
+        return Spec(fields, self.name)
+
     def __len__(self) -> int:
         return len(self.index)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        image = self.colored(self.dataset[int(self.index[index])]["real"])
+        image = self.colored(self.dataset[int(self.index[index])][self.dataset.spec.target])
         return self.named(image, None if self.label is None else self.label[index])
 
     def tensors(self) -> dict[str, Tensor] | None:
         stacked = self.dataset.tensors()
         if stacked is None:
             return None
-        return self.named(self.colored(stacked["real"][self.index]), self.label)
+        return self.named(self.colored(stacked[self.dataset.spec.target][self.index]), self.label)
 
     def stacked(self) -> dict[str, Tensor]:
         """All samples, read now if they are not in memory."""

@@ -16,7 +16,7 @@ from gan_cli.data.files.archive import Archive, open_archive
 from gan_cli.data.files.image import Resize, fit, read_image, to_tensor
 from gan_cli.data.files.labels import Labels, labels_of
 from gan_cli.data.files.survey import Shape, broken_images, check_sizes, survey
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import image_spec
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
@@ -62,7 +62,7 @@ class Folder:
         if self.pixels is not None and self.skipped:
             self.pixels = self.pixels[sound]
         self.checksums = [seen.checksums[name] for name in self.names]
-        self.spec = Spec((channels, *seen.size), len(class_names), tuple(class_names))
+        self.spec = image_spec((channels, *seen.size), len(class_names), tuple(class_names))
         self.resize: Resize = resize
         self.hflip = hflip
 

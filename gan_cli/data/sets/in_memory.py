@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
 from gan_cli.data.ground_truth import Modes
-from gan_cli.data.spec import Spec
+from gan_cli.data.kinds import recognized
+from gan_cli.data.spec import Field, Spec
 
 
 class InMemory:
@@ -19,8 +21,15 @@ class InMemory:
         classes: int = 0,
         class_names: tuple[str, ...] = (),
         hflip: bool = False,
+        field: Field | None = None,
     ) -> None:
-        self.spec = Spec(tuple(tensors["real"].shape[1:]), classes, class_names)
+        real = tensors["real"]
+        shape = tuple(real.shape[1:])
+        known = replace(field, shape=shape) if field else Field(recognized(real), shape)
+        fields = {"real": known}
+        if "label" in tensors:
+            fields["label"] = Field("label", (), classes, class_names)
+        self.spec = Spec(fields)
         self.hflip = hflip
         self.stacked = tensors
 

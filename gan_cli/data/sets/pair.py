@@ -1,7 +1,6 @@
 """Domains: sources with labels, and a target that is to be understood without them."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -9,6 +8,7 @@ from torch import Tensor
 from gan_cli.config.registry import Component, ConfigError
 from gan_cli.data.dataset import Dataset, datasets
 from gan_cli.data.sets.domain import Domain, hidden, split
+from gan_cli.data.sets.joint import JointDataset
 from gan_cli.data.sets.mixtures import check
 from gan_cli.data.spec import Spec
 
@@ -29,7 +29,7 @@ class DatasetNode(Component):
 
 
 @datasets.register("pair")
-class Pair:
+class Pair(JointDataset):
     """Batches {"source", "source_label", "target"}; of each domain a share is `held_out`.
 
     Each of `more_sources` is one more domain, as "source_NAME" and "source_NAME_label".
@@ -38,13 +38,11 @@ class Pair:
     that there are), as "target_label" in a batch; it is -1 for the others.
     """
 
-    hflip = False  # each domain has its own
-
     def __init__(
         self,
         *,
-        source: DatasetNode,
-        target: DatasetNode,
+        source: DatasetNode,  # the domain with labels
+        target: DatasetNode,  # the domain to adapt to
         more_sources: dict[str, DatasetNode] | None = None,
         target_labels: int | None = None,
         held_out: float = 0.2,
@@ -53,14 +51,16 @@ class Pair:
         check(seed)
         nodes = {"source": source, **named(more_sources), "target": target}
         opened = {key: opened_node(node, path(key)) for key, node in nodes.items()}
-        self.spec = common({key: dataset.spec for key, dataset in opened.items()})
-        self.kept, self.held = {}, {}
+        shape = common({key: dataset.spec for key, dataset in opened.items()})
+        kept: dict[str, Domain] = {}
+        self.held: dict[str, Domain] = {}
         for name, dataset in opened.items():
             train, test = split(len(dataset), held_out, seed)
-            self.kept[name] = Domain(dataset, name, train, self.spec.shape[0])
-            self.held[name] = Domain(dataset, name, test, self.spec.shape[0])
-        self.kept["target"].label = hidden(self.kept["target"].label, target_labels)
-        self.settings = repr((held_out, target_labels, seed))
+            kept[name] = Domain(dataset, name, train, shape[0])
+            self.held[name] = Domain(dataset, name, test, shape[0])
+        kept["target"].label = hidden(kept["target"].label, target_labels)
+        settings = repr((held_out, target_labels, seed))
+        super().__init__(list(kept.values()), "target", settings)
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
@@ -71,32 +71,9 @@ class Pair:
             labelled -= {"target"}
         return frozenset({*nodes, "held_out"} | {f"{key}_label" for key in labelled})
 
-    def parts(self) -> Sequence[Domain]:
-        return list(self.kept.values())
-
     def held_out(self) -> dict[str, Tensor]:
         """{"source": uint8 (N, C, H, W), "source_label": (N,), "target": (M, C, H, W), ...}."""
         return {k: value for domain in self.held.values() for k, value in domain.stacked().items()}
-
-    def __len__(self) -> int:
-        return max(map(len, self.parts()))
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        samples = [domain[index % len(domain)] for domain in self.parts()]
-        return {key: value for sample in samples for key, value in sample.items()}
-
-    def tensors(self) -> None:
-        return None
-
-    def labels(self) -> None:
-        return None
-
-    def modes(self) -> None:
-        return None
-
-    def fingerprint(self) -> str:
-        content = [domain.dataset.fingerprint() for domain in self.parts()]
-        return hashlib.blake2b(repr((content, self.settings)).encode(), digest_size=8).hexdigest()
 
 
 def provided(node: Mapping[str, Any]) -> frozenset[str]:
@@ -129,13 +106,13 @@ def opened_node(node: Component, path: str) -> Dataset:
         raise ConfigError(*faults) from None
 
 
-def common(specs: Mapping[str, Spec]) -> Spec:
-    """What samples of all domains look like; ConfigError if they cannot go together."""
+def common(specs: Mapping[str, Spec]) -> tuple[int, ...]:
+    """The shape of samples of all domains; ConfigError if they cannot go together."""
     source, channels = specs["source"], max(spec.shape[0] for spec in specs.values())
     known = ", ".join(source.class_names) or f"{source.classes} without names"
     for key, spec in specs.items():
         name = path(key)
-        if len(source.shape) != 3 or source.shape[1:] != spec.shape[1:]:
+        if source.kind != "image" or source.shape[1:] != spec.shape[1:]:
             raise ConfigError(
                 f"dataset: the source has samples of shape {source.shape}, dataset.{name} of "
                 f"{spec.shape}; make them images of one size, with dataset.source.size and "
@@ -152,4 +129,4 @@ def common(specs: Mapping[str, Spec]) -> Spec:
                 f"dataset: all domains must have the same classes; the source has {known}, "
                 f"dataset.{name} {classes}"
             )
-    return Spec((channels, *source.shape[1:]), source.classes, source.class_names, len(specs) - 1)
+    return (channels, *source.shape[1:])

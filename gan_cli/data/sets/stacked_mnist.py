@@ -15,7 +15,7 @@ from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.sets.mixtures import KNOWN, check
 from gan_cli.data.sets.mnist_5k import MNIST5k
 from gan_cli.data.sets.torchvision_sets import MNIST
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import image_spec
 
 KEPT_BYTES = 2 * 2**30  # of pixels; a larger set is put together sample by sample
 BATCH = 1024  # digits classified at a time
@@ -49,7 +49,7 @@ class StackedMNIST:
         random = np.random.default_rng(seed)
         self.triples = torch.from_numpy(random.integers(len(self.images), size=(count, 3)))
         self.label = (self.classes[self.triples] * PLACES).sum(1)  # (count,)
-        self.spec = Spec((3, *self.images.shape[1:]), 1000)
+        self.spec = image_spec((3, *self.images.shape[1:]), 1000)
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003

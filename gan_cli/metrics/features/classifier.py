@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.checkpoints.files import State
-from gan_cli.data.dataset import Dataset
+from gan_cli.data.dataset import Dataset, pick
 from gan_cli.metrics.features.classifier_training import train
 from gan_cli.metrics.features.small_resnet import Classifier, shrunk, shrunk_size
 from gan_cli.metrics.metric import Embedded, extractors
@@ -72,16 +72,8 @@ def pool(dataset: Dataset) -> tuple[Tensor, Tensor]:
     shape = (dataset.spec.shape[0], *shrunk_size(*dataset.spec.shape[1:]))
     images = torch.empty(len(picked), *shape, dtype=torch.uint8)  # 0.7 GB at most
     for into, part in zip(images.split(256), picked.split(256), strict=True):
-        into.copy_(shrunk(read(dataset, part), shape[1:]))
+        into.copy_(shrunk(pick(dataset, dataset.spec.target, part), shape[1:]))
     return images, labels[picked]
-
-
-def read(dataset: Dataset, picked: Tensor) -> Tensor:
-    """uint8 (n, C, H, W)"""
-    tensors = dataset.tensors()
-    if tensors is not None:
-        return tensors["real"][picked]
-    return torch.stack([dataset[index]["real"] for index in picked.tolist()])
 
 
 def initial(shape: tuple[int, ...], classes: int) -> Classifier:
@@ -96,7 +88,7 @@ class ClassifierFeatures:
     """What the classifier knows about an image before it decides: 128 features."""
 
     name = "classifier"
-    dimensions = 3
+    kinds = frozenset({"image"})
     classifies = True
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:

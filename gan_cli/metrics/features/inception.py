@@ -32,7 +32,7 @@ class Inception:
     that moves a Frechet distance by more than 0.1 %.
     """
 
-    dimensions: ClassVar[int] = 3
+    kinds: ClassVar[frozenset[str]] = frozenset({"image"})
     classifies: ClassVar[bool] = True
 
     def __init__(
@@ -40,9 +40,9 @@ class Inception:
         dataset: Dataset,
         device: torch.device,
         *,
-        inception_weights: str | None = None,
-        resize: Literal["tf", "clean"] = "tf",
-        fast: bool = False,
+        inception_weights: str | None = None,  # file of the weights; None: downloaded
+        resize: Literal["tf", "clean"] = "tf",  # TensorFlow's, as published, or Pillow's
+        fast: bool = False,  # half precision
     ) -> None:
         channels = dataset.spec.shape[0]
         if channels not in (1, 3, 4):

@@ -67,7 +67,7 @@ class PixelFeatures(nn.Module):
 class Mapped:
     """A module as features; `version` rises with every change of its numbers."""
 
-    dimensions: ClassVar[int] = 3
+    kinds: ClassVar[frozenset[str]] = frozenset({"image"})
     classifies: ClassVar[bool] = False
     version: ClassVar[int] = 1
     name: str
@@ -108,7 +108,7 @@ class Identity(Mapped):
     """Vectors as they are."""
 
     name = "identity"
-    dimensions = 1
+    kinds = frozenset({"vector"})
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:  # noqa: ARG002
         super().__init__(nn.Identity(), device)

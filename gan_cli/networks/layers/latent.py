@@ -7,32 +7,29 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.noise import Noise
 
 Prior = Literal["normal", "uniform"]  # N(0, I), or uniform on [-1, 1]^d
 
 
-def draw_latent(
-    generator: nn.Module,
-    count: int,
-    device: torch.device,
-    rng: torch.Generator | None = None,
-    truncation: float | None = None,
-) -> Tensor:
-    """`count` latents (N, latent_dim) from the prior of `generator`.
+def draw_latent(generator: nn.Module, count: int, device: torch.device) -> Tensor:
+    """`count` latents (N, latent_dim) from the prior of `generator`, on `device`."""
+    shape = (count, cast(int, generator.latent_dim))
+    if generator.prior == "uniform":
+        return torch.rand(shape, device=device) * 2 - 1
+    return torch.randn(shape, device=device)
 
-    They are drawn where `rng` lives, so that a CPU generator yields the same ones for any device.
+
+def seeded_latent(generator: nn.Module, noise: Noise, truncation: float | None = None) -> Tensor:
+    """Latents (N, latent_dim) from the prior of `generator`, on the CPU; each row has its stream.
+
     `truncation` is the bound of Brock et al. 2019 (arXiv:1809.11096), Section 3.1.
     """
-    shape = (count, cast(int, generator.latent_dim))
-    where = device if rng is None else rng.device
+    length = cast(int, generator.latent_dim)
     if truncation is not None:
         check_truncation(truncation, cast(Prior, generator.prior))
-        latent = truncated_normal(shape, truncation, where, rng)
-    elif generator.prior == "uniform":
-        latent = torch.rand(shape, device=where, generator=rng) * 2 - 1
-    else:
-        latent = torch.randn(shape, device=where, generator=rng)
-    return latent.to(device)
+        return truncated_normal(noise.uniform(length), truncation)
+    return noise.uniform(length) * 2 - 1 if generator.prior == "uniform" else noise.normal(length)
 
 
 def check_truncation(truncation: float, prior: Prior) -> None:
@@ -42,17 +39,15 @@ def check_truncation(truncation: float, prior: Prior) -> None:
         raise ConfigError(f"truncation: must be above 0, got {truncation}; try truncation=0.7")
 
 
-def truncated_normal(
-    shape: tuple[int, ...], bound: float, device: torch.device, rng: torch.Generator | None
-) -> Tensor:
-    """N(0, 1) given |z| <= `bound`, by the inverse of its distribution function.
+def truncated_normal(uniform: Tensor, bound: float) -> Tensor:
+    """N(0, 1) given |z| <= `bound`, from numbers that are uniform on [0, 1).
 
-    The law of redrawing whatever exceeds the bound, without the loop.
+    By the inverse of its distribution function: the law of redrawing whatever exceeds the bound,
+    without the loop.
     """
     mass = math.erf(bound / math.sqrt(2))  # P(|z| <= bound)
-    uniform = torch.rand(shape, device=device, generator=rng) * 2 - 1
     # Clamped: where float32 rounds the mass to 1, erfinv is infinite at the edge.
-    return (math.sqrt(2) * torch.erfinv(mass * uniform)).clamp(-bound, bound)
+    return (math.sqrt(2) * torch.erfinv(mass * (uniform * 2 - 1))).clamp(-bound, bound)
 
 
 def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:

@@ -18,9 +18,10 @@ class Pyramid:
 
 def pyramid(spec: Spec) -> Pyramid:
     """Halve both sides while they stay whole and at least 4: 64 -> 4, 28 -> 7, 48x32 -> 6x4."""
-    if len(spec.shape) != 3:
+    if spec.kind != "image":
         raise ConfigError(
-            f"name: this network is for images, but the data are vectors of shape {spec.shape}; "
+            f"name: this network is for images, but the samples are of kind {spec.kind} and shape "
+            f"{spec.shape}; "
             "use model=mlp"
         )
     _, height, width = spec.shape

@@ -7,35 +7,43 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_cli.data.feeds.decode import decode
-from gan_cli.sampling.request import SampleConfig, several
-from gan_cli.sampling.sampler import class_number
-from gan_cli.sampling.tasks.autoencoder import Subject
-from gan_cli.sampling.tasks.inputs import Inputs
+from gan_cli.sampling.autoencoder import Autoencoder
+from gan_cli.sampling.inputs import Inputs
+from gan_cli.sampling.model import class_number
+from gan_cli.sampling.options import SampleOptions
+from gan_cli.sampling.task import Job, task
 from gan_cli.utils.errors import ConfigError
-from gan_cli.utils.images import grid, save_png, to_uint8
+from gan_cli.utils.images import grid, save_png
+from gan_cli.utils.lists import several
 
 ALPHA = 0.9  # of the reconstruction in EGBAD's score: Zenati et al. 2018, Section 4
 SHOWN = 10  # images a row of the residuals
 
 
-def anomaly(subject: Subject, inputs: Inputs, folder: Path, config: SampleConfig) -> list[str]:
-    """anomaly.csv, residuals.png, and with `anomalous` the area under the ROC of each score."""
-    strange = is_anomalous(inputs, config)
-    found = subject.reconstruct(inputs.samples)
-    scores = scores_of(subject, inputs.samples, found)
+@task(
+    "anomaly",
+    needs=["model", "encoder", "inputs"],
+    keys=["input", "dataset", "count", "anomalous"],
+)
+def anomaly(job: Job) -> list[str]:
+    """anomaly.csv, of images residuals.png; with `anomalous` the area under each score's ROC."""
+    inputs, autoencoder = job.inputs, job.autoencoder
+    strange = is_anomalous(inputs, job.options)
+    found = autoencoder.reconstruct(inputs.samples)
+    scores = scores_of(autoencoder, inputs.samples, found)
     *_, last = scores.values()
-    lines = [write_scores(folder / "anomaly.csv", inputs, scores, strange)]
-    if found.ndim == 4:
-        save_png(folder / "residuals.png", residuals(inputs.samples, found, last))
-        lines.append(str(folder / "residuals.png"))
+    lines = [write_scores(job.folder / "anomaly.csv", inputs, scores, strange)]
+    if autoencoder.pictured:
+        stored = autoencoder.kind.to_stored(found)
+        save_png(job.folder / "residuals.png", residuals(inputs.samples, stored, last))
+        lines.append(str(job.folder / "residuals.png"))
     if strange is not None:
         areas = (f"{name} {auroc(score, strange):.4f}" for name, score in scores.items())
         lines.insert(0, f"AUROC of {int(strange.sum())} anomalies: {', '.join(areas)}")
     return lines
 
 
-def scores_of(subject: Subject, samples: Tensor, found: Tensor) -> dict[str, Tensor]:
+def scores_of(autoencoder: Autoencoder, samples: Tensor, found: Tensor) -> dict[str, Tensor]:
     """Each (N,), the last of them the one to go by.
 
     Of x and its G(E(x)) the share of the variance of x that is left unexplained, which does not
@@ -44,27 +52,29 @@ def scores_of(subject: Subject, samples: Tensor, found: Tensor) -> dict[str, Ten
     of E(x), too, the two distances make the score of EGBAD, Zenati et al. 2018 (arXiv:1802.06222),
     Section 3; else their squares make that of f-AnoGAN, Schlegl et al. 2019, Equation 5.
     """
-    real = decode({"real": samples}, None)["real"].flatten(1)
+    real = autoencoder.to_model(samples).flatten(1)
     error = real - found.flatten(1)  # (N, D)
     unexplained = error.square().mean(1) / real.var(1, correction=0).clamp(min=1e-6)
     scores = {"unexplained": unexplained, "reconstruction": error.abs().sum(1)}
-    critic = subject.discriminator()
+    critic = autoencoder.discriminator()
     if critic is None:
         return scores
     of_pairs = hasattr(critic, "latent_dim")
 
     def difference(x: Tensor) -> Tensor:
-        latent = subject.encoder(x)
+        latent = autoencoder.encoder(x)
         beside = latent if of_pairs else None
-        real, fake = (critic.features(y.float(), beside) for y in (x, subject.generator(latent)))
+        real, fake = (
+            critic.features(y.float(), beside) for y in (x, autoencoder.generator(latent))
+        )
         return (real - fake).flatten(1)
 
     def doubt(x: Tensor) -> Tensor:
-        return -critic(x.float(), subject.encoder(x) if of_pairs else None)
+        return -critic(x.float(), autoencoder.encoder(x) if of_pairs else None)
 
-    feature = subject.through(difference, samples)  # (N, F)
+    feature = autoencoder.of_samples(difference, samples)  # (N, F)
     scores["features"] = feature.abs().sum(1)
-    scores["discriminator"] = subject.through(doubt, samples)
+    scores["discriminator"] = autoencoder.of_samples(doubt, samples)
     if of_pairs:
         scores["egbad"] = ALPHA * scores["reconstruction"] + (1 - ALPHA) * scores["features"]
     else:
@@ -72,9 +82,9 @@ def scores_of(subject: Subject, samples: Tensor, found: Tensor) -> dict[str, Ten
     return scores
 
 
-def is_anomalous(inputs: Inputs, config: SampleConfig) -> Tensor | None:
+def is_anomalous(inputs: Inputs, options: SampleOptions) -> Tensor | None:
     """(N,) bool, if it is known."""
-    if config.anomalous is None:
+    if options.anomalous is None:
         return None
     if inputs.labels is None:
         raise ConfigError(
@@ -82,7 +92,7 @@ def is_anomalous(inputs: Inputs, config: SampleConfig) -> Tensor | None:
             "for each class, or a labelled data set"
         )
     spec = inputs.dataset.spec
-    classes = [class_number(label, spec) for label in several(config.anomalous)]
+    classes = [class_number(label, spec) for label in several(options.anomalous)]
     strange = torch.isin(inputs.labels, torch.tensor(classes))
     if strange.all() or not strange.any():
         raise ConfigError("anomalous: needs images of these classes, and of others")
@@ -97,11 +107,14 @@ def auroc(score: Tensor, strange: Tensor) -> float:
 
 
 def residuals(samples: Tensor, found: Tensor, score: Tensor) -> np.ndarray:
-    """Image, reconstruction, difference in rows; the least anomalous above the most, as a sheet."""
+    """A sheet of image, reconstruction and difference in rows, the least anomalous above the most.
+
+    `samples` and `found` are uint8 (N, C, H, W).
+    """
     order = score.argsort()
     blocks = []
     for picked in (order[:SHOWN], order[-SHOWN:].flip(0)):
-        real, shown = samples[picked], to_uint8(found[picked])
+        real, shown = samples[picked], found[picked]
         blocks += [real, shown, (real.int() - shown.int()).abs().to(torch.uint8)]
     return grid(torch.cat(blocks), len(order[:SHOWN]))
 

@@ -1,56 +1,66 @@
-"""Attribute vectors: what tells two classes apart as a direction in the space of latents."""
-
-from pathlib import Path
+"""task=attribute: what tells two classes apart, as a direction in the space of latents."""
 
 import torch
 from torch import Tensor
 
-from gan_cli.sampling.request import SampleConfig, several
-from gan_cli.sampling.sampler import class_number
-from gan_cli.sampling.tasks.autoencoder import Subject
-from gan_cli.sampling.tasks.inputs import Inputs
-from gan_cli.sampling.tasks.reconstruct import labels_of, write
+from gan_cli.sampling.arrays import labels_of, write_npz
+from gan_cli.sampling.inputs import Inputs
+from gan_cli.sampling.model import class_number
+from gan_cli.sampling.options import SampleOptions
+from gan_cli.sampling.task import Job, task
 from gan_cli.utils.errors import ConfigError
-from gan_cli.utils.images import grid, save_png, to_uint8
+from gan_cli.utils.images import grid, save_png
+from gan_cli.utils.lists import several
 
 ROWS = 8  # images that are changed
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the strength, from left to right
 
 
-def attribute(subject: Subject, inputs: Inputs, folder: Path, config: SampleConfig) -> list[str]:
-    """attributes.npz with the mean code of each class, and attribute.png.
+@task(
+    "attribute",
+    needs=["model", "encoder", "inputs"],
+    keys=["input", "dataset", "count", "attribute", "strength"],
+)
+def attribute(job: Job) -> list[str]:
+    """attributes.npz with the mean code of each class, and of images attribute.png.
 
     In a row an image of the first class, G(E(x)), and G(E(x) + s v) with s up to `strength`; v is
     the mean code of the second class less that of the first (Larsen et al. 2016, arXiv:1512.09300,
     Section 4.2).
     """
-    labels, (first, second) = classes_of(inputs, config)
-    strength = 1.0 if config.strength is None else config.strength
-    codes = subject.encode(inputs.samples)
+    inputs, autoencoder = job.inputs, job.autoencoder
+    labels, (first, second) = classes_of(inputs, job.options)
+    strength = 1.0 if job.options.strength is None else job.options.strength
+    codes = autoencoder.encode(inputs.samples)
     means = class_means(codes, labels, inputs.dataset.spec.classes)
     direction = means[second] - means[first]
     picked = torch.where(labels == first)[0][:ROWS]
     steps = strength * torch.tensor(SHARES)[:, None]  # (S, 1)
     moved = torch.cat([codes[i] + steps * direction for i in picked])  # (rows * S, latent_dim)
-    changed = subject.generate(moved)
+    changed = autoencoder.generate(moved)
     arrays = {"means": means.numpy(), "vector": direction.numpy(), "changed": changed.numpy()}
-    files = [write(folder / "attributes.npz", {**arrays, **labels_of(inputs)})]
-    if changed.ndim == 4:
-        tiles = to_uint8(changed).unflatten(0, (len(picked), -1))  # (rows, S, C, H, W)
+    files = [write_npz(job.folder / "attributes.npz", {**arrays, **labels_of(inputs)})]
+    if autoencoder.pictured:
+        stored = autoencoder.kind.to_stored(changed)
+        tiles = stored.unflatten(0, (len(picked), -1))  # (rows, S, C, H, W)
         rows = torch.cat((inputs.samples[picked][:, None], tiles), 1)
-        save_png(folder / "attribute.png", grid(rows.flatten(0, 1), rows.shape[1]))
-        files.append(str(folder / "attribute.png"))
+        save_png(job.folder / "attribute.png", grid(rows.flatten(0, 1), rows.shape[1]))
+        files.append(str(job.folder / "attribute.png"))
     return [f"length of the attribute vector: {direction.norm():.4f}", *files]
 
 
-def classes_of(inputs: Inputs, config: SampleConfig) -> tuple[Tensor, tuple[int, int]]:
+def classes_of(inputs: Inputs, options: SampleOptions) -> tuple[Tensor, tuple[int, int]]:
     """All labels, and from which class to which."""
+    if options.attribute is None:
+        raise ConfigError(
+            "attribute: has no value; type the two classes that it leads between: attribute=7,1"
+        )
     if inputs.labels is None:
         raise ConfigError(
             "attribute: names classes, and the images have none; give a folder with a sub-folder "
             "for each class, or a labelled data set"
         )
-    named = [class_number(label, inputs.dataset.spec) for label in several(config.attribute)]
+    named = [class_number(label, inputs.dataset.spec) for label in several(options.attribute)]
     if len(named) != 2 or named[0] == named[1]:
         raise ConfigError("attribute: goes from one class to another; type attribute=7,1, say")
     for number in named:

@@ -1,42 +1,40 @@
-"""A training as a film: the pictures that it took of the same latents, one after the other."""
-
-from pathlib import Path
+"""task=film: a training as a film, from the pictures that it took of the same seeds."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_cli.report.records import Frame, find_frames
-from gan_cli.sampling.exports import enlarged, rgb, save_gif, save_mp4
-from gan_cli.sampling.generate import output_folder
-from gan_cli.sampling.request import SampleConfig
-from gan_cli.utils.errors import ConfigError, StorageError
+from gan_cli.sampling.task import Job, task
+from gan_cli.utils.clips import enlarged, rgb, save_gif, save_mp4
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.text import unknown
 
-SECONDS, SLOWEST, FASTEST = 10, 2, 20  # a film takes, pictures a second
+SECONDS, SLOWEST, FASTEST = 10, 2, 20  # length of a film, pictures a second
 HELD = 2  # seconds that the last picture stays
-CAPTION = 22  # pixels below each picture that tell its step
+CAPTION = 22  # pixels below each picture that show its step
 WRITERS = {"gif": save_gif, "mp4": save_mp4}
 
 
-def film(config: SampleConfig, run: Path) -> str:
-    """<name>.gif of all samples/<name>-<step>.png of the run."""
-    taken = find_frames(run / "samples")
+@task("film", needs=[], keys=["format"])
+def film(job: Job) -> list[str]:
+    """<name>.gif of all samples/<name>-<step>.png of the run. No network draws anything."""
+    formats = job.options.formats or ["gif"]
+    for name in formats:
+        if name not in WRITERS:
+            raise ConfigError(f"format: {unknown('format of films', name, WRITERS)}")
+    taken = find_frames(job.source / "samples")
     if not taken:
-        raise ConfigError(f"run: {run} has no pictures; every.preview says when they are taken")
+        raise ConfigError(
+            f"run: {job.source} has no pictures; every.preview sets how often they are taken"
+        )
     last = max(frames[-1].step for frames in taken.values())
-    folder = output_folder(config.output, run, last)
-    lines = [f"{run}: step {last}"]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, frames in taken.items():
-            fps = min(max(len(frames) // SECONDS, SLOWEST), FASTEST)
-            shown = projected(frames)
-            shown += shown[-1:] * HELD * fps
-            lines += [str(WRITERS[f](folder / f"{name}.{f}", shown, fps)) for f in config.formats]
-    except OSError as error:
-        raise StorageError(
-            f"cannot write to {folder}: {error.strerror or error}; type output=FOLDER for another"
-        ) from error
-    return "\n".join(lines)
+    lines = [f"{job.source}: step {last}"]
+    for name, frames in taken.items():
+        fps = min(max(len(frames) // SECONDS, SLOWEST), FASTEST)
+        shown = projected(frames)
+        shown += shown[-1:] * HELD * fps
+        lines += [str(WRITERS[f](job.folder / f"{name}.{f}", shown, fps)) for f in formats]
+    return lines
 
 
 def projected(frames: list[Frame]) -> list[np.ndarray]:

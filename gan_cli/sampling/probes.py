@@ -1,38 +1,41 @@
-"""What features know of the classes that nobody told them of."""
+"""Nearest-neighbour and linear-probe accuracy of unsupervised features."""
 
 import torch
 from torch import Tensor, nn
 
-from gan_cli.data.dataset import Dataset
+from gan_cli.data.dataset import Dataset, pick
 from gan_cli.metrics.prdc import nearest
 from gan_cli.networks import networks
-from gan_cli.sampling.tasks.autoencoder import Subject
-from gan_cli.sampling.tasks.inputs import Inputs
+from gan_cli.sampling.autoencoder import Autoencoder
+from gan_cli.sampling.inputs import Inputs
 
 LABELLED = 5000  # training samples that 1-NN and the probe learn from, at most
 ITERATIONS = 500  # of the probe's solver
 
 
-def knowledge(subject: Subject, inputs: Inputs, trained: Dataset) -> dict[str, float]:
+def knowledge(autoencoder: Autoencoder, inputs: Inputs, trained: Dataset) -> dict[str, float]:
     """1-NN and linear-probe accuracy of features, beside those of pixels and a random encoder.
 
     On MNIST the former is a weak test: BiGAN reports 97.39 % (Donahue et al. 2017, Table 1), and
     raw pixels reach 96.9 % with the same 60,000 neighbours.
     """
     order = torch.randperm(len(trained), generator=torch.Generator().manual_seed(0))[:LABELLED]
-    known = torch.stack([trained[i]["real"] for i in order.tolist()])
+    known = pick(trained, trained.spec.target, order)
     labels, truth = trained.labels(), inputs.labels
     assert labels is not None
     assert truth is not None
     spaces = {
-        "features": body(subject.encoder),
-        "random_features": body(untrained_encoder(subject)),
-        "latent": subject.encoder,
+        "features": body(autoencoder.encoder),
+        "random_features": body(untrained_encoder(autoencoder)),
+        "latent": autoencoder.encoder,
         "pixels": nn.Flatten(),
     }
     values = {}
     for name, space in spaces.items():
-        train, test = subject.through(space, known), subject.through(space, inputs.samples)
+        train, test = (
+            autoencoder.of_samples(space, known),
+            autoencoder.of_samples(space, inputs.samples),
+        )
         neighbour = labels[order][nearest(test, train)[1]]
         values[f"nn_accuracy_{name}"] = share(neighbour == truth)
         values[f"probe_accuracy_{name}"] = share(probe(train, labels[order], test) == truth)
@@ -46,12 +49,12 @@ def body(encoder: nn.Module) -> nn.Module:
     return trunk
 
 
-def untrained_encoder(subject: Subject) -> nn.Module:
-    node = subject.state["config"]["model"]["networks"]["encoder"]
+def untrained_encoder(autoencoder: Autoencoder) -> nn.Module:
+    node = autoencoder.model.checkpoint.node("encoder")
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
-        encoder = networks.build(node, subject.spec, where="model.networks.encoder")
-    subject.sampler.runtime.place(nn.ModuleDict({"encoder": encoder}))
+        encoder = networks.build(node, autoencoder.spec, where="model.networks.encoder")
+    autoencoder.model.runtime.place(nn.ModuleDict({"encoder": encoder}))
     return encoder.eval()
 
 

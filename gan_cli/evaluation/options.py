@@ -1,4 +1,4 @@
-"""What may be asked of gan-fid. Imports no torch for what is wrong without it."""
+"""The keys of gan-fid and what is wrong with them. Imports no torch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
-from gan_cli.sampling.request import Seeds, sources
+from gan_cli.sampling.options import Seeds, source_errors
 from gan_cli.utils.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class FidConfig:
+class FidOptions:
     """The keys of configs/fid.yaml, which explains them."""
 
     run: str | None = None
@@ -35,36 +35,36 @@ class FidConfig:
         return self.seeds or (0,)
 
 
-def checked(tree: Any) -> FidConfig:
+def checked_options(tree: Any) -> FidOptions:
     """ConfigError lists all that is wrong before anything is opened."""
     faults: list[str] = []
-    config: FidConfig = conform(FidConfig, tree, "", faults)
-    faults = faults or [*sides(config), *files(config)]
+    options: FidOptions = conform(FidOptions, tree, "", faults)
+    faults = faults or [*side_errors(options), *file_errors(options)]
     if faults:
         raise ConfigError(*faults)
-    return config
+    return options
 
 
-def sides(config: FidConfig) -> Iterator[str]:
-    if config.fake is None:
-        yield from sources(config, instead=" or, for files, real=PATH fake=PATH")
+def side_errors(options: FidOptions) -> Iterator[str]:
+    if options.fake is None:
+        yield from source_errors(options, instead=" or, for files, real=PATH fake=PATH")
     else:
         for key in "run", "checkpoint", "truncation", "seeds":
-            if getattr(config, key) is not None:
-                yield f"{key}: is for samples of a model, and fake={config.fake} has them; drop one"
-        if config.real is None and not config.dataset:
+            if getattr(options, key) is not None:
+                yield f"{key}: is for samples of a model; fake={options.fake} has its own; drop one"
+        if options.real is None and not options.dataset:
             yield "real: has no value; type real=PATH, or dataset=NAME"
-    if config.real is not None and config.dataset:
+    if options.real is not None and options.dataset:
         yield "real: excludes dataset; leave one of them out"
 
 
-def files(config: FidConfig) -> Iterator[str]:
+def file_errors(options: FidOptions) -> Iterator[str]:
     for key in "real", "fake":
-        path = getattr(config, key)
+        path = getattr(options, key)
         if path is not None and not Path(path).expanduser().exists():
             yield f"{key}: no file or folder {path}"
     for key, suffix in (("save", ".npz"), ("output", ".json")):
-        path = getattr(config, key)
+        path = getattr(options, key)
         if path is not None and Path(path).exists():
             yield f"{key}: {path} is there already; type another, or remove it"
         if path is not None and Path(path).suffix != suffix:

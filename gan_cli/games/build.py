@@ -1,29 +1,33 @@
-"""The game of a config: its networks, its objective and its rules, put together."""
+"""Builds the game of a config: its networks, its objective, its augmentation and its rules."""
 
 from torch import nn
 
-from gan_cli.config.schema import Config, Loss
+from gan_cli.augment import augments
+from gan_cli.config.registry import Component
+from gan_cli.config.schema import Loss, Model
+from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Spec
-from gan_cli.games import games
-from gan_cli.games.game import Game
+from gan_cli.games.game import Game, games
 from gan_cli.losses import losses, penalties
 from gan_cli.losses.objective import Objective
 from gan_cli.networks import networks
 from gan_cli.utils.errors import ConfigError
 
 
-def build_game(config: Config, spec: Spec) -> Game:
+def build_game(model: Model, loss: Loss, augment: Component, spec: Spec) -> Game:
     """ConfigError if parts that are each sound do not fit together."""
-    rules = games.find(config.model.game, "model.game")
+    rules = games.find(model.game, "model.game")
     roles = {
         role: networks.build(
-            node, rules.spec_of(role, spec, config.model.game), where=f"model.networks.{role}"
+            node, rules.spec_of(role, spec, model.game), where=f"model.networks.{role}"
         )
-        for role, node in config.model.networks.items()
+        for role, node in model.networks.items()
     }
-    parts = (nn.ModuleDict(roles), build_objective(config.loss) if rules.critics else None)
-    game = games.build(config.model.game, *parts, where="model.game")
+    parts = (nn.ModuleDict(roles), build_objective(loss) if rules.critics else None)
+    game = games.build(model.game, *parts, where="model.game")
+    game.augment = augments.build(augment, where="augment")
     refuse_batch_norm(game)
+    refuse_kind(game, spec, augment["name"])
     return game
 
 
@@ -35,6 +39,22 @@ def build_objective(config: Loss) -> Objective:
         for name, node in config.penalties.items()
     }
     return Objective(loss, penalty, config.critic_steps, config.weight_clip)
+
+
+def refuse_kind(game: Game, spec: Spec, augment: str) -> None:
+    """Samples that the augmentation does not know, or that no penalty can differentiate by."""
+    if not game.augments:
+        return
+    if spec.kind not in game.augment.kinds:
+        raise ConfigError(
+            f"augment: '{augment}' does not transform samples of kind {spec.kind}; use augment=none"
+        )
+    by_gradient = [name for name, p in game.objective.penalties.items() if p.by_gradient]
+    if by_gradient and not kind_of(spec.fields[spec.target]).differentiable:
+        raise ConfigError(
+            f"loss.penalties.{by_gradient[0]}: differentiates the critic with respect to samples, "
+            f"and {spec.kind} are whole numbers; choose a loss without it"
+        )
 
 
 def refuse_batch_norm(game: Game) -> None:

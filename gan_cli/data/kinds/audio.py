@@ -1,0 +1,55 @@
+"""Sound: int16 (C, T) in data sets, float32 in [-1, 1] in networks, waveforms in previews."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan_cli.data.kinds.kind import Context, Kind, kinds
+from gan_cli.data.spec import Field
+
+FULL_SCALE = 32768  # of int16
+SHOWN = 16  # waveforms in a preview
+
+
+@kinds.register("audio")
+class Audio(Kind):
+    """Mono or several channels (C, T) at the sample rate of the field."""
+
+    features = "spectrum"
+    health_features = ("spectrum",)
+    bounded = True
+    previewed = SHOWN
+    rounding = "rounded to int16"
+
+    def recognizes(self, stored: Tensor) -> bool:
+        return stored.ndim == 3
+
+    def to_model(self, stored: Tensor) -> Tensor:
+        if stored.dtype == torch.int16:
+            return stored.float().div_(FULL_SCALE)
+        return stored
+
+    def to_stored(self, samples: Tensor) -> Tensor:
+        if not samples.is_floating_point():
+            return samples
+        scaled = (samples.float() * FULL_SCALE).round()
+        return scaled.clamp(-FULL_SCALE, FULL_SCALE - 1).to(torch.int16)
+
+    def picture(
+        self,
+        field: Field,
+        columns: Sequence[Tensor],
+        context: Context,  # noqa: ARG002
+    ) -> np.ndarray | None:
+        """Waveforms and spectrograms; of several columns sample by sample."""
+        from gan_cli.plots.sound import waveforms
+
+        assert field.sample_rate is not None, "an audio field has a sample rate"
+        rows = max(SHOWN // len(columns), 1)
+        shown = torch.stack([column[:rows] for column in columns], 1).flatten(0, 1)
+        return waveforms(shown.float().cpu(), field.sample_rate)
+
+    def default_format(self, field: Field) -> str:  # noqa: ARG002
+        return "wav"

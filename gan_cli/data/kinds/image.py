@@ -1,0 +1,87 @@
+"""Images: uint8 (C, H, W) in data sets, float32 in [-1, 1] in networks, grids in previews."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gan_cli.data.kinds.kind import Context, Kind, kinds
+from gan_cli.data.spec import Field
+from gan_cli.utils.images import grid, to_uint8
+
+
+@kinds.register("image")
+class Image(Kind):
+    """Gray, RGB or RGBA; other numbers of channels train, but have no picture."""
+
+    features = "random"
+    health_features = ("pixels", "random")
+    bounded = True
+    rounding = "rounded to uint8"
+
+    def recognizes(self, stored: Tensor) -> bool:
+        return stored.ndim == 4
+
+    def to_model(self, stored: Tensor) -> Tensor:
+        if stored.dtype == torch.uint8:
+            return stored.float().div_(127.5).sub_(1)
+        return stored
+
+    def to_stored(self, samples: Tensor) -> Tensor:
+        return to_uint8(samples) if samples.is_floating_point() else samples
+
+    def mirror(self, stored: Tensor, mirrored: Tensor) -> Tensor:
+        return torch.where(mirrored[:, None, None, None], stored.flip(-1), stored)
+
+    def picture(
+        self,
+        field: Field,  # noqa: ARG002
+        columns: Sequence[Tensor],
+        context: Context,  # noqa: ARG002
+    ) -> np.ndarray | None:
+        """A grid as square as possible; of k columns the first 1/k of the samples."""
+        tiles = [self.to_stored(column) for column in columns]
+        if any(len(tile[0]) not in (1, 3, 4) for tile in tiles):
+            return None
+        return grid(*beside(tiles))
+
+    def default_format(self, field: Field) -> str:
+        return "grid" if field.shape[0] in (1, 3, 4) else "npz"
+
+    def array_name(self) -> str:
+        return "images"
+
+    def to_array(self, stored: Tensor) -> np.ndarray:
+        return stored.permute(0, 2, 3, 1).contiguous().cpu().numpy()  # (N, H, W, C)
+
+    def from_array(self, array: np.ndarray) -> Tensor:
+        if array.ndim != 4 or array.dtype != np.uint8:
+            raise ValueError(f"must be uint8 (N, H, W, C), not {array.dtype} {array.shape}")
+        return torch.from_numpy(array).permute(0, 3, 1, 2).contiguous()
+
+
+def beside(columns: Sequence[Tensor]) -> tuple[Tensor, int]:
+    """Stored images side by side, sample by sample, and the number of columns of their grid."""
+    k = len(columns)
+    rows = max(len(columns[0]) // k, 1)
+    tiles = torch.stack(alike([column[:rows] for column in columns]), 1).flatten(0, 1)
+    columns_of_grid = math.ceil(math.sqrt(len(tiles)) / k) * k
+    return tiles, columns_of_grid
+
+
+def alike(columns: Sequence[Tensor]) -> list[Tensor]:
+    """Stored images of one channel count and size: gray ones repeated, small ones enlarged."""
+    channels = max(c.shape[1] for c in columns)
+    height, width = (max(c.shape[i] for c in columns) for i in (2, 3))
+    same = []
+    for c in columns:
+        if c.shape[1] < channels:
+            opaque = torch.full_like(c[:, :1], 255) if channels == 4 else c[:, :0]
+            c = torch.cat([c.expand(-1, 3, -1, -1) if c.shape[1] == 1 else c, opaque], 1)
+        if c.shape[2:] != (height, width):
+            c = F.interpolate(c.float(), (height, width), mode="nearest").to(torch.uint8)
+        same.append(c)
+    return same

@@ -1,0 +1,52 @@
+"""Text and other sequences: int64 (T,) token numbers, everywhere; text in previews."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from gan_cli.data.kinds.kind import Context, Kind, kinds
+from gan_cli.data.spec import Field
+
+SHOWN = 32  # lines in a preview
+
+
+@kinds.register("tokens")
+class Tokens(Kind):
+    """Numbers below the length of the field's vocabulary. Critics take them as integers."""
+
+    features = "ngrams"
+    health_features = ("ngrams",)
+    differentiable = False
+    previewed = SHOWN
+
+    def recognizes(self, stored: Tensor) -> bool:
+        return stored.ndim == 2 and not stored.is_floating_point()
+
+    def to_model(self, stored: Tensor) -> Tensor:
+        return stored.long()
+
+    def to_stored(self, samples: Tensor) -> Tensor:
+        return samples.long()
+
+    def picture(
+        self,
+        field: Field,
+        columns: Sequence[Tensor],
+        context: Context,  # noqa: ARG002
+    ) -> np.ndarray | None:
+        """A line of text each; columns are joined by an arrow."""
+        from gan_cli.plots.text import text_picture
+
+        texts = (texts_of(field, column[:SHOWN]) for column in columns)
+        return text_picture([" -> ".join(line) for line in zip(*texts, strict=True)])
+
+    def default_format(self, field: Field) -> str:  # noqa: ARG002
+        return "txt"
+
+
+def texts_of(field: Field, tokens: Tensor) -> list[str]:
+    """Token numbers (N, T) as text: letters are joined, words are separated by spaces."""
+    letters = all(len(token) <= 1 for token in field.vocabulary)
+    words = [[field.vocabulary[i] for i in row] for row in tokens.tolist()]
+    return [("" if letters else " ").join(row) for row in words]

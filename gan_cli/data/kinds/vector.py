@@ -1,0 +1,35 @@
+"""Vectors: float32 (F,), shown as histograms on the line and as points in the plane."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from gan_cli.data.kinds.kind import Context, Kind, kinds
+from gan_cli.data.spec import Field
+
+
+@kinds.register("vector")
+class Vector(Kind):
+    """Float32 (N, F); networks take them as they are."""
+
+    previewed = 2000
+
+    def recognizes(self, stored: Tensor) -> bool:
+        return stored.ndim == 2 and stored.is_floating_point()
+
+    def picture(
+        self, field: Field, columns: Sequence[Tensor], context: Context
+    ) -> np.ndarray | None:
+        """The last column beside real samples; None for vectors of more than two numbers."""
+        from gan_cli.plots.density import density_plot
+        from gan_cli.plots.scatter import scatter
+
+        samples = columns[-1]
+        real = samples if context.real is None else context.real
+        if field.shape == (1,):
+            return density_plot(real, samples, context.density, context.critic)
+        return scatter(real, samples, context.critic) if field.shape == (2,) else None
+
+    def default_format(self, field: Field) -> str:
+        return "plot" if field.shape in ((1,), (2,)) else "npz"

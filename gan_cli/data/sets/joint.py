@@ -1,0 +1,46 @@
+"""Data sets side by side, each fed in an order of its own, as unpaired domains are."""
+
+import hashlib
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from gan_cli.data.sets.domain import Domain
+from gan_cli.data.spec import Spec
+
+
+class JointDataset:
+    """Batches with the keys of all `domains`; `target` is the one that a generator makes.
+
+    A sample of one domain has nothing to do with that of another at the same place.
+    """
+
+    hflip = False  # each domain has its own
+
+    def __init__(self, domains: Sequence[Domain], target: str, settings: str = "") -> None:
+        self.domains, self.settings = domains, settings
+        fields = {key: f for domain in domains for key, f in domain.spec.fields.items()}
+        self.spec = Spec(fields, target)
+
+    def parts(self) -> Sequence[Domain]:
+        return self.domains
+
+    def __len__(self) -> int:
+        return max(map(len, self.domains))
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        samples = [domain[index % len(domain)] for domain in self.domains]
+        return {key: value for sample in samples for key, value in sample.items()}
+
+    def tensors(self) -> None:
+        return None
+
+    def labels(self) -> None:
+        return None
+
+    def modes(self) -> None:
+        return None
+
+    def fingerprint(self) -> str:
+        content = [domain.dataset.fingerprint() for domain in self.domains]
+        return hashlib.blake2b(repr((content, self.settings)).encode(), digest_size=8).hexdigest()

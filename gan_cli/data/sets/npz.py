@@ -1,0 +1,62 @@
+"""Samples in NumPy archives: what gan-sample writes, and the sample batches of papers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gan_cli.data.dataset import Dataset
+from gan_cli.data.kinds import kinds, recognized
+from gan_cli.data.kinds.kind import Kind
+from gan_cli.data.sets.in_memory import InMemory
+from gan_cli.data.spec import Field
+from gan_cli.utils.errors import ConfigError
+
+IMAGES = ("images", "arr_0")  # of gan-sample, and of the sample batches that papers publish
+
+
+def read_npz(path: Path, where: str) -> dict[str, np.ndarray]:
+    """All arrays of a file; ConfigError, with the key `where`, if it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{where}: {path} is no sound npz file ({error})") from None
+
+
+def read_samples(path: Path, where: str, field: Field | None = None) -> Dataset:
+    """The samples of a file, as a data set; `field` says what they are, if that is known."""
+    try:
+        return samples_of(read_npz(path, where), field)
+    except ConfigError as error:
+        faults = (f if f.startswith(f"{where}:") else f"{where}: {path}: {f}" for f in error.faults)
+        raise ConfigError(*faults) from None
+
+
+def samples_of(arrays: Mapping[str, np.ndarray], field: Field | None = None) -> Dataset:
+    """Images (N, H, W, C) uint8 or other samples (N, *shape), and labels (N,) if there are any."""
+    labels = next((arrays[key] for key in ("labels", "arr_1") if key in arrays), None)
+    tensors = {} if labels is None else {"label": torch.from_numpy(labels).long()}
+    name = next((key for key in (*IMAGES, "samples") if key in arrays), None)
+    if name is None:
+        raise ConfigError(
+            f"holds {', '.join(arrays) or 'nothing'}; needed are mu and sigma (statistics), "
+            f"{' or '.join(IMAGES)} (images) or samples (of other kinds)"
+        )
+    array = arrays[name]
+    try:
+        samples = kind_in(array, name, field).from_array(array)
+    except ValueError as error:
+        raise ConfigError(f"{name} {error}") from None
+    if samples.dtype == torch.float64:
+        samples = samples.float()
+    classes = int(tensors["label"].max()) + 1 if tensors else 0
+    return InMemory({"real": samples, **tensors}, classes, field=field)
+
+
+def kind_in(array: np.ndarray, name: str, field: Field | None) -> Kind:
+    """The kind of samples that an array holds."""
+    kind = "image" if name in IMAGES else recognized(torch.from_numpy(array))
+    found: Kind = kinds.entries[field.kind if field else kind]
+    return found

@@ -1,0 +1,51 @@
+"""What is asked of a game when it draws samples."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Protocol
+
+from torch import Tensor
+
+from gan_cli.utils.noise import Noise
+
+
+class Given(Protocol):
+    """Inputs (N, *shape) in model form: a tensor, or what fetches them as they are needed."""
+
+    def __getitem__(self, index: list[int], /) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """N samples, one for each seed. A sample depends on its own seed, label and inputs alone.
+
+    The game itself gets one batch of it, in which all that is `given` are tensors.
+    """
+
+    seeds: Sequence[int]
+    label: Tensor | None = None  # (N,) int64
+    given: Mapping[str, Given] = field(default_factory=dict)  # inputs by batch key, model form
+    latent: Tensor | None = None  # (N, latent_dim), in place of latents drawn from the seeds
+    truncation: float | None = None  # bound of the latents
+    target: str | None = None  # batch key to generate; None: the target of the data set
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    @cached_property
+    def noise(self) -> Noise:
+        """The samples' random numbers, N streams."""
+        return Noise(self.seeds)
+
+    def batches(self, size: int) -> Iterator["Request"]:
+        """Requests of exactly `size` samples; the last repeats its last sample to fill up."""
+        for start in range(0, len(self), size):
+            index = [min(start + i, len(self) - 1) for i in range(size)]
+            yield replace(
+                self,
+                seeds=[self.seeds[i] for i in index],
+                label=None if self.label is None else self.label[index],
+                given={key: value[index] for key, value in self.given.items()},
+                latent=None if self.latent is None else self.latent[index],
+            )

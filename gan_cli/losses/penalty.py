@@ -1,0 +1,66 @@
+"""What a penalty is, and what it sees of a turn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from gan_cli.config.registry import Registry
+from gan_cli.config.schedules import Schedule
+
+Sample = tuple[Tensor, ...]  # what a critic sees: (image,) in a GAN, (image, latent) in a BiGAN
+Critic = Callable[..., Tensor]  # samples to logits; conditioning and augmentation are bound
+
+
+def logits_and_gradient(
+    critic: Critic, sample: Sample, differentiate: bool = True
+) -> tuple[Tensor, Callable[[], Sample]]:
+    """The critic's logits, and their gradient with respect to the sample, in one forward pass.
+
+    torch.func and not torch.autograd.grad: the two agree bit for bit, but only this one compiles.
+    """
+    if not differentiate:
+        return critic(*sample), tuple
+    logits, pull = torch.func.vjp(critic, *sample)  # type: ignore[misc]  # its stub is a union
+    return logits, lambda: pull(torch.ones_like(logits))
+
+
+@dataclass
+class Round:
+    """A critic's turn, as a penalty on the critic sees it."""
+
+    critic: Critic
+    real: Sample
+    fake: Sample
+    real_gradient: Callable[[], Sample]
+    fake_gradient: Callable[[], Sample]
+
+
+@dataclass
+class Made:
+    """A generator's turn, as a penalty on the generator sees it."""
+
+    generator: Callable[[Tensor], Tensor]  # latents (N, latent_dim) to fakes, conditioning bound
+    latent: Tensor  # (N, latent_dim)
+    fake: Tensor  # generator(latent), (N, *shape)
+
+
+@dataclass(kw_only=True)
+class Penalty:
+    """A term of strength `weight`; a subclass computes it in __call__."""
+
+    weight: Schedule = Schedule(1.0)  # strength of the penalty
+    every: int = 1  # lazy regularization: applied every n-th step, n times as strong
+    player: ClassVar[str] = "critic"  # or "generator": whose turn it is a term of
+    differentiates: ClassVar[frozenset[str]] = frozenset()  # "real", "fake": gradients it wants
+    by_gradient: ClassVar[bool] = True  # does it differentiate the critic by its samples?
+    per_sample: ClassVar[bool] = True  # batch norm, which couples samples, would falsify it
+
+    def __call__(self, seen: Any) -> Tensor:
+        """0-d; a critic's penalty gets a Round, a generator's a Made."""
+        raise NotImplementedError
+
+
+penalties: Registry[Penalty] = Registry("penalty")

@@ -1,0 +1,93 @@
+"""What an export format of gan-sample is, and which there are. Imports no torch."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gan_cli.config.registry import Registry
+from gan_cli.utils.text import unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gan_cli.data.spec import Field
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Samples to be written: one a seed, or the frames of a walk from each seed to the next."""
+
+    samples: "Tensor"  # (N, *shape) in stored form: uint8 images, int16 sound, ...
+    field: "Field"
+    seeds: tuple[int, ...]
+    labels: list[int] | None  # of the samples
+    label_names: list[str] | None  # of the samples
+    between: int | None = None  # frames between two seeds of a walk
+    columns: int | None = None  # of a grid
+
+
+@dataclass(frozen=True)
+class Export:
+    """A function that writes a drawing into a folder and returns its files.
+
+    `kinds` are those of samples that it writes; `walk` says whether they are frames of a walk, or
+    one sample a seed; `modules` are those that it needs, with the way to install them.
+    """
+
+    write: Callable[[Path, Drawing], list[Path]]
+    kinds: frozenset[str] | None  # None: all
+    walk: bool
+    modules: tuple[str, ...]
+    install: str
+    shows: Callable[["Field"], bool]
+
+
+exports: Registry[Export] = Registry("format")
+Write = Callable[[Path, Drawing], list[Path]]
+
+
+def export(
+    name: str,
+    *,
+    kinds: Sequence[str] | None = None,
+    walk: bool = False,
+    modules: tuple[str, ...] = (),
+    install: str = "",
+    shows: Callable[["Field"], bool] = lambda _: True,
+) -> Callable[[Write], Write]:
+    """Registers an export format; `shows` may refuse some samples of these kinds."""
+
+    def decorate(write: Write) -> Write:
+        of_kinds = None if kinds is None else frozenset(kinds)
+        exports.register(name)(Export(write, of_kinds, walk, modules, install, shows))
+        return write
+
+    return decorate
+
+
+def fits(name: str, field: "Field") -> bool:
+    """Whether samples of this kind and shape can be written in this format."""
+    found = exports.entries[name]
+    return (found.kinds is None or field.kind in found.kinds) and found.shows(field)
+
+
+def fitting(field: "Field", walk: bool) -> list[str]:
+    """The formats for such samples."""
+    return [name for name, e in exports.entries.items() if e.walk == walk and fits(name, field)]
+
+
+def check_formats(names: Sequence[str], walk: bool, task: str) -> Iterator[str]:
+    """What is wrong with formats, as far as it can be known without the samples."""
+    for name in names:
+        if name not in exports.entries:
+            yield f"format: {unknown('format', name, exports.entries)}"
+            continue
+        found = exports.entries[name]
+        if task == "sample" and found.walk and not walk:
+            yield f"format: '{name}' shows the way from seed to seed; add interpolate=8"
+        elif task == "sample" and walk and not found.walk:
+            yield f"format: '{name}' shows one sample a seed; to interpolate type format=gif"
+        elif not all(map(find_spec, found.modules)):
+            yield f"format: '{name}' needs pip install '{found.install}'"

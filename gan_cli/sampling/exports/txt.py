@@ -1,0 +1,15 @@
+"""format=txt: a line of text for each sample."""
+
+from pathlib import Path
+
+from gan_cli.sampling.exports.export import Drawing, export
+
+
+@export("txt", kinds=["tokens"])
+def write_txt(folder: Path, drawing: Drawing) -> list[Path]:
+    """samples.txt, UTF-8, in the order of the seeds."""
+    from gan_cli.data.kinds.tokens import texts_of
+
+    lines = texts_of(drawing.field, drawing.samples)
+    (folder / "samples.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return [folder / "samples.txt"]

@@ -1,0 +1,110 @@
+"""Given samples that a task works on: a folder, a zip or npz file, or a data set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan_cli.checkpoints.contents import Checkpoint
+from gan_cli.data.dataset import Dataset, part_with, pick
+from gan_cli.data.sets import datasets
+from gan_cli.data.sets.folder import Folder
+from gan_cli.data.sets.npz import read_samples
+from gan_cli.data.spec import Field
+from gan_cli.sampling.options import SampleOptions
+from gan_cli.utils.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Samples picked from a data set."""
+
+    dataset: Dataset
+    samples: Tensor  # (N, *shape) in stored form
+    labels: Tensor | None  # (N,) int64
+    names: list[str]  # of files, else places in the data set
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def label_names(self) -> list[str] | None:
+        names = self.dataset.spec.class_names
+        if self.labels is None:
+            return None
+        return [names[k] if names else str(k) for k in self.labels.tolist()]
+
+
+def open_inputs(
+    options: SampleOptions, checkpoint: Checkpoint, key: str, usual: int | None
+) -> Inputs:
+    """The samples that are given for the batch key `key`: options.count, or `usual`, or all.
+
+    Fewer than there are are picked once and for all, since data may be sorted.
+    """
+    if options.input is None and options.dataset is None:
+        raise ConfigError(
+            f"input: task={options.task} needs samples; type input=FOLDER (or a zip or npz file), "
+            "or dataset=NAME, one of the two"
+        )
+    field = checkpoint.spec.fields[key]
+    dataset = open_dataset(options, checkpoint, field)
+    part: Any = part_with(dataset, key) if key in dataset.spec.fields else dataset
+    key = key if key in part.spec.fields else part.spec.target
+    check_shape(options, part.spec.fields[key], field)
+    if options.count is not None and options.count > len(part):
+        raise ConfigError(f"count: is {options.count}, and there are {len(part)} samples")
+    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
+    picked = order[: options.count or usual].sort().values
+    labels = dataset.labels()
+    names = getattr(part, "names", None) or [str(i) for i in range(len(part))]
+    return Inputs(
+        dataset,
+        pick(part, key, picked),
+        None if labels is None else labels[picked],
+        [names[i] for i in picked.tolist()],
+    )
+
+
+def check_shape(options: SampleOptions, found: Field, expected: Field) -> None:
+    if (found.kind, tuple(found.shape)) == (expected.kind, tuple(expected.shape)):
+        return
+    where = "dataset" if options.input is None else "input"
+    raise ConfigError(
+        f"{where}: has samples of kind {found.kind} and shape {tuple(found.shape)}, and the model "
+        f"takes {expected.kind} of shape {tuple(expected.shape)}; of images type dataset=folder "
+        "dataset.path=FOLDER dataset.size=... and dataset.resize=pad, crop or stretch"
+    )
+
+
+def open_dataset(options: SampleOptions, checkpoint: Checkpoint, field: Field) -> Dataset:
+    if options.input is None:
+        node = dict(options.dataset)
+        if "name" not in node:  # that of the training, with some keys changed
+            node = {**checkpoint.dataset, **node}
+        return datasets.build(node, where="dataset")
+    path = Path(options.input).expanduser()
+    if path.suffix == ".npz":
+        return read_samples(path, "input", field)
+    return open_folder(path, checkpoint.dataset, field)
+
+
+def open_folder(path: Path, trained_on: dict[str, Any], field: Field) -> Dataset:
+    """Brought to size as the training data were; data sets without a policy of their own pad."""
+    if field.kind != "image":
+        raise ConfigError(
+            f"input: a folder holds images, and the model takes {field.kind}; type input=FILE.npz"
+        )
+    channels, height, width = field.shape
+    folder: Any = Folder
+    sized = {"height": height, "width": width, "resize": trained_on.get("resize", "pad")}
+    try:
+        try:
+            built: Dataset = folder(path=str(path), channels=channels, labels="folders", **sized)
+        except ConfigError:  # no sub-folders to take labels from
+            built = folder(path=str(path), channels=channels, labels="none", **sized)
+    except ConfigError as error:
+        raise ConfigError(*(f.replace("dataset.path", "input") for f in error.faults)) from None
+    return built

@@ -1,0 +1,116 @@
+"""A trained model: the game of a checkpoint, with which samples are drawn."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from rich.progress import track
+from torch import Tensor, nn
+
+from gan_cli.checkpoints.contents import Checkpoint
+from gan_cli.checkpoints.networks import build_network, restored_game
+from gan_cli.config.schema import Device
+from gan_cli.data.kinds import kind_of
+from gan_cli.data.spec import Field, Spec
+from gan_cli.games.draw import BATCH, draw
+from gan_cli.games.game import Samples
+from gan_cli.games.request import Request
+from gan_cli.networks.layers.latent import slerp
+from gan_cli.runtime.runtime import Runtime
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.text import unknown
+
+PROGRESS = 256  # samples from which on a progress bar is shown
+
+
+class Model:
+    """Needs the checkpoint alone: the config and the spec in it say what to build."""
+
+    def __init__(self, checkpoint: Checkpoint, averaged: bool = True, device: Device = Device()):  # noqa: B008
+        self.checkpoint, self.averaged = checkpoint, averaged
+        self.spec: Spec = checkpoint.spec
+        self.game = restored_game(checkpoint, averaged)
+        self.runtime = Runtime(device)
+        self.runtime.place(self.game.networks)
+
+    def target(self, name: str | None = None) -> str:
+        """The batch key to generate; ConfigError if there is none, or not this one."""
+        targets = self.game.targets(self.spec)
+        if not isinstance(self.game, Samples) or not targets:
+            game = self.checkpoint.game["name"]
+            raise ConfigError(f"run: the game '{game}' of {self.checkpoint.name} draws no samples")
+        if name is not None and name not in targets:
+            raise ConfigError(f"target: {unknown('field to generate', name, targets)}")
+        return name or targets[0]
+
+    def field(self, target: str | None = None) -> Field:
+        return self.spec.fields[self.target(target)]
+
+    def labels(self, wanted: Sequence[Any] | None, seeds: Sequence[int]) -> Tensor | None:
+        """A class for each seed (N,): those wanted in turn, or the seed modulo their number."""
+        if not self.game.labelled:
+            if wanted is not None:
+                raise ConfigError("label: the model was trained without labels; leave it out")
+            return None
+        if wanted is None:
+            return torch.tensor([seed % self.spec.classes for seed in seeds])
+        classes = [class_number(label, self.spec) for label in wanted]
+        return torch.tensor([classes[i % len(classes)] for i in range(len(seeds))])
+
+    def draw(self, request: Request, batch_size: int = BATCH) -> Tensor:
+        """Samples (N, *shape) in stored form (images uint8), on the CPU."""
+        kind = kind_of(self.field(request.target))
+        total = -(-len(request) // batch_size)
+        batches = track(
+            draw(self.game, request, batch_size),
+            "samples",
+            total,
+            disable=len(request) < PROGRESS,
+            transient=True,
+        )
+        with self.runtime.autocast():
+            return torch.cat([kind.to_stored(samples).cpu() for samples in batches])
+
+    def walk(self, latents: Tensor, between: int) -> Tensor:
+        """`between` latents from each of `latents` to the next, and these themselves.
+
+        Along the sphere near which a normal prior lives, or straight through a uniform one's cube.
+        """
+        generator: Any = self.game.networks["generator"]
+        path = slerp if generator.prior == "normal" else torch.lerp
+        times = torch.arange(between + 1)[:, None] / (between + 1)  # (T, 1)
+        parts = [path(a.expand(len(times), -1), b, times) for a, b in pairwise(latents)]
+        return torch.cat([*parts, latents[-1:]])
+
+    @property
+    def has_latent(self) -> bool:
+        """Whether samples are functions of a latent."""
+        roles = self.game.networks
+        return "generator" in roles and hasattr(roles["generator"], "latent_dim")
+
+    def network(self, role: str, averaged: bool | None = None) -> nn.Module:
+        """A network of the checkpoint in eval mode, on the device of the model."""
+        network = build_network(
+            self.checkpoint, role, self.averaged if averaged is None else averaged
+        )
+        self.runtime.place(nn.ModuleDict({role: network}))
+        return network
+
+
+def class_number(label: Any, spec: Spec) -> int:
+    """The class that a name or a number means; names first, since a folder called 10 need not be
+    class 10."""
+    if str(label) in spec.class_names:
+        return spec.class_names.index(str(label))
+    if type(label) is int and 0 <= label < spec.classes:
+        return label
+    known = f"0 to {spec.classes - 1}"
+    if spec.class_names:
+        raise ConfigError(f"label: {unknown('class', label, spec.class_names)}; or {known}")
+    raise ConfigError(f"label: unknown class {label!r}; known: {known}")
+
+
+def class_names(labels: Sequence[int], spec: Spec) -> list[str]:
+    """The name of each class, or its number."""
+    return [spec.class_names[k] if spec.class_names else str(k) for k in labels]

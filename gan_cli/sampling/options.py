@@ -1,0 +1,161 @@
+"""The keys of gan-sample and what is wrong with them. Imports no torch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from gan_cli.checkpoints.choice import newest_runs
+from gan_cli.config.registry import conform
+from gan_cli.config.schema import Device
+from gan_cli.sampling.exports import check_formats
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.lists import several
+from gan_cli.utils.text import unknown
+
+TRAINING_KEYS = ("compile", "resident", "resident_gib", "workers")  # of the device group
+EVERY_TASK = frozenset({"task", "run", "checkpoint", "which", "weights", "imports", "device"})
+
+
+class Seeds(tuple[int, ...]):
+    """Config: 5, "0-63", or a list of such."""
+
+    @classmethod
+    def from_config(cls, value: Any, where: str, faults: list[str]) -> "Seeds":
+        seeds: list[int] = []
+        for item in several(value):
+            first, dash, last = str(item).partition("-")
+            if not (first.isdecimal() and (last.isdecimal() or not dash)):
+                faults.append(
+                    f"{where}: cannot read {item!r}; type {where}=0-63 or {where}=3,7,10-12"
+                )
+            elif dash and int(last) < int(first):
+                faults.append(f"{where}: {item} runs backwards; type {last}-{first}")
+            elif int(last or first) >= 2**64:
+                faults.append(f"{where}: {item} is too large; seeds are below 2^64")
+            else:
+                seeds += range(int(first), int(last or first) + 1)
+        if not seeds and not faults:
+            faults.append(f"{where}: lists none; type {where}=0-63")
+        return cls(seeds)
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """The keys of configs/sample.yaml, which explains them."""
+
+    task: str = "sample"
+    run: str | None = None
+    checkpoint: str | None = None
+    which: Any = "latest"  # "best", or a step
+    weights: Literal["average", "live"] = "average"
+    input: str | None = None
+    dataset: Any = None  # keys and values
+    target: str | None = None  # which field of a sample; None: the first
+    anomalous: Any = None  # classes, by number or name
+    attribute: Any = None  # two of them
+    strength: float | None = None
+    steps: int | None = None
+    count: int | None = None
+    seeds: Seeds | None = None
+    label: Any = None  # a class, by number or name, or a list of them
+    truncation: float | None = None
+    interpolate: int | None = None
+    format: Any = None  # names of export formats
+    columns: int | None = None
+    batch_size: int = 64  # samples drawn at a time
+    output: str | None = None
+    imports: tuple[str, ...] = ()
+    device: Device = field(default_factory=Device)
+
+    @property
+    def formats(self) -> list[str]:
+        """The export formats asked for; [] if none."""
+        return [] if self.format is None else several(self.format)
+
+    def given_keys(self) -> set[str]:
+        """The keys that differ from their defaults, but those of all tasks."""
+        default = SampleOptions()
+        names = {f.name for f in fields(self)} - EVERY_TASK
+        return {name for name in names if getattr(self, name) != getattr(default, name)}
+
+    def all_seeds(self, usual: int) -> tuple[int, ...]:
+        """What was asked for, or the first `usual` ones."""
+        return self.seeds or tuple(range(usual if self.count is None else self.count))
+
+
+def checked_options(tree: Any) -> SampleOptions:
+    """ConfigError lists all that is wrong before a checkpoint is opened."""
+    from gan_cli.sampling.task import check_task
+
+    faults: list[str] = []
+    options: SampleOptions = conform(SampleOptions, tree, "", faults)
+    if not faults:
+        try:
+            check_task(options.task)
+        except ConfigError as error:
+            faults += error.faults
+        faults += [*source_errors(options), *number_errors(options)]
+        faults += check_formats(options.formats, options.interpolate is not None, options.task)
+        faults += output_errors(options)
+    if faults:
+        raise ConfigError(*faults)
+    return options
+
+
+class Source(Protocol):
+    """Which checkpoint, on which device: the keys that gan-fid has, too."""
+
+    @property
+    def run(self) -> str | None: ...
+    @property
+    def checkpoint(self) -> str | None: ...
+    @property
+    def which(self) -> Any: ...
+    @property
+    def device(self) -> Device: ...
+
+
+def source_errors(options: Source, instead: str = "") -> Iterator[str]:
+    """What is wrong with the choice of a checkpoint; `instead` names other ways."""
+    if options.run is None and options.checkpoint is None:
+        yield (
+            f"run: has no value; type run=NAME or checkpoint=PATH{instead}. "
+            f"Newest runs: {newest_runs()}"
+        )
+    if options.run is not None and options.checkpoint is not None:
+        yield "run: excludes checkpoint; leave one of them out"
+    if options.checkpoint is not None and not Path(options.checkpoint).expanduser().is_file():
+        yield f"checkpoint: no file {options.checkpoint}; type run=NAME for the newest one of a run"
+    if options.which not in ("latest", "best") and type(options.which) is not int:
+        yield f"which: {unknown('choice', options.which, ('latest', 'best', 'a step'))}"
+    if options.run is None and options.which != "latest":
+        yield "which: chooses among the checkpoints of a run; leave it out, or type run=NAME"
+    for key in TRAINING_KEYS:
+        if getattr(options.device, key) != getattr(Device(), key):
+            yield f"device.{key}: is for training; leave it out"
+
+
+def number_errors(options: SampleOptions) -> Iterator[str]:
+    for key in "count", "interpolate", "columns", "steps", "batch_size":
+        value = getattr(options, key)
+        if value is not None and value < 1:
+            yield f"{key}: must be at least 1, got {value}"
+    if options.seeds and options.count not in (None, len(options.seeds)):
+        yield f"count: is {options.count}, but seeds lists {len(options.seeds)}; leave one out"
+    walks = options.task == "sample" and options.interpolate
+    if walks and len(options.all_seeds(usual=8)) < 2:
+        yield "interpolate: goes from seed to seed; name two or more, as in seeds=3,7"
+
+
+def output_errors(options: SampleOptions) -> Iterator[str]:
+    from gan_cli.sampling.exports import exports
+
+    if options.columns is not None and options.formats and "grid" not in options.formats:
+        yield "columns: are those of format=grid; leave it out"
+    if options.input is not None and not Path(options.input).expanduser().exists():
+        yield f"input: no file or folder {options.input}"
+    if options.input is not None and options.dataset is not None:
+        yield "input: excludes dataset; leave one of them out"
+    if Path(options.output or "").suffix[1:] in exports.entries:
+        yield f"output: is a folder; type output={Path(options.output or '').with_suffix('')}"

@@ -1,0 +1,93 @@
+"""What gan-sample does: opens a checkpoint, works on a task, reports what it wrote."""
+
+from itertools import chain, count
+from pathlib import Path
+
+from gan_cli.checkpoints.choice import opened
+from gan_cli.checkpoints.contents import Checkpoint
+from gan_cli.sampling.options import SampleOptions
+from gan_cli.sampling.task import Job, Task, find_task
+from gan_cli.utils.discovery import import_modules
+from gan_cli.utils.errors import ConfigError, StorageError
+
+SHOWN = 32  # given samples that a task works on which shows them; others take all
+
+
+def perform(options: SampleOptions, run: Path | None) -> str:
+    """The report of options.task on the run in the folder `run`, else on options.checkpoint."""
+    import_modules(options.imports)
+    task = find_task(options.task)
+    check_keys(task, options)
+    if "model" not in task.needs:
+        if run is None:
+            raise ConfigError(f"run: has no value; task={options.task} is for runs, type run=NAME")
+        job = Job(options, run, new_folder(options.output, run, None))
+        return "\n".join(worked(task, job))
+    checkpoint = opened(options, run)
+    assert checkpoint.path is not None
+    job = Job(
+        options,
+        checkpoint.path,
+        new_folder(options.output, run or checkpoint.path.parent, checkpoint.step),
+    )
+    prepare(job, task, checkpoint)
+    lines = worked(task, job)
+    title = f"{checkpoint.path}: step {checkpoint.step}, {options.weights} weights"
+    if "inputs" in task.needs:
+        title += f", {len(job.inputs)} samples"
+    return "\n".join([title, *lines])
+
+
+def check_keys(task: Task, options: SampleOptions) -> None:
+    """ConfigError lists the options that the task does not read."""
+    unread = sorted(options.given_keys() - task.keys - {"output"})
+    if unread:
+        raise ConfigError(
+            *(f"{key}: does nothing with task={options.task}; leave it out" for key in unread)
+        )
+
+
+def prepare(job: Job, task: Task, checkpoint: Checkpoint) -> None:
+    """Gives the job what its task needs; ConfigError if the checkpoint cannot."""
+    from gan_cli.sampling.autoencoder import Autoencoder
+    from gan_cli.sampling.inputs import open_inputs
+    from gan_cli.sampling.model import Model
+
+    options = job.options
+    if "encoder" in task.needs and "encoder" not in checkpoint.roles:
+        raise ConfigError(
+            f"task: '{options.task}' needs an encoder, and the checkpoint's game "
+            f"'{checkpoint.game['name']}' trains none; train with model=bigan, give this run one "
+            "with model=inversion, or type task=invert"
+        )
+    job.model = Model(checkpoint, options.weights == "average", options.device)
+    if {"latent", "encoder"} & task.needs:
+        if not job.model.has_latent:
+            raise ConfigError(f"task: '{options.task}' needs a generator with a latent")
+        job.autoencoder = Autoencoder(job.model, options.task)
+    if "inputs" in task.needs:
+        usual = SHOWN if "shows" in task.needs else None
+        job.inputs = open_inputs(options, checkpoint, checkpoint.spec.target, usual)
+
+
+def worked(task: Task, job: Job) -> list[str]:
+    try:
+        return task.perform(job)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write to {job.output}: {error.strerror or error}; type output=FOLDER for "
+            "another"
+        ) from error
+
+
+def new_folder(output: str | None, home: Path, step: int | None) -> Path:
+    """A folder that holds nothing yet: `output`, or a new one in `home`/generated."""
+    if output is None:
+        name = "pictures" if step is None else f"step-{step:07d}"
+        names = chain([name], (f"{name}-{n}" for n in count(2)))
+        folders = (home / "generated" / name for name in names)
+        return next(path for path in folders if not path.exists())
+    folder = Path(output).expanduser()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"output: {folder} is there already; type output= another, or remove it")
+    return folder

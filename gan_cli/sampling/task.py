@@ -1,0 +1,88 @@
+"""What a task of gan-sample is, and which there are."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from gan_cli.config.registry import Registry
+from gan_cli.sampling import tasks as package
+from gan_cli.sampling.options import SampleOptions
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.text import unknown
+
+if TYPE_CHECKING:
+    from gan_cli.sampling.autoencoder import Autoencoder
+    from gan_cli.sampling.inputs import Inputs
+    from gan_cli.sampling.model import Model
+
+
+@dataclass
+class Job:
+    """One task on one model: what was asked for, and where the answer goes."""
+
+    options: SampleOptions
+    source: Path  # the run's folder, or the checkpoint file
+    output: Path  # a folder that holds nothing yet
+
+    @cached_property
+    def folder(self) -> Path:
+        """The output folder, made when it is first needed."""
+        self.output.mkdir(parents=True, exist_ok=True)
+        return self.output
+
+    # Set by `perform` for tasks that need them.
+    model: "Model" = None  # type: ignore[assignment]
+    inputs: "Inputs" = None  # type: ignore[assignment]
+    autoencoder: "Autoencoder" = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A function that works on a Job and returns the lines of its report.
+
+    `needs` names what the job must have: "model"; "inputs", given samples; "latent", a generator
+    whose samples are functions of a latent alone; "encoder", the way back. `keys` are the options
+    that this task reads besides those of all tasks.
+    """
+
+    perform: Callable[[Job], list[str]]
+    needs: frozenset[str]
+    keys: frozenset[str]
+
+
+tasks: Registry[Task] = Registry("task")
+
+
+def task(
+    name: str, needs: Iterable[str], keys: Iterable[str] = ()
+) -> Callable[[Callable[[Job], list[str]]], Callable[[Job], list[str]]]:
+    """Registers a task."""
+
+    def decorate(perform: Callable[[Job], list[str]]) -> Callable[[Job], list[str]]:
+        tasks.register(name)(Task(perform, frozenset(needs), frozenset(keys)))
+        return perform
+
+    return decorate
+
+
+def task_names() -> list[str]:
+    """All tasks, those of user modules that are imported too; imports none."""
+    return sorted({module.name for module in iter_modules(package.__path__)} | set(tasks.entries))
+
+
+def check_task(name: str) -> None:
+    if name not in task_names():
+        raise ConfigError(f"task: {unknown('task', name, task_names())}")
+
+
+def find_task(name: str) -> Task:
+    """Imports the module of the task, if it is not registered yet."""
+    check_task(name)
+    if name not in tasks.entries:
+        import_module(f"{package.__name__}.{name}")
+    found: Task = tasks.entries[name]
+    return found

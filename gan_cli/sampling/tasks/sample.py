@@ -1,0 +1,150 @@
+"""task=sample: draws samples and writes them in one or several formats."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+
+from gan_cli.data.kinds import kind_of
+from gan_cli.data.spec import Field
+from gan_cli.games.request import Request
+from gan_cli.networks.layers.latent import seeded_latent
+from gan_cli.sampling.exports import Drawing, exports, fits, fitting
+from gan_cli.sampling.inputs import open_inputs
+from gan_cli.sampling.model import Model, class_names
+from gan_cli.sampling.options import SampleOptions
+from gan_cli.sampling.task import Job, task
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.lists import several
+
+IMAGES, POINTS, ENDS = 64, 2000, 8  # samples unless asked otherwise: usual, of a plot, of a walk
+LISTED = 16  # seeds, labels and files that the report spells out
+
+KEYS = ("count", "seeds", "label", "truncation", "interpolate", "format", "columns", "batch_size")
+
+
+@task("sample", needs=["model"], keys=[*KEYS, "target", "input", "dataset"])
+def sample(job: Job) -> list[str]:
+    """One sample a seed, or a walk from each seed to the next."""
+    options, model = job.options, job.model
+    target = model.target(options.target)
+    field = model.spec.fields[target]
+    formats = formats_of(options, field)
+    drawing = walk(model, options, field) if options.interpolate else still(model, options, target)
+    files = [file for name in formats for file in exports.entries[name].write(job.folder, drawing)]
+    return [*facts(drawing), *listed([str(file) for file in files])]
+
+
+def still(model: Model, options: SampleOptions, target: str) -> Drawing:
+    """One sample for each seed, or for each given input."""
+    field, inputs = model.spec.fields[target], model.game.inputs(target)
+    usual = POINTS if "plot" in formats_of(options, field) and field.kind == "vector" else IMAGES
+    given = {}
+    if inputs:
+        found = {key: open_inputs(options, model.checkpoint, key, usual) for key in inputs}
+        usual = min(len(one) for one in found.values())
+        given = {
+            key: kind_of(model.spec.fields[key]).to_model(one.samples[:usual])
+            for key, one in found.items()
+        }
+    elif options.input is not None or options.dataset is not None:
+        raise ConfigError("input: the model makes samples of nothing but seeds; leave it out")
+    seeds = options.seeds or tuple(range(usual if inputs else options.count or usual))
+    if inputs and len(seeds) != usual:
+        raise ConfigError(f"seeds: lists {len(seeds)}, and there are {usual} inputs; leave it out")
+    label = labels_of(model, options, seeds)
+    refuse_repeated(seeds, label)
+    request = Request(seeds, label, given, truncation=options.truncation, target=target)
+    return drawing_of(model, request, options, field)
+
+
+def walk(model: Model, options: SampleOptions, field: Field) -> Drawing:
+    """Frames from each seed to the next, of one class."""
+    if not model.has_latent:
+        raise ConfigError("interpolate: the model's samples are no function of a latent")
+    seeds = options.all_seeds(ENDS)
+    label = labels_of(model, options, seeds)
+    if label is not None and len(label.unique()) > 1:
+        raise ConfigError("label: interpolation stays within one class; type label=0, say")
+    assert options.interpolate is not None
+    noise = Request(seeds).noise
+    ends = seeded_latent(model.game.networks["generator"], noise, options.truncation)
+    latent = model.walk(ends, options.interpolate)
+    every = None if label is None else label[:1].expand(len(latent))
+    frames = Request([seeds[0]] * len(latent), every, latent=latent)
+    return drawing_of(model, frames, options, field, seeds)
+
+
+def drawing_of(
+    model: Model,
+    request: Request,
+    options: SampleOptions,
+    field: Field,
+    seeds: Sequence[int] | None = None,
+) -> Drawing:
+    labels = None if request.label is None else request.label.tolist()
+    return Drawing(
+        model.draw(request, options.batch_size),
+        field,
+        tuple(request.seeds if seeds is None else seeds),
+        labels,
+        None if labels is None else class_names(labels, model.spec),
+        options.interpolate,
+        options.columns,
+    )
+
+
+def labels_of(model: Model, options: SampleOptions, seeds: Sequence[int]) -> torch.Tensor | None:
+    wanted = None if options.label is None else several(options.label)
+    return model.labels(wanted, seeds)
+
+
+def refuse_repeated(seeds: Sequence[int], label: torch.Tensor | None) -> None:
+    labels = [0] * len(seeds) if label is None else label.tolist()
+    (seed, _), times = Counter(zip(seeds, labels, strict=True)).most_common(1)[0]
+    if times > 1:
+        raise ConfigError(f"seeds: {seed} would draw the same sample {times} times; list it once")
+
+
+def formats_of(options: SampleOptions, field: Field) -> list[str]:
+    """The formats asked for, or the one that suits the samples; ConfigError if one cannot."""
+    walks = options.interpolate is not None
+    possible = fitting(field, walks)
+    shape = f"samples of kind {field.kind} and shape {field.shape}"
+    if not possible:
+        raise ConfigError(f"interpolate: there is no format for frames of {shape}; leave it out")
+    if options.columns is not None and "grid" not in possible:
+        raise ConfigError(f"columns: {shape} make no grid; leave it out")
+    for name in options.formats:
+        if not fits(name, field):
+            raise ConfigError(
+                f"format: '{name}' does not show {shape}; type format={' or '.join(possible)}"
+            )
+    if options.formats:
+        return options.formats
+    default = kind_of(field).default_format(field)
+    return ["strip" if "strip" in possible else possible[0]] if walks else [default]
+
+
+def facts(drawing: Drawing) -> list[str]:
+    """Which seeds and classes were drawn."""
+    lines = [f"seeds: {', '.join(listed(ranges(drawing.seeds)))}"]
+    if drawing.label_names is not None:
+        lines.append(f"labels: {', '.join(listed(drawing.label_names))}")
+    return lines
+
+
+def ranges(seeds: Sequence[int]) -> list[str]:
+    """3, 7, 10, 11, 12 as 3, 7, 10-12."""
+    runs: list[list[int]] = []
+    for seed in seeds:
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1][1:] = [seed]
+        else:
+            runs.append([seed])
+    return ["-".join(map(str, run)) for run in runs]
+
+
+def listed(words: list[str]) -> list[str]:
+    more = len(words) - LISTED
+    return words if more <= 0 else [*words[:LISTED], f"... ({more} more)"]
