@@ -1,9 +1,10 @@
 # make demo: train the default GAN on real digits. make test: lint, types and the whole test suite.
+# make docs: build the documentation. make reference: rewrite its tables after a change of a key.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint wheel clean
+.PHONY: demo test lint wheel docs reference clean
 
 demo: $(VENV)/.installed
 	@echo "== gan-train: a DCGAN learns 5,000 handwritten digits"
@@ -24,6 +25,13 @@ wheel: $(VENV)/.dev
 	rm -rf dist
 	$(BIN)/python -m build --wheel --sdist --outdir dist .
 
+docs: $(VENV)/.dev
+	@echo "== the documentation, in site/"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+reference: $(VENV)/.dev
+	$(BIN)/python scripts/docs_reference.py
+
 $(VENV)/bin/python:
 	@echo "== a virtual environment in $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -41,4 +49,4 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache
