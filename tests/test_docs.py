@@ -2,45 +2,27 @@
 
 import os
 import re
-import shlex
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from gan_cli import fid, sample, train
-from gan_cli.config.command_line import hydra_arguments, is_override
-from gan_cli.config.schema import Metrics
-from gan_cli.data.sets import datasets
-from gan_cli.evaluation import options as evaluation
-from gan_cli.sampling import options as sampling
-from gan_cli.utils.errors import ConfigError, UserError
-from gan_cli.utils.paths import CONFIGS
-from gan_cli.validation.validate import import_modules, validate
+from gan_cli.config.schedules import Schedule
 from tests.helpers import SMALL
+from tests.shown_commands import blocks, commands, error_of
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 import docs_reference  # noqa: E402
+import docs_words  # noqa: E402
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
-FENCE = re.compile(r"^ *```(\w*) *$")
-FILES = {  # keys that name files, and what is named instead, with the suffix that was typed
-    **dict.fromkeys(("input", "real", "fake"), "photos"),
-    **dict.fromkeys(("save", "output"), "new"),
-    "checkpoint": "photos.pt",
-}
+COMMANDS = [command for page in PAGES for command in commands(page.name, page.read_text())]
 TINY = (  # words that make a training one of a few seconds
     *SMALL[1:],
     "every.checkpoint=1",
@@ -48,149 +30,9 @@ TINY = (  # words that make a training one of a few seconds
     "model.networks.generator.width=8",
     "model.networks.discriminator.width=8",
 )
-PLUGINS = ("hydra/launcher", "hydra/sweeper", "hydra.launcher.", "hydra.sweeper.")
 
 
 # Commands
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command of a page, with what is needed to find it there."""
-
-    page: str
-    line: int
-    words: tuple[str, ...]  # without the name of the command
-    name: str  # gan-train, gan-sample or gan-fid
-
-    def __str__(self) -> str:
-        return f"{self.page}:{self.line}"
-
-
-def blocks(text: str) -> Iterator[tuple[str, int, list[str]]]:
-    """(language, number of the first line, lines) of each fenced block."""
-    language, start, lines = None, 0, []
-    for number, line in enumerate(text.splitlines(), 1):
-        fence = FENCE.match(line)
-        if fence and language is None:
-            language, start, lines = fence[1], number + 1, []
-        elif fence and language is not None:
-            yield language, start, lines
-            language = None
-        else:
-            lines.append(line)
-
-
-def commands(page: str, text: str) -> Iterator[Command]:
-    """The gan-* commands of the blocks marked sh; a backslash continues a line."""
-    for language, start, lines in blocks(text):
-        begun, first = "", 0
-        for number, line in enumerate(lines if language == "sh" else (), start):
-            begun, first = begun + line, first if begun else number
-            if begun.endswith("\\"):
-                begun = begun[:-1]
-                continue
-            name, *words = shlex.split(begun, comments=True) or [""]
-            if name in CHECKS:
-                yield Command(page, first, tuple(words), name)
-            begun = ""
-
-
-def error_of(command: Command) -> str | None:
-    """What is wrong with a command, with its page and line."""
-    try:
-        CHECKS[command.name](command.words)
-    except (UserError, HydraException) as error:
-        return f"{command}: {error}"
-    return None
-
-
-def check_train(words: tuple[str, ...]) -> None:
-    """Every value of a sweep once: all combinations would repeat the same checks."""
-    flags = [word for word in words if not is_override(word)]
-    for job in jobs([substituted(word) for word in words if is_override(word)]):
-        validate(requested("train", ["run=test", *flags, *job]), lambda run: Path("outputs") / run)
-
-
-def requested(command: str, words: list[str]) -> DictConfig:
-    """The config that Hydra composes for a command line."""
-    overrides = [word for word in hydra_arguments(words) if is_override(word)]
-    for flag, folder in pairwise(words):
-        if flag == "--config-dir":
-            overrides.append(f"hydra.searchpath=[file://{Path(folder).resolve()}]")
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = compose(command, overrides)
-    OmegaConf.set_struct(config, False)
-    config.pop("hydra", None)
-    return config
-
-
-def jobs(words: list[str]) -> Iterator[list[str]]:
-    """The first job of a sweep, and one for each other value."""
-    choices = [values(word) for word in words if not word.startswith(PLUGINS)]
-    first = [found[0] for found in choices]
-    yield first
-    for place, found in enumerate(choices):
-        for value in found[1:]:
-            yield [*first[:place], value, *first[place + 1 :]]
-
-
-def values(word: str) -> list[str]:
-    override = OverridesParser.create().parse_override(word)
-    if not override.is_sweep_override():
-        return [word]
-    if isinstance(override.value(), IntervalSweep):
-        return [f"{override.get_key_element()}={override.value().start}"]
-    return [f"{override.get_key_element()}={v}" for v in override.sweep_string_iterator()]
-
-
-def substituted(word: str) -> str:
-    """The word with a run that exists in place of the one that it borrows networks from."""
-    return re.sub(r"^(\+*model\.pretrained\.\w+)=.*", r"\1=tiny", word)
-
-
-def check_sample(words: tuple[str, ...]) -> None:
-    tree = plain(requested("sample", [sample.as_list(with_files(word)) for word in words]))
-    check_dataset(sampling.checked_options(tree).dataset)
-
-
-def check_fid(words: tuple[str, ...]) -> None:
-    if words[0] == "compare":
-        assert len(words) > 1
-        return
-    tree = plain(requested("fid", [fid.full(with_files(word)) for word in words]))
-    check_dataset(evaluation.checked_options(tree).dataset)
-    faults: list[str] = []
-    Metrics.from_config({**tree["metrics"], "count": 1000}, "metrics", faults)
-    if faults:
-        raise ConfigError(*faults)
-
-
-def plain(config: DictConfig) -> Any:
-    import_modules(config.imports)
-    return OmegaConf.to_container(config, resolve=True)
-
-
-def with_files(word: str) -> str:
-    """The word with a file that is there in place of one to read, and a new one to write."""
-    key, _, value = word.partition("=")
-    if key not in FILES:
-        return word
-    file = Path(FILES[key])
-    return f"{key}={file.with_suffix(Path(value).suffix or file.suffix)}"
-
-
-def check_dataset(node: dict[str, Any] | None) -> None:
-    if node is not None and "name" in node:
-        datasets.check(node, "dataset")
-
-
-CHECKS: dict[str, Callable[[tuple[str, ...]], None]] = {
-    "gan-train": check_train,
-    "gan-sample": check_sample,
-    "gan-fid": check_fid,
-}
-COMMANDS = [command for page in PAGES for command in commands(page.name, page.read_text())]
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +73,7 @@ def write_shown_files() -> None:
 
 def called(name: str, *words: str) -> None:
     """A command in this process, up to its end; SystemExit if it fails."""
-    main = {"gan-train": train.main, "gan-sample": sample.main, "gan-fid": fid.main}[name]
+    main = import_module(f"gan_cli.{name.removeprefix('gan-')}").main
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [name, *words])
         main()
@@ -248,11 +90,14 @@ def test_commands_are_valid(command, work):
         ("gan-train loss=hinge stepz=3", "stepz: unknown key"),
         ("gan-train -m loss=hinge,r3gan \\\n  every.loq=1  # comment", "every.loq: unknown key"),
         ("gan-train -m loss=hinge,r3gam", "unknown loss 'r3gam'"),
+        ("gan-train loss=hinge,r3gan", "multirun"),
         ("gan-train -m seed=0,1 model.networks.generator.norm=batch,bath", "unknown value 'bath'"),
         ("gan-sample run=first sedes=3", "sedes: unknown key"),
         ("gan-sample run=first format=gif", "gif"),
         ("gan-sample run=first task=encode dataset=mnist dataset.spilt=test", "dataset.spilt"),
         ("gan-fid run=first featurs=random", "featurs: unknown key"),
+        ("gan-fid run=first features=randon", "unknown features 'randon'"),
+        ("gan-fid run=first dataset.spilt=test", "spilt"),
     ],
 )
 def test_a_wrong_command_is_reported_with_its_place(line, told, work):
@@ -307,17 +152,17 @@ def test_every_key_has_a_meaning():
         (float | None, "number or null"),
         (tuple[str, ...], "list of text"),
         (tuple[float, float], "list of 2: number"),
-        (docs_reference.Literal["a", "b"], "one of: a, b"),
-        (docs_reference.Schedule, "number or schedule"),
+        (Literal["a", "b"], "one of: a, b"),
+        (Schedule, "number or schedule"),
         (dict[str, Any], "mapping"),
     ],
 )
 def test_types_are_named_in_words(kind, name):
-    assert docs_reference.type_name(kind) == name
+    assert docs_words.type_name(kind) == name
 
 
 def test_comments_become_markdown():
-    assert docs_reference.prose("KL(P||Q); set a.b=c, not d (arXiv:1406.2661).") == (
+    assert docs_words.prose("KL(P||Q); set a.b=c, not d (arXiv:1406.2661).") == (
         r"KL(P\|\|Q); set `a.b=c`, not d ([arXiv:1406.2661](https://arxiv.org/abs/1406.2661))."
     )
 
