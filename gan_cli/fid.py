@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from pathlib import Path
 
 import hydra
@@ -9,12 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.checkpoints.choice import run_folder
 from gan_cli.config.command_line import exit_on_error, exit_with_pipe, report_errors, run_command
-from gan_cli.evaluation.options import checked_options
+from gan_cli.evaluation.options import checked_options, full_key
 from gan_cli.sample import as_list
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import CONFIGS
-
-SHORT = ("features", "count", "real_count", "resize", "fast", "inception_weights")
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="fid")
@@ -24,19 +23,22 @@ def fid(composed: DictConfig) -> float:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = checked_options(OmegaConf.to_container(composed, resolve=True))
     folder = run_folder(options.run) if options.run is not None else None
-    from gan_cli.evaluation.score import (
-        score,  # torch is imported here, after all that needs it not
-    )
+    from gan_cli.evaluation.score import report, score  # torch is imported here, after all checks
 
-    return score(options, folder)
+    started = time.monotonic()
+    card, path = score(options, folder)
+    report(card, path, time.monotonic() - started)
+    return next(iter(card["values"].values()))
 
 
 def full(word: str) -> str:
     """count=500 as metrics.count=500, and metrics=[fid,kid] as metrics.compute=[fid,kid]."""
     key, equals, value = word.partition("=")
-    if key == "metrics" and equals:
-        return f"metrics.compute={value if value[:1] in '[{' else f'[{value}]'}"
-    return f"metrics.{word}" if key in SHORT and equals else as_list(word)
+    if not equals:
+        return as_list(word)
+    if key == "metrics":
+        value = value if value[:1] in "[{" else f"[{value}]"
+    return f"{full_key(key)}={value}" if full_key(key) != key else as_list(word)
 
 
 def compare(words: list[str]) -> None:

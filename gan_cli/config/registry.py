@@ -67,6 +67,8 @@ def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
     if hasattr(kind, "from_config"):  # a type with its own conversion, such as Schedule
         return kind.from_config(value, where, faults)
     if is_dataclass(kind):
+        if isinstance(value, kind):  # converted already
+            return value
         if not isinstance(value, Mapping):
             faults.append(f"{where}: expected keys and values, got {value!r}")
             return value

@@ -1,9 +1,9 @@
 """The config as typed dataclasses. The YAML files in configs/ explain the same keys."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from gan_cli.config.registry import Component, keys_of_dataclass
+from gan_cli.config.registry import Component
 from gan_cli.config.schedules import Schedule
 
 
@@ -75,12 +75,6 @@ class Metrics:
     real_count: int | None = 10_000  # real samples, at most; None: all
     compute: dict[str, Component] = field(default_factory=dict)
     features: Component = field(default_factory=lambda: {"name": "random"})
-
-    @classmethod
-    def from_config(cls, value: Any, where: str, faults: list[str]) -> "Metrics":
-        from gan_cli.metrics.settings import parse_metrics  # the registries import torch
-
-        return cls(**parse_metrics(keys_of_dataclass(cls), value, where, faults))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,15 @@ from gan_cli.evaluation.generated import request_of
 from gan_cli.games.draw import critic_of, draw, undisturbed
 from gan_cli.games.game import Evaluates, Game
 from gan_cli.games.request import Request
-from gan_cli.metrics.metric import Collected, Features, Metric, Need, extractors, metrics, shown
+from gan_cli.metrics.metric import (
+    Collected,
+    Features,
+    Metric,
+    Need,
+    extractors,
+    metrics,
+    value_name,
+)
 from gan_cli.metrics.scorecard import Scorecard
 from gan_cli.utils.errors import ConfigError
 
@@ -92,7 +100,7 @@ class Panel:
         for metric in self.metrics.values():
             values = metric(real, fake)
             if metric.featured:
-                values = {shown(key, self.name): value for key, value in values.items()}
+                values = {value_name(key, self.name): value for key, value in values.items()}
             card.values |= values
             card.headlines[next(iter(values))] = metric.lower_is_better
         card.warnings = [*few(real, "real"), *few(fake, "generated")]
@@ -125,22 +133,23 @@ class Evaluation:
             request = request_of(game, self.dataset, self.config.count, self.seed)
             fake = self.panel.generated(game, self.dataset.spec, request)
             critic = critic_of(game)
-            card = self.panel.score(self.judged(self.real, critic), self.judged(fake, critic))
+            sides = (self.with_critic_logits(side, critic) for side in (self.real, fake))
+            card = self.panel.score(*sides)
         if isinstance(game, Evaluates):
             with undisturbed(game.networks):
                 card |= game.evaluate(self.dataset)
         return card
 
-    def judged(self, side: Collected, critic: LogitsOf | None) -> Collected:
+    def with_critic_logits(self, side: Collected, critic: LogitsOf | None) -> Collected:
         """With the critic's logits, if a metric wants them and there is such a critic."""
-        if critic is None or side.samples is None or "judged" not in self.panel.needs:
+        if critic is None or side.samples is None or "critic_logits" not in self.panel.needs:
             return side
         spec = self.dataset.spec
         to_model = kind_of(spec.fields[spec.target]).to_model
         batches = side.samples.split(BATCH)
         found = [critic(to_model(batch.to(self.panel.device))) for batch in batches]
         logits = [logit.float().cpu() for logit in found if logit is not None]
-        return replace(side, judged=torch.cat(logits) if logits else None)
+        return replace(side, critic_logits=torch.cat(logits) if logits else None)
 
 
 def target_of(dataset: Dataset) -> Field:

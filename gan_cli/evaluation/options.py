@@ -10,6 +10,16 @@ from gan_cli.config.schema import Device
 from gan_cli.sampling.options import Seeds, source_errors
 from gan_cli.utils.errors import ConfigError
 
+# Keys of the group metrics that may be typed without its name.
+SHORT_KEYS = ("features", "count", "real_count", "resize", "fast", "inception_weights")
+
+
+def full_key(key: str) -> str:
+    """The key that a short one stands for; others as they are."""
+    if key == "metrics":
+        return "metrics.compute"
+    return f"metrics.{key}" if key in SHORT_KEYS else key
+
 
 @dataclass(frozen=True)
 class FidOptions:

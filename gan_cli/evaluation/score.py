@@ -1,6 +1,5 @@
-"""What gan-fid does: open both sides, measure, write a card."""
+"""What gan-fid does: opens both sides, measures, writes a metric card."""
 
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from gan_cli.evaluation.sides import (
     save_statistics,
 )
 from gan_cli.metrics.metric import Collected, metrics
-from gan_cli.metrics.settings import unmet
+from gan_cli.metrics.settings import parse_metrics, unmet_needs
 from gan_cli.metrics.transport import Transport, picked, wasserstein
 from gan_cli.plots.scatter import transport_plan
 from gan_cli.report.run_report import refresh
@@ -42,9 +41,8 @@ from gan_cli.utils.images import save_png
 COUNT = 10_000  # samples that a model draws, unless count says otherwise
 
 
-def score(options: FidOptions, run: Path | None) -> float:
-    """Measure, print a table, write the card; the first value."""
-    started = time.monotonic()
+def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
+    """Measures and writes the metric card; returns it and its file."""
     import_modules(options.imports)
     settings, limit = settings_of(options)
     device = Runtime(options.device).device
@@ -72,8 +70,7 @@ def score(options: FidOptions, run: Path | None) -> float:
     draw_plan(panel, truth, drawn, written.with_suffix(".png"))
     if run is not None:
         refresh(run)
-    report(card, written, time.monotonic() - started)
-    return next(iter(card["values"].values()))
+    return card, written
 
 
 def settings_of(options: FidOptions) -> tuple[Metrics, int | None]:
@@ -81,7 +78,7 @@ def settings_of(options: FidOptions) -> tuple[Metrics, int | None]:
     faults: list[str] = []
     limit = options.metrics.get("count")
     node = {**options.metrics, "count": COUNT if limit is None else limit}
-    settings = Metrics.from_config(node, "metrics", faults)
+    settings = parse_metrics(node, "metrics", faults)
     if not settings.compute and not faults:
         faults.append("metrics: names none; type metrics=[fd]")
     if faults:
@@ -165,7 +162,7 @@ def check(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
                     f"{key}: saved statistics are enough for fd alone, and {name} needs "
                     f"{', '.join(sorted(more))}; give the images"
                 )
-    faults += unmet(settings, provided(real) & provided(fake) | known(real))
+    faults += unmet_needs(settings, provided(real) & provided(fake) | known(real))
     if faults:
         raise ConfigError(*faults)
 

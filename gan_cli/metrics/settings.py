@@ -1,26 +1,29 @@
-"""The metrics node of a config: its names looked up, its options typed, defaults filled in."""
+"""Parses the `metrics` node of a config and checks what the metrics need."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gan_cli.config.registry import Component, Keys, conform_keys, keys_of
+from gan_cli.config.registry import Component, conform_keys, keys_of, keys_of_dataclass
 from gan_cli.config.schema import Metrics
 from gan_cli.metrics.metric import extractors, metrics
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import unknown
 
-SYNONYMS = {"fid": "fd", "kid": "kd"}  # what one says, whichever the features
+SYNONYMS = {"fid": "fd", "kid": "kd"}  # usual names, accepted with any features
 
 
-def parse_metrics(shared: Keys, value: Any, where: str, faults: list[str]) -> Component:
-    """`value` as the keys of config.Metrics; `shared` are their types and defaults."""
+def parse_metrics(value: Any, where: str, faults: list[str]) -> Metrics:
+    """Converts the node `value`; appends what does not fit to `faults`.
+
+    There `features` is a name, and the options of those features lie beside the other keys.
+    """
     if not isinstance(value, Mapping):
         faults.append(f"{where}: expected keys and values, got {value!r}")
-        return {}
+        return Metrics()
     name = value.get("features", "random")
-    if isinstance(name, Mapping):  # as a checkpoint holds them
+    if isinstance(name, Mapping):  # the form in a checkpoint
         value, name = {**value, **name}, name["name"]
-    compute = named(value.get("compute") or {})
+    compute = as_mapping(value.get("compute") or {})
     if not isinstance(compute, Mapping):
         faults.append(f"{where}.compute: expected names of metrics, got {compute!r}")
         compute = {}
@@ -29,29 +32,30 @@ def parse_metrics(shared: Keys, value: Any, where: str, faults: list[str]) -> Co
         own = keys_of(extractors.entries[name])
     else:
         faults.append(f"{where}.features: {unknown('features', name, extractors.entries)}")
-    known = {**shared, **own}
+    known = {**keys_of_dataclass(Metrics), **own}
     given = {k: v for k, v in value.items() if k not in ("name", "compute", "features")}
     for key in given.keys() - known.keys():
         faults.append(f"{where}.{key}: {unknown('key', key, known)} (with features={name})")
     plain = {k: v for k, v in known.items() if k not in ("compute", "features")}
     typed = conform_keys(plain, {k: v for k, v in given.items() if k in known}, where, faults)
-    return {
+    return Metrics(
         **{key: typed[key] for key in plain if key not in own},
-        "compute": dict(checked(compute, f"{where}.compute", faults)),
-        "features": {"name": name, **{key: typed[key] for key in own}},
-    }
+        compute=dict(parse_compute(compute, f"{where}.compute", faults)),
+        features={"name": name, **{key: typed[key] for key in own}},
+    )
 
 
-def named(compute: Any) -> Any:
-    """fd, [fd, kd] and {fd: {}, kd: {}} alike."""
+def as_mapping(compute: Any) -> Any:
+    """A mapping of names to options, from fd, [fd, kd] or {fd: {}, kd: {}}."""
     if isinstance(compute, str):
         compute = [compute]
     return dict.fromkeys(compute) if isinstance(compute, list | tuple) else compute
 
 
-def checked(
+def parse_compute(
     compute: Mapping[str, Any], where: str, faults: list[str]
 ) -> Iterator[tuple[str, Component]]:
+    """Yields the name of each metric and its options, with defaults."""
     for given, options in compute.items():
         name = SYNONYMS.get(given, given)
         try:
@@ -60,8 +64,11 @@ def checked(
             faults += error.faults
 
 
-def unmet(config: Metrics, provided: frozenset[str]) -> Iterator[str]:
-    """What the metrics need and do not get; `provided` are what a data set names."""
+def unmet_needs(config: Metrics, provided: frozenset[str]) -> Iterator[str]:
+    """Yields an error for everything that a metric needs and `provided` does not contain.
+
+    `provided` is what a data set's `provides` returns.
+    """
     extractor = extractors.entries[config.features["name"]]
     counts = {"count": config.count, "real_count": config.real_count}
     for name, node in config.compute.items():
@@ -72,13 +79,13 @@ def unmet(config: Metrics, provided: frozenset[str]) -> Iterator[str]:
             yield from error.faults
             continue
         if "logits" in metric.needs and not extractor.classifies:
-            yield f"{where}: needs features that classify, as metrics.features=inception does"
+            yield f"{where}: needs features with class logits, such as metrics.features=inception"
         if "labels" in metric.needs and "label" not in provided:
-            yield f"{where}: needs labels, of the data and of a conditional generator; leave it out"
+            yield f"{where}: needs labelled data and a conditional generator; leave it out"
         if "modes" in metric.needs and "modes" not in provided:
-            yield f"{where}: needs data whose modes are known, such as dataset=ring; leave it out"
+            yield f"{where}: needs data with known modes, such as dataset=ring; leave it out"
         if "density" in metric.needs and "density" not in provided:
-            yield f"{where}: needs data of a known density, as dataset=mixture1d; leave it out"
+            yield f"{where}: needs data with a known density, as dataset=mixture1d; leave it out"
         for key, count in counts.items():
             if count is not None and count < metric.minimum:
                 yield f"metrics.{key}: {name} needs {metric.minimum} or more, got {count}"

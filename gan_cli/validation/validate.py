@@ -13,6 +13,7 @@ from gan_cli.config.schema import Config
 from gan_cli.data.sets import datasets
 from gan_cli.games import games
 from gan_cli.losses import losses, penalties
+from gan_cli.metrics.settings import parse_metrics
 from gan_cli.networks import networks
 from gan_cli.optim.optimizers import optimizers
 from gan_cli.training.pretrained import with_pretrained
@@ -37,6 +38,8 @@ def validate(
     tree = resolved(composed, folder_of)
     faults: list[str] = []
     fill_components(tree, faults)
+    if "metrics" in tree:
+        tree["metrics"] = parse_metrics(tree["metrics"], "metrics", faults)
     config: Config = conform(Config, tree, "", faults)
     if not faults:
         faults += compatibility_errors(config)
