@@ -18,7 +18,7 @@ from gan_cli.data.feeds.feed import open_feed
 from gan_cli.data.feeds.resident import ResidentFeed
 from gan_cli.data.sets import datasets
 from gan_cli.data.sets.in_memory import InMemory
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import Field, image_spec
 
 CPU = torch.device("cpu")
 
@@ -58,7 +58,7 @@ def synthetic(**options):
 class Lazy:
     """As a large folder: nothing in memory, another shape than square, no labels."""
 
-    spec = Spec((3, 8, 12))
+    spec = image_spec((3, 8, 12))
     hflip = True
 
     def __len__(self):
@@ -122,7 +122,14 @@ def test_what_all_ranks_see_does_not_depend_on_their_number():
 def test_decode_scales_bytes_to_minus_one_and_one_and_leaves_other_tensors():
     every = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
     vector, label = torch.tensor([[3.5, -7.0]]), torch.tensor([4])
-    batch = decode({"real": every, "vector": vector, "label": label}, torch.tensor([False]))
+    fields = {
+        "real": Field("image", (1, 16, 16)),
+        "vector": Field("vector", (2,)),
+        "label": Field("label", (), 5),
+    }
+    batch = decode(
+        {"real": every, "vector": vector, "label": label}, fields, torch.tensor([False])
+    )
     assert batch["real"].dtype == torch.float32
     wanted = np.arange(256, dtype=np.float64) / 255 * 2 - 1
     assert np.abs(batch["real"].flatten().double().numpy() - wanted).max() < 1e-7
@@ -135,7 +142,8 @@ def test_decode_scales_bytes_to_minus_one_and_one_and_leaves_other_tensors():
 def test_decode_mirrors_left_and_right_where_told():
     images = torch.randint(0, 256, (4, 3, 5, 7), dtype=torch.uint8)
     mirrored = torch.tensor([True, False, False, True])
-    plain, turned = decode({"real": images}, None), decode({"real": images}, mirrored)
+    fields = {"real": Field("image", (3, 5, 7))}
+    plain, turned = (decode({"real": images}, fields, which) for which in (None, mirrored))
     for i, flip in enumerate(mirrored.tolist()):
         wanted = plain["real"][i].numpy()[:, :, ::-1] if flip else plain["real"][i].numpy()
         assert np.array_equal(turned["real"][i].numpy(), wanted)
@@ -208,9 +216,10 @@ PROGRAM = """
 import itertools, os, signal, sys, time, torch
 from gan_cli.data.sets import datasets
 from gan_cli.data.feeds.feed import open_feed
+from gan_cli.data.spec import image_spec
 
 class Faulty:
-    hflip = False
+    hflip, spec = False, image_spec((3, 8, 8))
     def __init__(self, sound): self.sound = sound
     def __len__(self): return 30
     def tensors(self): return None

@@ -112,7 +112,8 @@ def test_more_sources_are_domains_of_their_own():
         "target": (10, 3, 16, 16),
         "target_label": (10,),
     }
-    assert data.spec.sources == 2
+    assert list(data.spec.fields) == list(batch)
+    assert data.spec.target == "target"
     assert set(batch) | {"held_out"} == provided_by(more_sources={"third": COLOR})
     assert set(data.held_out()) == set(batch)
 
