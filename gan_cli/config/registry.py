@@ -67,12 +67,12 @@ def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
     if hasattr(kind, "from_config"):  # a type with its own conversion, such as Schedule
         return kind.from_config(value, where, faults)
     if is_dataclass(kind):
-        if isinstance(value, kind):  # converted already
+        cls: Any = kind
+        if isinstance(value, cls):  # converted already
             return value
         if not isinstance(value, Mapping):
             faults.append(f"{where}: expected keys and values, got {value!r}")
             return value
-        cls: Any = kind
         return cls(**conform_keys(keys_of_dataclass(cls), value, where, faults))
     if origin is dict:
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002  (all losses share one signature, whether or not they look at both logits)
+# ruff: noqa: ARG002  (all losses share one signature, whether or not they use both logits)
 """Adversarial losses on critic logits, each a pair (critic, generator) to be minimized."""
 
 import math
@@ -12,11 +12,11 @@ from gan_cli.utils.errors import ConfigError
 
 @losses.register("minimax")
 class Minimax:
-    """Goodfellow et al. 2014 (arXiv:1406.2661), Equation 1, with D = sigmoid(logit).
+    """Minimax loss: Goodfellow et al. 2014 (arXiv:1406.2661), Equation 1, with D = sigmoid(logit).
 
-    At the optimal D the value is V = 2 JSD - 2 log 2 (Theorem 1), so that (V + 2 log 2) / 2, which
-    any D keeps below it, estimates the Jensen-Shannon divergence, in [0, log 2]. The generator's
-    gradient vanishes where D is sure: for theory; to train, take the nonsaturating loss.
+    At the optimal D the value is V = 2 JSD - 2 log 2 (Theorem 1). Therefore (V + 2 log 2) / 2 is a
+    lower bound of the Jensen-Shannon divergence, in [0, log 2]. The gradient of the generator
+    vanishes where D is certain: the loss is of theoretical interest; prefer nonsaturating.
     """
 
     paired = False
@@ -39,9 +39,10 @@ class Minimax:
 
 @losses.register("nonsaturating")
 class NonSaturating(Minimax):
-    """Goodfellow et al. 2014 (arXiv:1406.2661), Section 3: the generator maximizes log D(G(z)).
+    """Non-saturating loss: the generator maximizes log D(G(z)).
 
-    The critic plays the minimax game and still estimates the Jensen-Shannon divergence.
+    Goodfellow et al. 2014 (arXiv:1406.2661), Section 3. The loss of the critic, and its estimate of
+    the Jensen-Shannon divergence, are those of the minimax loss.
     """
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
@@ -53,12 +54,13 @@ class NonSaturating(Minimax):
 
 @losses.register("least_squares")
 class LeastSquares:
-    """LSGAN, Mao et al. 2017 (arXiv:1611.04076), Equation 2: targets of a, b for fake, real.
+    """Least squares (LSGAN) with the targets a for fakes and b for real samples.
 
-    `c` is what the generator wants fakes to be taken for. Equation 9 has a = 0, b = c = 1, the
-    default; with a = -1, b = 1, c = 0 (Equation 8) the generator minimizes the Pearson divergence
-    chi2(P + Q || 2 Q) of Equation 7, the integral of (p - q)^2 / (p + q). This "triangular
-    discrimination", in [0, 2], follows from the critic's loss L for any targets: 2 - 8 L / (b-a)^2.
+    Mao et al. 2017 (arXiv:1611.04076), Equation 2. The generator's target is c. The default, a = 0
+    and b = c = 1, is Equation 9. With a = -1, b = 1, c = 0 (Equation 8) the generator minimizes the
+    Pearson divergence chi2(P + Q || 2 Q) of Equation 7, the integral of (p - q)^2 / (p + q). This
+    "triangular discrimination", in [0, 2], is estimated as 2 - 8 L / (b - a)^2 from the critic's
+    loss L, for any targets.
     """
 
     paired = False
@@ -66,7 +68,7 @@ class LeastSquares:
     def __init__(self, *, a: float = 0.0, b: float = 1.0, c: float = 1.0) -> None:
         if a == b:
             raise ConfigError(
-                f"loss.adversarial: a = b = {a} asks for the same score on fake and real; "
+                f"loss.adversarial: a = b = {a} is the same target for fake and real samples; "
                 "set a=0 b=1 c=1, or a=-1 b=1 c=0"
             )
         self.a, self.b, self.c = a, b, c
@@ -91,10 +93,10 @@ class LeastSquares:
 
 @losses.register("hinge")
 class Hinge:
-    """Geometric GAN, Lim and Ye 2017 (arXiv:1705.02894), Equations 12 and 13.
+    """Hinge loss: Lim and Ye 2017 (Geometric GAN, arXiv:1705.02894), Equations 12 and 13.
 
-    The least critic loss is the integral of 2 min(p, q), which is 2 - 2 TV: the total variation
-    distance, in [0, 1], is estimated from below by 1 - loss / 2.
+    The minimum of the critic's loss is the integral of 2 min(p, q), which is 2 - 2 TV. Therefore
+    1 - loss / 2 is a lower bound of the total variation distance, in [0, 1].
     """
 
     paired = False
@@ -117,10 +119,10 @@ class Hinge:
 
 @losses.register("wasserstein")
 class Wasserstein:
-    """Arjovsky et al. 2017 (arXiv:1701.07875), Equation 2.
+    """Wasserstein loss: Arjovsky et al. 2017 (arXiv:1701.07875), Equation 2.
 
-    The estimate is the distance W1 times the Lipschitz constant that the critic is held to: clip
-    its weights, normalize them spectrally, or penalize its gradient; without, it has no optimum.
+    The estimate is W1 times the Lipschitz constant of the critic, which has to be bounded by weight
+    clipping, spectral normalization or a gradient penalty; otherwise there is no optimum.
     """
 
     paired = False
@@ -140,9 +142,10 @@ class Wasserstein:
 
 @losses.register("relativistic")
 class Relativistic:
-    """RpGAN, Jolicoeur-Martineau 2018 (arXiv:1807.00734): is the real more real than its fake?
+    """Relativistic pairing loss (RpGAN), which compares each real sample with one fake.
 
-    The loss of R3GAN (Huang et al. 2024, arXiv:2501.05441), which adds R1 and R2.
+    Jolicoeur-Martineau 2018 (arXiv:1807.00734). R3GAN (Huang et al. 2024, arXiv:2501.05441) uses it
+    with the penalties R1 and R2.
     """
 
     paired = True
@@ -160,7 +163,10 @@ class Relativistic:
 
 @losses.register("relativistic_average")
 class RelativisticAverage:
-    """RaGAN, Jolicoeur-Martineau 2018 (arXiv:1807.00734): more real than the average fake?"""
+    """Relativistic average loss (RaGAN): compares samples with the average of the other kind.
+
+    Jolicoeur-Martineau 2018 (arXiv:1807.00734).
+    """
 
     paired = True
 

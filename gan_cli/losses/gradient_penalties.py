@@ -1,4 +1,4 @@
-"""Penalties on the critic's gradient with respect to what it sees."""
+"""Penalties on the gradient of the critic with respect to its inputs."""
 
 from dataclasses import dataclass
 
@@ -10,24 +10,28 @@ from gan_cli.losses.penalty import Critic, Penalty, Round, Sample, logits_and_gr
 
 
 def joint(gradients: Sample) -> Tensor:
-    """The gradients of all that the critic saw as one vector per sample: (N, D)."""
+    """Gradients with respect to all inputs of the critic as one vector per sample, (N, D)."""
     return torch.cat([gradient.flatten(1) for gradient in gradients], 1)
 
 
 def norm(gradients: Sample) -> Tensor:
-    """Per-sample L2 norm (N,). At a zero gradient its own derivative is 0, where sqrt has inf."""
+    """L2 norm for each sample, (N,).
+
+    At a zero gradient the derivative of vector_norm is 0, where that of sqrt would be infinite.
+    """
     return torch.linalg.vector_norm(joint(gradients), dim=1)
 
 
 def interpolate(start: Sample, end: Sample) -> Sample:
-    """A uniformly random point between the two; the parts of a sample share one coin per sample."""
-    coin = start[0].new_empty(len(start[0])).uniform_()  # (N,)
+    """Random points between `start` and `end`; the inputs of a sample share one uniform weight."""
+    weight = start[0].new_empty(len(start[0])).uniform_()  # (N,)
     return tuple(
-        x.lerp(y, coin.view(-1, *[1] * (x.ndim - 1))) for x, y in zip(start, end, strict=True)
+        x.lerp(y, weight.view(-1, *[1] * (x.ndim - 1))) for x, y in zip(start, end, strict=True)
     )
 
 
 def gradient_norm(critic: Critic, sample: Sample) -> Tensor:
+    """Norm of the gradient of the critic at each sample, (N,)."""
     _, gradient = logits_and_gradient(critic, sample)
     return norm(gradient())
 
@@ -35,26 +39,27 @@ def gradient_norm(critic: Critic, sample: Sample) -> Tensor:
 @penalties.register("gradient_penalty")
 @dataclass(kw_only=True)
 class GradientPenalty(Penalty):
-    """WGAN-GP, Gulrajani et al. 2017 (arXiv:1704.00028), Equation 3, between real and fake.
+    """Two-sided gradient penalty at points between real and fake samples (WGAN-GP).
 
-    Two-sided; `target` = 0 makes it the zero-centered penalty of Thanh-Tung et al. 2019
-    (arXiv:1902.03984).
+    Gulrajani et al. 2017 (arXiv:1704.00028), Equation 3. `target` = 0 gives the zero-centered
+    penalty of Thanh-Tung et al. 2019 (arXiv:1902.03984).
     """
 
     weight: Schedule = Schedule(10.0)
     target: float = 1.0
 
     def __call__(self, round: Round) -> Tensor:
-        slope = gradient_norm(round.critic, interpolate(round.real, round.fake))
-        return (slope - self.target).square().mean()
+        norms = gradient_norm(round.critic, interpolate(round.real, round.fake))
+        return (norms - self.target).square().mean()
 
 
 @penalties.register("dragan")
 @dataclass(kw_only=True)
 class Dragan(Penalty):
-    """Kodali et al. 2017 (arXiv:1705.07215), Algorithm 1: slope `k` around the real data.
+    """Gradient penalty with target norm `k` near real samples (DRAGAN).
 
-    As in the authors' code, the far end of the interpolation is x + noise * std(batch) * U(0, 1).
+    Kodali et al. 2017 (arXiv:1705.07215), Algorithm 1. As in the authors' code, the points lie
+    between x and x + noise * std(batch) * U(0, 1).
     """
 
     weight: Schedule = Schedule(10.0)
@@ -62,18 +67,18 @@ class Dragan(Penalty):
     noise: float = 0.5
 
     def __call__(self, round: Round) -> Tensor:
-        moved = tuple(x + self.noise * x.std() * torch.rand_like(x) for x in round.real)
-        slope = gradient_norm(round.critic, interpolate(round.real, moved))
-        return (slope - self.k).square().mean()
+        perturbed = tuple(x + self.noise * x.std() * torch.rand_like(x) for x in round.real)
+        norms = gradient_norm(round.critic, interpolate(round.real, perturbed))
+        return (norms - self.k).square().mean()
 
 
 @penalties.register("r1")
 @dataclass(kw_only=True)
 class R1(Penalty):
-    """Mescheder et al. 2018 (arXiv:1801.04406), Equation 9: flat at the real data.
+    """Squared gradient norm at real samples: Mescheder et al. 2018 (arXiv:1801.04406), Equation 9.
 
-    `weight` is gamma of gamma / 2 * E |grad|^2, as in the paper, StyleGAN2 and R3GAN. The paper's
-    own code leaves out the half: its 10 is a weight of 20 here.
+    `weight` is gamma in gamma / 2 * E |grad|^2, as in the paper, StyleGAN2 and R3GAN. The code of
+    the paper omits the factor 1/2: its weight of 10 is 20 here.
     """
 
     weight: Schedule = Schedule(10.0)
@@ -86,9 +91,9 @@ class R1(Penalty):
 @penalties.register("r2")
 @dataclass(kw_only=True)
 class R2(Penalty):
-    """Mescheder et al. 2018 (arXiv:1801.04406), Equation 10: flat at the generated data.
+    """Squared gradient norm at fakes: Mescheder et al. 2018 (arXiv:1801.04406), Equation 10.
 
-    `weight` is gamma of gamma / 2 * E |grad|^2, as for R1.
+    `weight` is gamma in gamma / 2 * E |grad|^2, as for R1.
     """
 
     weight: Schedule = Schedule(10.0)

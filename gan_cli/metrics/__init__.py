@@ -1,4 +1,4 @@
-"""Metrics, one file each. Importing this package registers them and their feature maps."""
+"""Metrics, one file each. Importing this package registers them and their features."""
 
 from gan_cli.metrics import features
 from gan_cli.metrics.metric import extractors, metrics

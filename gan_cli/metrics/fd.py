@@ -1,7 +1,7 @@
-"""Frechet distances between features of real and of generated samples.
+"""Frechet distances between features of real and generated samples.
 
-Heusel et al. 2017 (arXiv:1706.08500). With the features of Inception it is the FID; with any other
-it carries their name (fd_random, fd_pixels, ...) and compares with nothing else.
+Heusel et al. 2017 (arXiv:1706.08500). With the features of Inception this is the FID; with other
+features it carries their name (fd_random, fd_pixels, ...) and cannot be compared with an FID.
 """
 
 from typing import ClassVar
@@ -13,8 +13,11 @@ from gan_cli.utils.errors import ConfigError
 
 @metrics.register("fd")
 class FrechetDistance:
-    """Both counts shift the value: between two samples of one standard Gaussian in D dimensions it
-    is about (D + D (D + 1) / 4) (1 / count + 1 / real_count). Compare at equal counts only.
+    """Frechet distance between features; the FID if they are those of Inception.
+
+    The value depends on both counts: between two samples of one standard Gaussian in D dimensions
+    it is about (D + D (D + 1) / 4) (1 / count + 1 / real_count). Compare values at equal counts
+    only.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"moments"})
@@ -30,7 +33,7 @@ class FrechetDistance:
 
 @metrics.register("fd_infinity")
 class FrechetInfinity:
-    """What the Frechet distance tends to with more and more fakes; see frechet_infinity()."""
+    """Limit of the Frechet distance for infinitely many fakes, by `frechet_infinity`."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"moments", "features"})
     lower_is_better: ClassVar[bool] = True
@@ -39,7 +42,7 @@ class FrechetInfinity:
 
     def __init__(self, *, sizes: int = 15, seed: int = 0) -> None:
         if sizes < 2:
-            raise ConfigError(f"sizes: a line needs 2 points or more, got {sizes}")
+            raise ConfigError(f"sizes: a line needs at least 2 points, got {sizes}; type 2 or more")
         self.sizes, self.seed = sizes, seed
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The Frechet distance between Gaussians fitted to two samples, and the moments that it needs."""
+"""Frechet distance between Gaussians fitted to two samples, and the moments it is computed from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,25 +14,26 @@ from gan_cli.utils.errors import ConfigError
 
 @dataclass(frozen=True)
 class Moments:
-    """Of `count` vectors, in float64; the sum of two is the moments of both samples together.
+    """Mean and covariance of `count` vectors, in float64.
 
-    Few vectors are kept as they are (their deviations), many as the sum of outer products: memory
-    is bounded whatever the count, and the distance between small samples costs little.
+    The sum of two instances holds the moments of both samples together. Up to D deviations are kept
+    as rows, more as the sum of their outer products: memory is bounded for any count, and the
+    distance between small samples is cheap.
     """
 
-    count: int | None  # None: of a file that does not tell
+    count: int | None  # None: loaded from a file without it
     mean: Tensor  # (D,)
-    spread: Tensor  # (D, D) sum of the outer products of deviations, or K < D rows that sum to it
+    spread: Tensor  # the sum of outer products of deviations (D, D), or K < D rows that sum to it
 
     @classmethod
     def of(cls, features: Tensor) -> "Moments":
-        """(N, D); computed on the CPU, since not every accelerator has float64."""
+        """The moments of features (N, D); on the CPU, since not every accelerator has float64."""
         features = features.cpu().double()
         mean = features.mean(0)
         return cls(len(features), mean, compact(features - mean))
 
     def __add__(self, other: "Moments") -> "Moments":
-        """Chan, Golub & LeVeque 1983 (doi:10.1080/00031305.1983.10483115), for vectors."""
+        """Merges moments as in Chan, Golub & LeVeque 1983 (doi:10.1080/00031305.1983.10483115)."""
         assert self.count is not None, "moments of unknown count cannot be merged"
         assert other.count is not None, "moments of unknown count cannot be merged"
         count = self.count + other.count
@@ -45,35 +46,36 @@ class Moments:
 
     @property
     def thin(self) -> bool:
+        """Whether `spread` holds rows rather than the (D, D) matrix."""
         return len(self.spread) < len(self.mean)
 
     @property
     def scatter(self) -> Tensor:
-        """(D, D)."""
+        """The sum of outer products of deviations, (D, D)."""
         return self.spread.T @ self.spread if self.thin else self.spread
 
     @property
-    def freedom(self) -> int:
-        """n - 1, as in every published implementation of FID."""
+    def degrees_of_freedom(self) -> int:
+        """The divisor of the covariance: n - 1, as in every published implementation of FID."""
         assert self.count is None or self.count > 1, "one vector has no covariance"
         return 1 if self.count is None else self.count - 1
 
     @property
     def covariance(self) -> Tensor:
-        """(D, D), unbiased."""
-        return self.scatter / self.freedom
+        """Unbiased covariance (D, D)."""
+        return self.scatter / self.degrees_of_freedom
 
     @property
     def variance(self) -> Tensor:
-        """The covariance's trace."""
+        """Trace of the covariance."""
         total = self.spread.square().sum() if self.thin else self.spread.trace()
-        return total / self.freedom
+        return total / self.degrees_of_freedom
 
     @cached_property
     def root(self) -> Tensor:
-        """(K, D) with root^T root = covariance; K = D unless thin."""
+        """A matrix (K, D) with root^T root = covariance; K = D unless thin."""
         if self.thin:
-            return self.spread / self.freedom**0.5
+            return self.spread / self.degrees_of_freedom**0.5
         lower, failed = torch.linalg.cholesky_ex(self.covariance)  # 20 times as fast as eigh
         if not failed:
             return lower.T
@@ -81,18 +83,18 @@ class Moments:
         return variances.clamp(min=0).sqrt()[:, None] * axes.T
 
     def times(self, vectors: Tensor) -> Tensor:
-        """covariance @ vectors, (D, M); never forms the matrix of a thin one."""
+        """covariance @ vectors, (D, M); does not form the covariance of thin moments."""
         product = self.spread @ vectors
-        return (self.spread.T @ product if self.thin else product) / self.freedom
+        return (self.spread.T @ product if self.thin else product) / self.degrees_of_freedom
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """As pytorch-fid's npz files have it, and the count."""
+        """The arrays of pytorch-fid's npz files, and the count `n` if it is known."""
         state = {"mu": self.mean.numpy(), "sigma": self.covariance.numpy()}
         return state if self.count is None else state | {"n": np.array(self.count)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Moments":
-        """Of state_dict(), or of an open npz file; without an "n" the count stays unknown."""
+        """Moments from state_dict() or an open npz file; without an "n" the count is unknown."""
         for key in ("mu", "sigma"):
             if key not in state:
                 raise ConfigError(f"statistics need the arrays mu and sigma; there is no {key}")
@@ -113,31 +115,32 @@ class Moments:
 
 
 def compact(rows: Tensor) -> Tensor:
-    """(N, D) as it is while N < D, else the sum of its outer products (D, D)."""
+    """Rows (N, D) unchanged if N < D, else the sum of their outer products (D, D)."""
     return rows if len(rows) < rows.shape[1] else rows.T @ rows
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
-    """Squared: |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) (Heusel et al. 2017, equation 6).
+    """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)): Heusel et al. 2017, equation 6.
 
-    With S1 = R^T R the eigenvalues of S1 S2 are those of R S2 R^T and zeros: symmetric, positive
-    semidefinite, and as small as the smaller sample. No complex numbers, no jitter where S is
-    singular. For two small samples this is the nuclear norm of their deviations' product.
+    With S1 = R^T R, the nonzero eigenvalues of S1 S2 are those of R S2 R^T, which is symmetric,
+    positive semidefinite and only as large as the smaller sample. It needs no complex numbers, and
+    no jitter if S is singular. For two small samples, the trace of the root is the nuclear norm of
+    the product of their deviations.
     """
     small, large = sorted((a, b), key=lambda moments: len(moments.spread))
     eigenvalues = torch.linalg.eigvalsh(small.root @ large.times(small.root.T))
     overlap = eigenvalues.clamp(min=0).sqrt().sum()
     distance = (a.mean - b.mean).square().sum() + a.variance + b.variance - 2 * overlap
-    return max(0.0, distance.item())  # rounding may leave -1e-8 where it is zero
+    return max(0.0, distance.item())  # rounding may turn 0 into -1e-8
 
 
 def frechet_infinity(real: Moments, fake: Tensor, sizes: int = 15, seed: int = 0) -> float:
-    """FID-infinity (Chong & Forsyth 2020, arXiv:1911.07023): free of the bias of few fakes (N, D).
+    """FID-infinity: extrapolates the Frechet distance to infinitely many fakes, given N, (N, D).
 
-    The bias is linear in 1/N to first order: distances of `sizes` random subsets of the fakes are
-    regressed on it, and the intercept is the value at infinity. It can be negative. The subsets
-    start at N/2: from N/10 on, as 5,000 of 50,000 in the paper, the next order leaves 5 to 10 times
-    the bias in Gaussians with N = 8 D.
+    Chong & Forsyth 2020 (arXiv:1911.07023). The bias is linear in 1/N to first order: distances of
+    `sizes` random subsets of the fakes are regressed on 1/N, and the intercept is returned. It can
+    be negative. The smallest subset has N/2 fakes: with N/10, as in the paper (5,000 of 50,000),
+    second-order terms leave 5 to 10 times the bias for Gaussians with N = 8 D.
     """
     rng = torch.Generator().manual_seed(seed)
     counts = torch.linspace(len(fake) / 2, len(fake), sizes).round().long()

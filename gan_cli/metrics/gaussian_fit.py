@@ -1,4 +1,4 @@
-"""The Gaussian closest to a known density, which f-GAN's univariate experiment is to find."""
+"""Compares a fitted Gaussian with the one closest to a known density, as in f-GAN's experiment."""
 
 import math
 from typing import ClassVar
@@ -13,23 +13,23 @@ from gan_cli.losses.f_divergences.variational import FDivergence
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.utils.errors import ConfigError
 
-POINTS = 4001  # of the trapezoidal rule: 4 to a deviation that is a thousandth of the range
-COLLAPSED = 1e-12  # what samples that are all the same have for a deviation
-RATIO = 300.0  # log p/q is held within this, of either sign: f, and f times q, stay in float64
+POINTS = 4001  # of the trapezoidal rule: 4 per standard deviation of a thousandth of the range
+MIN_SIGMA = 1e-12  # standard deviation of samples that are all equal
+MAX_LOG_RATIO = 300.0  # |log p/q| is clamped to this, so that f and q f do not overflow float64
 
 
 @metrics.register("gaussian_fit")
 class GaussianFit:
-    """Mean and deviation of samples against those that minimize D_f(P || N(mu, sigma^2)).
+    """Mean and standard deviation of samples against those that minimize D_f(P || N(mu, sigma^2)).
 
     Nowozin et al. 2016 (arXiv:1606.00709), Section 2.4, for an affine generator and data on a line.
-    `divergence` is the f-GAN loss of that f. The least divergence and where it is come from
-    integrals of the data's own density, and `divergence` is that of the samples' mu and sigma, on
-    the scale of the loss's log. `fit_error` is the larger of the errors of mu and sigma. `bound` is
-    the critic's estimate of the divergence, a lower bound up to the noise of so many samples.
+    The option `divergence` is the f-GAN loss of f. The least divergence and its mu and sigma come
+    from integrals of the known density. The value `divergence` is that of the mu and sigma of the
+    samples, on the scale that the loss logs. `fit_error` is the larger of the errors of mu and
+    sigma. `bound` is the critic's estimate of the divergence, a lower bound up to sampling noise.
     """
 
-    needs: ClassVar[frozenset[Need]] = frozenset({"density", "samples", "judged"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"density", "samples", "critic_logits"})
     lower_is_better: ClassVar[bool] = True
     featured: ClassVar[bool] = False
     minimum = 2
@@ -39,7 +39,7 @@ class GaussianFit:
         if not isinstance(loss, FDivergence):
             raise ConfigError(
                 f"divergence: '{divergence.get('name')}' is no f-divergence; choose loss=f_kl, "
-                "or another that begins with f_"
+                "or another loss that begins with f_"
             )
         self.loss = loss
 
@@ -47,27 +47,28 @@ class GaussianFit:
         assert real.density is not None
         assert fake.samples is not None
         points = fake.samples.double()
-        mu, sigma = points.mean().item(), max(points.std().item(), COLLAPSED)
+        mu, sigma = points.mean().item(), max(points.std().item(), MIN_SIGMA)
         closest_mu, closest_sigma = closest_gaussian(self.loss, real.density)
         return {
             "fit_error": max(abs(mu - closest_mu), abs(sigma - closest_sigma)),
             "mu": mu,
             "sigma": sigma,
-            **self.bound(real.judged, fake.judged),
-            "divergence": self.shown(real.density, mu, sigma),
+            **self.bound(real.critic_logits, fake.critic_logits),
+            "divergence": self.divergence(real.density, mu, sigma),
             "closest_mu": closest_mu,
             "closest_sigma": closest_sigma,
-            "least_divergence": self.shown(real.density, closest_mu, closest_sigma),
+            "least_divergence": self.divergence(real.density, closest_mu, closest_sigma),
         }
 
     def bound(self, real: Tensor | None, fake: Tensor | None) -> dict[str, float]:
-        """Of the critic's logits, where there is a critic."""
+        """The critic's estimate of the divergence, if there is a critic."""
         if real is None or fake is None:
             return {}
-        return {"bound": self.loss.shown(self.loss.bound(real.double(), fake.double())).item()}
+        return {"bound": self.loss.rescaled(self.loss.bound(real.double(), fake.double())).item()}
 
-    def shown(self, density: Density, mu: float, sigma: float) -> float:
-        return self.loss.shown(divergence(self.loss, density, mu, sigma)).item()
+    def divergence(self, density: Density, mu: float, sigma: float) -> float:
+        """D_f(P || N(mu, sigma^2)) on the scale that the loss logs."""
+        return self.loss.rescaled(divergence(self.loss, density, mu, sigma)).item()
 
 
 def divergence(loss: FDivergence, density: Density, mu: float, sigma: float) -> Tensor:
@@ -75,8 +76,8 @@ def divergence(loss: FDivergence, density: Density, mu: float, sigma: float) -> 
     low, high = min(density.low, mu - 12 * sigma), max(density.high, mu + 12 * sigma)
     x = torch.linspace(low, high, POINTS, dtype=torch.float64)
     log_p, log_q = density.log(x), log_gaussian(x, mu, sigma)
-    log_ratio = (log_p - log_q).clamp(-RATIO, RATIO)
-    q = torch.maximum(log_q, log_p - RATIO).exp()
+    log_ratio = (log_p - log_q).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
+    q = torch.maximum(log_q, log_p - MAX_LOG_RATIO).exp()
     return torch.trapezoid(q * loss.f(log_ratio.exp()), x)
 
 
@@ -85,9 +86,9 @@ def log_gaussian(x: Tensor, mu: float, sigma: float) -> Tensor:
 
 
 def closest_gaussian(loss: FDivergence, density: Density) -> tuple[float, float]:
-    """(mu, sigma) of the least divergence: the best of a coarse grid, then the simplex method.
+    """(mu, sigma) that minimize the divergence, by Nelder-Mead from the best point of a grid.
 
-    The grid, since of data with several modes there may be a minimum at each.
+    The grid is needed because data with several modes may have a local minimum at each.
     """
     from scipy.optimize import minimize
 

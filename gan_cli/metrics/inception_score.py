@@ -1,4 +1,4 @@
-"""The Inception Score, with the logits of any classifier."""
+"""Inception Score, for the logits of any classifier."""
 
 import math
 from itertools import pairwise
@@ -13,10 +13,11 @@ from gan_cli.metrics.metric import Collected, Need, metrics
 
 @metrics.register("is")
 class InceptionScore:
-    """exp(E KL(p(y|x) || p(y))) over `splits` parts (Salimans et al. 2016, arXiv:1606.03498).
+    """Mean and deviation of exp(E KL(p(y|x) || p(y))) over `splits` parts of the samples.
 
-    From 1 (the classifier says the same of all) to the number of classes (sure of each sample, all
-    classes as often). It never looks at real data: one perfect image a class has the best score.
+    Salimans et al. 2016 (arXiv:1606.03498). The score ranges from 1 (equal predictions for all
+    samples) to the number of classes (certain predictions, equally many for each class). It does
+    not use real data: a single perfect image for each class has the best score.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"logits"})
@@ -32,13 +33,13 @@ class InceptionScore:
 
     @property
     def minimum(self) -> int:
-        return 2 * self.splits  # a split of one sample scores 1, whatever it shows
+        return 2 * self.splits  # a split with a single sample always scores 1
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:  # noqa: ARG002
         assert fake.logits is not None
         count = len(fake.logits)
-        # Shuffled, since a conditional generator may be asked class by class; seed 2020 is
-        # torch-fidelity's order.
+        # Shuffled, since samples of a conditional generator may be sorted by class. Seed 2020 gives
+        # the order of torch-fidelity.
         order = np.random.RandomState(self.seed).permutation(count)
         edges = [i * count // self.splits for i in range(self.splits + 1)]
         scores = [inception_score(fake.logits[order[i:j]]) for i, j in pairwise(edges)]
@@ -46,9 +47,9 @@ class InceptionScore:
 
 
 def inception_score(logits: Tensor) -> float:
-    """Of logits (N, classes), in float64 as torch-fidelity has it."""
+    """exp(E KL(p(y|x) || p(y))) for logits (N, classes), in float64 as in torch-fidelity."""
     log_p = logits.double().log_softmax(1)  # (N, classes)
-    # By logsumexp: a class that no sample has would turn log(mean p) into -inf, 0 * inf.
+    # By logsumexp: log(mean p) would be -inf for a class with p = 0 everywhere, and 0 * inf NaN.
     log_marginal = log_p.logsumexp(0) - math.log(len(logits))  # (classes,)
     divergence = (log_p.exp() * (log_p - log_marginal)).sum(1)  # (N,)
     return divergence.mean().exp().item()

@@ -1,4 +1,4 @@
-"""Distances between real and generated samples of the same class."""
+"""Intra-class Frechet distance."""
 
 from typing import ClassVar
 
@@ -12,14 +12,14 @@ from gan_cli.metrics.metric import Collected, Need, metrics
 
 @metrics.register("class_fd")
 class ClassFrechet:
-    """The mean over classes of the Frechet distance within a class, and the worst of them.
+    """Mean and maximum over classes of the Frechet distance within a class.
 
     The intra FID of Miyato & Koyama 2018 (arXiv:1802.05637), section 5.1, with any features. It
-    finds out a generator that ignores its labels, which the distance over all classes cannot.
+    detects a generator that ignores its labels, which the distance over all classes cannot.
 
-    `smallest_class` counts the samples of the rarest class and side, at least 2: a ConfigError
-    names the classes with fewer, since a mean over other classes would be another metric. Below as
-    many samples as features have dimensions the bias of the smallest classes decides the value.
+    `smallest_class` is the smallest number of real or generated samples of a class. A class with
+    fewer than 2 raises ConfigError, since a mean over the others would be another metric. If a
+    class has fewer samples than the features have dimensions, its bias dominates the value.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"features", "labels"})
@@ -45,16 +45,16 @@ def labels_of(side: Collected) -> Tensor:
 
 
 def of_class(side: Collected, label: int) -> Tensor:
-    """The features of one class, (n, D)."""
+    """Features of one class, (n, D)."""
     assert side.features is not None
     return side.features[labels_of(side) == label]
 
 
 def check_counts(counts: dict[int, tuple[int, int]]) -> None:
-    """Of real and of generated samples by class."""
+    """Raises ConfigError if a class has fewer than 2 real or generated samples."""
     faults = [
         f"metrics.compute.class_fd: class {label} has {real} real and {fake} generated samples, "
-        "and needs 2 of each; raise metrics.real_count and metrics.count, or take class_fd out"
+        "and needs 2 of each; raise metrics.real_count and metrics.count, or leave class_fd out"
         for label, (real, fake) in counts.items()
         if min(real, fake) < 2
     ]

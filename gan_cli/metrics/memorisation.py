@@ -1,4 +1,4 @@
-"""Are generated samples nearer to the data than fresh data would be?"""
+"""Memorisation: tests whether generated samples are closer to the data than new data would be."""
 
 from typing import ClassVar
 
@@ -13,20 +13,20 @@ from gan_cli.metrics.prdc import nearest, squared_distances
 
 @metrics.register("memorisation")
 class Memorisation:
-    """Distances fake to nearest real, against those of real samples to the nearest other one.
+    """Distances of fakes to their nearest real sample, against those between real samples.
 
-    `memorised`: the share of fakes that are nearer to a real sample than all but `quantile` of the
-    real samples are to another. Fresh data would score `quantile` (0.01; 2 / N of N real samples
-    where that is more), copies 1.
-    `memorised_auc`: the chance that a fake is nearer to the data than a real sample is to the
-    others: 0.5 for fresh data, 1 for copies, below 0.5 for fakes that are unlike the data. It is
-    the Mann-Whitney statistic of Meehan et al. 2020 (arXiv:2004.05675) for the space as a whole,
-    whose z-score is (0.5 - auc) sqrt(12 N M / (N + M + 1)), with samples left out one by one for
-    their held-out set. A fake sees N real samples, these N - 1 others: worth 1 / N at most.
+    `memorised` is the share of fakes whose distance is at most the `quantile` of the distances of
+    real samples to their nearest neighbour. New data would score `quantile` (0.01; or 2 / N for N
+    real samples if that is larger), copies 1.
+    `memorised_auc` is the probability that a fake is closer to the data than a real sample is to
+    the other ones: 0.5 for new data, 1 for copies, below 0.5 for fakes unlike the data. It is the
+    Mann-Whitney statistic of Meehan et al. 2020 (arXiv:2004.05675) for a single cell, with z-score
+    (0.5 - auc) sqrt(12 N M / (N + M + 1)). Leave-one-out distances replace their held-out set: a
+    fake has N real samples to be close to, a real sample N - 1, which changes it by at most 1 / N.
 
-    Duplicates within the data are not each other's neighbours, or else they would set the bar at
-    zero. Only what is among the real samples can be found out: have all training data among them.
-    Fakes that keep to the densest part of the data, as truncated ones do, are also nearer.
+    Duplicates within the data are not counted as neighbours, since they would make the quantile
+    zero. Only copies of the given real samples are detected, so these should include all training
+    data. Fakes from the densest part of the data, such as truncated ones, are closer as well.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
@@ -42,18 +42,18 @@ class Memorisation:
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
         assert real.features is not None
         assert fake.features is not None
-        fresh = distance_to_others(real.features)  # (N,)
-        fakes, _ = nearest(fake.features, real.features)  # (M,)
-        # "weibull" is the (N + 1) q-th smallest: exceeded by a fresh one with chance 1 - q.
-        bar = float(np.quantile(fresh.numpy(), self.quantile, method="weibull"))
+        real_distances = distance_to_others(real.features)  # (N,)
+        fake_distances, _ = nearest(fake.features, real.features)  # (M,)
+        # "weibull" is the (N + 1) q-th smallest: a new sample exceeds it with probability 1 - q.
+        threshold = float(np.quantile(real_distances.numpy(), self.quantile, method="weibull"))
         return {
-            "memorised": (fakes <= bar).double().mean().item(),
-            "memorised_auc": chance_of_less(fakes, fresh),
+            "memorised": (fake_distances <= threshold).double().mean().item(),
+            "memorised_auc": probability_of_less(fake_distances, real_distances),
         }
 
 
 def distance_to_others(x: Tensor) -> Tensor:
-    """Of each row of x (N, D) to the nearest row that is not the same, (N,)."""
+    """Distance of each row of x (N, D) to the nearest row that differs from it, (N,)."""
     least = [
         squared.masked_fill(squared == 0, torch.inf).amin(1)
         for _, squared in squared_distances(x, x)
@@ -61,13 +61,13 @@ def distance_to_others(x: Tensor) -> Tensor:
     distances = torch.cat(least).sqrt()
     if distances.isinf().any():
         raise ConfigError(
-            f"metrics.compute.memorisation: all {len(x)} real samples are the same; "
-            "take it out of metrics.compute, or raise metrics.real_count"
+            f"metrics.compute.memorisation: all {len(x)} real samples are equal; "
+            "remove it from metrics.compute, or raise metrics.real_count"
         )
     return distances
 
 
-def chance_of_less(a: Tensor, b: Tensor) -> float:
+def probability_of_less(a: Tensor, b: Tensor) -> float:
     """P(a < b) + P(a = b) / 2 over all pairs of a (M,) and b (N,): Mann-Whitney's U / (M N)."""
     b = b.sort().values
     less = len(b) - torch.searchsorted(b, a, right=True)  # (M,)

@@ -1,4 +1,4 @@
-"""What a metric is, what features are, and what the one gets to see of the other."""
+"""Protocols of metrics and features, and the collected samples that a metric compares."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
@@ -12,66 +12,68 @@ from gan_cli.metrics.frechet import Moments
 
 @dataclass(frozen=True)
 class Embedded:
-    """A batch as a feature map sees it."""
+    """Features of a batch, and class logits if the features have them."""
 
     features: Tensor  # (N, D) float32
-    logits: Tensor | None = None  # (N, classes), of feature maps that classify
+    logits: Tensor | None = None  # (N, classes), of features that classify
 
 
 class Features(Protocol):
-    """Built from (dataset, device) and its config keys; ConfigError if it cannot be had.
+    """Features are built from (dataset, device) and config keys; raise ConfigError if unavailable.
 
-    `dataset` lends its spec, and to features that learn from data its samples and labels.
+    Most features use only the spec of `dataset`; those that learn use its samples and labels.
     """
 
-    name: str  # as it is shown: an instance may say more than its class
-    kinds: ClassVar[frozenset[str]]  # of samples that it takes
-    classifies: ClassVar[bool]  # are there logits?
+    name: str  # suffix of the names of values; an instance may refine that of its class
+    kinds: ClassVar[frozenset[str]]  # kinds of samples that are accepted
+    classifies: ClassVar[bool]  # whether there are class logits
 
     def __call__(self, samples: Tensor) -> Embedded:
-        """uint8 (N, C, H, W), or vectors (N, F) float32, on the features' device."""
+        """Embeds uint8 images (N, C, H, W) or float32 vectors (N, F) on the features' device."""
         ...
 
     def describe(self) -> dict[str, Any]:
-        """What a metric card says of them, such as {"weights": sha256, "resize": "tf"}.
+        """Entries of a metric card, such as {"weights": sha256, "resize": "tf"}.
 
-        Together with the name this identifies the function: it is part of a cache's key.
+        Together with the name they identify the function; they are part of cache keys.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Collected:
-    """One side of a comparison, on the CPU; None where no metric needs it."""
+    """One side of a comparison, real or generated, on the CPU; None where no metric needs it."""
 
-    count: int | None  # None: of saved statistics that do not tell
-    moments: Moments | None = None  # streamed: their memory does not grow with count
+    count: int | None  # None: unknown, of saved statistics
+    moments: Moments | None = None  # accumulated: memory does not grow with count
     features: Tensor | None = None  # (N, D) float32
     logits: Tensor | None = None  # (N, classes) float32
     labels: Tensor | None = None  # (N,) int64
     samples: Tensor | None = None  # (N, *shape), uint8 images or float32 vectors
     modes: Modes | None = None
     density: Density | None = None
-    judged: Tensor | None = None  # (N,) float32, logits of a critic of single samples, if any
+    critic_logits: Tensor | None = None  # (N,) float32, if the critic takes single samples
 
 
-Need = Literal["moments", "features", "logits", "labels", "samples", "modes", "density", "judged"]
+Need = Literal[
+    "moments", "features", "logits", "labels", "samples", "modes", "density", "critic_logits"
+]
 
 
 class Metric(Protocol):
-    """Built from its config keys alone; ConfigError if they make no sense."""
+    """A metric is built from its config keys alone; it raises ConfigError if they are invalid."""
 
     needs: ClassVar[frozenset[Need]]
     lower_is_better: ClassVar[bool]  # of the first value
-    featured: ClassVar[bool]  # do its values depend on the features? Then they carry their name
+    featured: ClassVar[bool]  # whether values depend on the features, and so carry their name
 
     @property
     def minimum(self) -> int:
-        """Samples a side that it cannot do without."""
+        """Smallest number of real and of generated samples."""
         ...
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
-        """Values by name; the first is the one that a sweep or `best` goes by."""
+        """Values by name; the first one decides `best` and is what a sweep optimizes."""
         ...
 
 
@@ -90,8 +92,8 @@ PUBLISHED = {
 }
 
 
-def shown(value: str, features: str) -> str:
-    """The name of a value: only the published Inception network makes an FID, KID or IS."""
+def value_name(value: str, features: str) -> str:
+    """The name of a value; only the published Inception network gives FID, KID and IS."""
     if features == "inception" and value in PUBLISHED:
         return PUBLISHED[value]
     return f"{value}_{features}"

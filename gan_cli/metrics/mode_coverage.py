@@ -1,4 +1,4 @@
-"""Mode coverage, for data whose modes are known: what a generator leaves out, and how evenly."""
+"""Mode coverage for data whose modes are known."""
 
 import math
 from typing import ClassVar
@@ -12,14 +12,14 @@ from gan_cli.utils.errors import ConfigError
 
 @metrics.register("modes")
 class ModeCoverage:
-    """Modes found, share of high quality, reverse KL; of VEEGAN (Srivastava et al. 2017).
+    """Number of modes found, share of high-quality samples and reverse KL.
 
-    arXiv:1705.07761, section 4.1, counted as PacGAN's code (Lin et al. 2018, arXiv:1712.04086)
-    does: everything but the share is of samples of high quality alone. A mode is found that at
-    least `least` of them are nearest to. For Gaussian modes high quality means within 3 standard
-    deviations of the nearest, which a perfect generator reaches with 98.889 % in two dimensions,
-    99.730 % in one: more tells of modes that have shrunk. Published figures take 2500 samples in
-    two dimensions, 26,000 for stacked MNIST.
+    Srivastava et al. 2017 (VEEGAN, arXiv:1705.07761), section 4.1, counted as in the code of PacGAN
+    (Lin et al. 2018, arXiv:1712.04086): modes and KL take high-quality samples only. A mode is
+    found if it is the nearest one to at least `least` of them. For Gaussian modes, high quality
+    means within 3 standard deviations of the nearest mode. A perfect generator has a share of
+    98.889 % in two dimensions and 99.730 % in one; a larger share indicates modes that have shrunk.
+    Published values use 2500 samples in two dimensions and 26,000 for stacked MNIST.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"modes", "samples"})
@@ -46,11 +46,12 @@ class ModeCoverage:
 
 
 def reverse_kl(counts: Tensor, proportions: Tensor) -> float:
-    """KL(generated || data) over modes: sum_k q_k log(q_k / p_k), finite where modes are missing.
+    """KL(generated || data) over modes: sum_k q_k log(q_k / p_k), finite if modes are missing.
 
-    log(K / m) of a generator that is even on m of K even modes. A perfect one that draws N samples
-    has (K - 1) / 2N in the mean, not zero: 0.0014 for 8 modes and 2500 samples, 0.019 for stacked
-    MNIST's 1000 and 26,000. Infinite when none lies on any mode: the data has no mass elsewhere.
+    It is log(K / m) for a generator that is uniform on m of K equal modes. For N samples of a
+    perfect generator its mean is (K - 1) / 2N rather than zero: 0.0014 for 8 modes and 2500
+    samples, 0.019 for the 1000 modes of stacked MNIST and 26,000 samples. It is infinite if no
+    sample lies on a mode.
     """
     if counts.sum() == 0:
         return math.inf

@@ -1,4 +1,4 @@
-"""Nearest neighbours among features; precision, recall, density and coverage made of them."""
+"""Precision, recall, density and coverage, from nearest neighbours among features."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -10,15 +10,17 @@ from gan_cli.config.registry import ConfigError
 from gan_cli.metrics.metric import Collected, Need, metrics
 
 CELLS = 2**22  # distances in memory at a time: 32 MB in float64
-RESOLUTION = 1e-14  # of squared norms: 1e-7 of a length, about what float32 features resolve
+RESOLUTION = 1e-14  # of squared norms: 1e-7 of a norm, about the resolution of float32 features
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Of some rows of a (N, D) to all of b (M, D) at a time: which rows, and (n, M) float32.
+    """Squared distances from rows of a (N, D) to all of b (M, D), in parts of n rows.
 
-    |a|^2 + |b|^2 - 2 a.b is fast, but in float32 it puts copies apart by 1e-3 of their length (so
-    does torch.cdist). Here it is taken in float64 around the mean, and what rounding leaves between
-    copies is set to zero. The result in float32 makes ties of what is equal but for rounding.
+    Yields slices of the rows of a, and distances (n, M) float32.
+
+    |a|^2 + |b|^2 - 2 a.b is fast, but in float32 (as in torch.cdist) it separates copies by 1e-3 of
+    their norm. Here it is computed in float64 around the mean, and rounding errors between copies
+    are set to zero. Conversion to float32 turns distances that differ by rounding into ties.
     """
     b = b.to("cpu", torch.float64, copy=True)
     center = b.mean(0)
@@ -33,7 +35,7 @@ def squared_distances(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
 
 
 def nearest(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each row of a (N, D) the distance to its nearest row of b (M, D), and which: both (N,)."""
+    """Distance of each row of a (N, D) to its nearest row of b (M, D), and its index, both (N,)."""
     found = [squared.min(1) for _, squared in squared_distances(a, b)]
     return (
         torch.cat([least.values for least in found]).sqrt(),
@@ -44,7 +46,7 @@ def nearest(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 def squared_radii(x: Tensor, k: int) -> Tensor:
     """Squared distance of each row of x (N, D) to its nearest 1, ..., k other rows, (N, k)."""
     near = [
-        squared.topk(k + 1, largest=False).values  # the first is the row itself, at 0
+        squared.topk(k + 1, largest=False).values  # the first is the row itself, at distance 0
         for _, squared in squared_distances(x, x)
     ]
     return torch.cat(near)[:, 1:]
@@ -52,19 +54,20 @@ def squared_radii(x: Tensor, k: int) -> Tensor:
 
 @metrics.register("prdc")
 class PrecisionRecall:
-    """Fidelity and diversity apart, by balls around samples that reach to their k-th neighbour.
+    """Precision, recall, density and coverage: fidelity and diversity measured separately.
 
-    Improved precision and recall, Kynkaanniemi et al. 2019 (arXiv:1904.06991), equation 1: the
-    share of fakes in a ball around a real sample, and of real samples in one around a fake.
-    Density and coverage, Naeem et al. 2020 (arXiv:2002.09797), section 3: how many of the real
-    balls a fake lies in, in units of k, and the share of real balls with a fake inside.
+    All four use balls around samples whose radius is the distance to the k-th nearest neighbour.
+    Improved precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991, equation 1) are the
+    share of fakes in a ball around a real sample, and of real samples in a ball around a fake.
+    Density and coverage (Naeem et al. 2020, arXiv:2002.09797, section 3) are the mean number of
+    real balls that contain a fake, divided by k, and the share of real balls that contain one.
 
-    Coverage comes first: it falls when modes are lost and when fakes are poor, and outliers move it
-    little. N real and M fresh samples have 1 - (N / (N + M))^k, which is 0.969 for N = M and k = 5.
-    Precision and density (1 for fresh data, more for fakes where data are dense) also praise a
-    collapsed generator, and recall one of noise, whose sparse samples make large balls.
+    Coverage comes first: it falls if modes are missing or fakes are poor, and is robust to
+    outliers. For N real and M new samples it is 1 - (N / (N + M))^k, which is 0.969 for N = M and
+    k = 5. Precision and density (1 for new data, more for fakes in dense regions) are high for a
+    collapsed generator too, and recall for noise, whose sparse samples have large balls.
 
-    All but density depend on the counts: compare at equal ones only.
+    All but density depend on the counts; compare values at equal counts only.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
@@ -95,7 +98,7 @@ class PrecisionRecall:
         precise = torch.zeros(len(fake.features), dtype=torch.bool)
         recalled = covered = inside = 0
         for rows, squared in squared_distances(real.features, fake.features):  # (n, M)
-            # Closed balls in equation 1; open ones in the authors' code of density and coverage.
+            # Balls are closed in equation 1, but open in the authors' code of density and coverage.
             precise |= (squared <= manifold_radius[rows]).any(0)
             recalled += int((squared <= fake_radius).any(1).sum())
             within = squared < density_radius[rows]

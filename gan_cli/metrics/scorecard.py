@@ -1,14 +1,14 @@
-"""The values of one evaluation."""
+"""Values and warnings of one evaluation."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
 class Scorecard:
-    """The values of one evaluation, under the names by which they are shown."""
+    """Values of one evaluation by name, and warnings about them."""
 
     values: dict[str, float] = field(default_factory=dict)
-    headlines: dict[str, bool] = field(default_factory=dict)  # a metric's first: lower is better?
+    headlines: dict[str, bool] = field(default_factory=dict)  # first values -> lower is better
     warnings: list[str] = field(default_factory=list)
 
     def __or__(self, other: "Scorecard") -> "Scorecard":

@@ -1,4 +1,4 @@
-"""Sliced Wasserstein distance: for sets that exact transport is too slow for."""
+"""Sliced Wasserstein distance, for samples that are too many for exact transport."""
 
 from typing import ClassVar
 
@@ -13,11 +13,11 @@ DIRECTIONS = 64  # projected at a time: 10,000 + 10,000 samples then need some 6
 
 
 def wasserstein_1d(x: Tensor, y: Tensor, p: Order = 1) -> Tensor:
-    """W_p of every column of x (N, L) and y (M, L), through quantiles: L values.
+    """W_p between each column of x (N, L) and of y (M, L), by their quantile functions: (L,).
 
-    W_p^p is the integral over levels u of |F^-1(u) - G^-1(u)|^p (Peyre & Cuturi 2019, section
-    2.6). Both quantile functions are steps, x's at multiples of 1/N and y's of 1/M; in units of
-    1/NM all are whole numbers, and the sum over what lies between them is exact.
+    W_p^p is the integral over u of |F^-1(u) - G^-1(u)|^p (Peyre & Cuturi 2019, section 2.6). Both
+    quantile functions are step functions, with steps at multiples of 1/N and of 1/M. In units of
+    1/NM these are integers, and the sum over the intervals between them is exact.
     """
     n, m = len(x), len(y)
     levels = torch.cat([torch.arange(n) * m, torch.arange(m) * n, torch.tensor([n * m])]).unique()
@@ -28,10 +28,10 @@ def wasserstein_1d(x: Tensor, y: Tensor, p: Order = 1) -> Tensor:
 
 
 def sliced_wasserstein(x: Tensor, y: Tensor, p: Order, projections: int) -> float:
-    """(mean of W_p^p over random directions)^(1/p), of x (N, D) and y (M, D).
+    """(mean of W_p^p over random directions)^(1/p), for x (N, D) and y (M, D).
 
-    Bonneel et al. 2015 (doi:10.1007/s10851-014-0506-3); O(N log N) a direction. A shift by v
-    counts for |v| / sqrt(D) under p = 2.
+    Bonneel et al. 2015 (doi:10.1007/s10851-014-0506-3). Costs O(N log N) per direction. For p = 2,
+    a shift by v has the distance |v| / sqrt(D).
     """
     rng = torch.Generator().manual_seed(0)
     directions = torch.randn(x.shape[1], projections, generator=rng, dtype=torch.float64)
@@ -43,11 +43,13 @@ def sliced_wasserstein(x: Tensor, y: Tensor, p: Order, projections: int) -> floa
 
 @metrics.register("sliced")
 class Sliced:
-    """Sliced W2 of all samples; no curse of dimension, but structure between directions is lost.
+    """Sliced W2 between all samples.
 
-    The directions are the same every time, so that values compare. What they miss is largest for a
-    shift in many dimensions, 1 / sqrt(2 projections) of the value: 3 % at 500. Between two samples
-    of one standard normal law, N a side, it is some 2.5 / sqrt(N) in any dimension: 0.08 at 1000.
+    It avoids the curse of dimension, but ignores structure that no projection on a line shows. The
+    directions are the same every time, so that values can be compared. Their sampling error is
+    largest for a shift in many dimensions: 1 / sqrt(2 projections) of the value, 3 % at 500.
+    Between two sets of N standard normal samples the distance is about 2.5 / sqrt(N) in any
+    dimension: 0.08 at 1000.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"features"})
@@ -57,7 +59,7 @@ class Sliced:
 
     def __init__(self, *, projections: int = 500) -> None:
         if projections < 1:
-            raise ConfigError(f"projections: {projections} is too few; type 1 or more")
+            raise ConfigError(f"projections: {projections} are too few; type 1 or more")
         self.projections = projections
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:

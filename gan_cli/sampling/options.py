@@ -8,7 +8,9 @@ from typing import Any, Literal, Protocol
 from gan_cli.checkpoints.choice import newest_runs
 from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
-from gan_cli.sampling.exports import check_formats
+from gan_cli.sampling.exports import check_formats, exports
+from gan_cli.sampling.tasks import BUILT_IN
+from gan_cli.utils.discovery import import_modules
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.lists import several
 from gan_cli.utils.text import unknown
@@ -86,15 +88,12 @@ class SampleOptions:
 
 def checked_options(tree: Any) -> SampleOptions:
     """ConfigError lists all that is wrong before a checkpoint is opened."""
-    from gan_cli.sampling.task import check_task
-
     faults: list[str] = []
     options: SampleOptions = conform(SampleOptions, tree, "", faults)
     if not faults:
-        try:
-            check_task(options.task)
-        except ConfigError as error:
-            faults += error.faults
+        import_modules(options.imports)
+        if options.task not in BUILT_IN and not options.imports:  # which may register others
+            faults.append(f"task: {unknown('task', options.task, BUILT_IN)}")
         faults += [*source_errors(options), *number_errors(options)]
         faults += check_formats(options.formats, options.interpolate is not None, options.task)
         faults += output_errors(options)
@@ -149,8 +148,6 @@ def number_errors(options: SampleOptions) -> Iterator[str]:
 
 
 def output_errors(options: SampleOptions) -> Iterator[str]:
-    from gan_cli.sampling.exports import exports
-
     if options.columns is not None and options.formats and "grid" not in options.formats:
         yield "columns: are those of format=grid; leave it out"
     if options.input is not None and not Path(options.input).expanduser().exists():

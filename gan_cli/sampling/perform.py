@@ -7,7 +7,6 @@ from gan_cli.checkpoints.choice import opened
 from gan_cli.checkpoints.contents import Checkpoint
 from gan_cli.sampling.options import SampleOptions
 from gan_cli.sampling.task import Job, Task, find_task
-from gan_cli.utils.discovery import import_modules
 from gan_cli.utils.errors import ConfigError, StorageError
 
 SHOWN = 32  # given samples that a task works on which shows them; others take all
@@ -15,7 +14,6 @@ SHOWN = 32  # given samples that a task works on which shows them; others take a
 
 def perform(options: SampleOptions, run: Path | None) -> str:
     """The report of options.task on the run in the folder `run`, else on options.checkpoint."""
-    import_modules(options.imports)
     task = find_task(options.task)
     check_keys(task, options)
     if "model" not in task.needs:

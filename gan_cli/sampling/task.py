@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from gan_cli.config.registry import Registry
 from gan_cli.sampling import tasks as package
 from gan_cli.sampling.options import SampleOptions
+from gan_cli.sampling.tasks import BUILT_IN
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import unknown
 
@@ -69,20 +69,11 @@ def task(
     return decorate
 
 
-def task_names() -> list[str]:
-    """All tasks, those of user modules that are imported too; imports none."""
-    return sorted({module.name for module in iter_modules(package.__path__)} | set(tasks.entries))
-
-
-def check_task(name: str) -> None:
-    if name not in task_names():
-        raise ConfigError(f"task: {unknown('task', name, task_names())}")
-
-
 def find_task(name: str) -> Task:
-    """Imports the module of the task, if it is not registered yet."""
-    check_task(name)
-    if name not in tasks.entries:
+    """The task; its module is imported if it is not registered yet. ConfigError if unknown."""
+    if name in BUILT_IN:
         import_module(f"{package.__name__}.{name}")
+    if name not in tasks.entries:
+        raise ConfigError(f"task: {unknown('task', name, {*BUILT_IN, *tasks.entries})}")
     found: Task = tasks.entries[name]
     return found

@@ -2,9 +2,9 @@
 
 Those of the Jensen-Shannon family are in jensen_shannon.py.
 
-The conjugates are the true ones, over u >= 0: Pearson's, alpha's and total variation's are clipped
-from below, where the printed formulas turn up again (Pearson) or end (alpha > 1: a power of a
-negative number). At the optimal critic both agree.
+The conjugates are exact for u >= 0: those of Pearson, alpha and total variation are clipped from
+below, where the formulas of the paper increase again (Pearson) or are undefined (alpha > 1: a power
+of a negative number). Both agree at the optimal critic.
 """
 
 import math
@@ -25,7 +25,10 @@ from gan_cli.utils.errors import ConfigError
 
 @losses.register("f_total_variation")
 class TotalVariation(FDivergence):
-    """Half the integral of |p - q|, in [0, 1]. Bounded, but flat wherever the critic is sure."""
+    """Total variation: half the integral of |p - q|, in [0, 1].
+
+    The bound has no gradient where the critic is certain.
+    """
 
     quantity = "total_variation"
     domain = (-0.5, 0.5)
@@ -45,7 +48,10 @@ class TotalVariation(FDivergence):
 
 @losses.register("f_kl")
 class KL(FDivergence):
-    """KL(P||Q), covers modes. V is unbounded and exp(V) weighs fakes: mind the learning rate."""
+    """KL(P||Q), which covers modes.
+
+    V is unbounded and fakes are weighted by exp(V), so the learning rate must be low.
+    """
 
     quantity = "kl_divergence"
     threshold = 1.0
@@ -62,7 +68,10 @@ class KL(FDivergence):
 
 @losses.register("f_reverse_kl")
 class ReverseKL(FDivergence):
-    """KL(Q||P), seeks modes. exp(-V) weighs reals; the minimax generator sees a slope of 1 in V."""
+    """KL(Q||P), which seeks modes.
+
+    Real samples are weighted by exp(-V); the gradient of the minimax generator is 1 in V.
+    """
 
     quantity = "reverse_kl_divergence"
     domain = (-math.inf, 0.0)
@@ -86,7 +95,7 @@ class ReverseKL(FDivergence):
 
 @losses.register("f_pearson")
 class Pearson(FDivergence):
-    """Pearson chi2, the integral of (p - q)^2 / q. V is unbounded, but f* only quadratic."""
+    """Pearson chi2, the integral of (p - q)^2 / q. V is unbounded, but f* grows quadratically."""
 
     quantity = "pearson_chi2"
 
@@ -103,7 +112,10 @@ class Pearson(FDivergence):
 
 @losses.register("f_neyman")
 class Neyman(FDivergence):
-    """Neyman chi2, the integral of (p - q)^2 / p. exp(-V) weighs reals: the hardest to train."""
+    """Neyman chi2, the integral of (p - q)^2 / p.
+
+    Real samples are weighted by exp(-V), which makes it the hardest divergence to train.
+    """
 
     quantity = "neyman_chi2"
     domain = (-math.inf, 1.0)
@@ -126,7 +138,10 @@ class Neyman(FDivergence):
 
 @losses.register("f_squared_hellinger")
 class SquaredHellinger(FDivergence):
-    """The integral of (sqrt p - sqrt q)^2, in [0, 2]. exp(V) weighs fakes, exp(-V) reals."""
+    """Squared Hellinger distance: the integral of (sqrt p - sqrt q)^2, in [0, 2].
+
+    Fakes are weighted by exp(V), real samples by exp(-V).
+    """
 
     quantity = "squared_hellinger"
     domain = (-math.inf, 1.0)
@@ -149,7 +164,10 @@ class SquaredHellinger(FDivergence):
 
 @losses.register("f_jeffrey")
 class Jeffrey(FDivergence):
-    """KL(P||Q) + KL(Q||P). V is unbounded, and f* exponential: mind the learning rate."""
+    """Jeffrey divergence, KL(P||Q) + KL(Q||P).
+
+    V is unbounded and f* grows exponentially, so the learning rate must be low.
+    """
 
     quantity = "jeffrey_divergence"
 
@@ -167,10 +185,11 @@ class Jeffrey(FDivergence):
 
 @losses.register("f_alpha")
 class Alpha(FDivergence):
-    """The alpha family: 2 is Pearson / 2, -1 Neyman / 2, 1/2 squared Hellinger * 2.
+    """Alpha divergence: half of Pearson at 2, half of Neyman at -1, twice Hellinger^2 at 1/2.
 
-    Its limits at 0 and 1 are reverse KL and KL. V is unbounded for alpha > 1, and close to 1 from
-    below f*(g(V)) grows like exp(V alpha / (1 - alpha)): stay at or below 0.5, or above 1.
+    The limits at 0 and 1 are reverse KL and KL. V is unbounded for alpha > 1. For alpha slightly
+    below 1, f*(g(V)) grows like exp(V alpha / (1 - alpha)), so values between 0.5 and 1 should be
+    avoided.
     """
 
     quantity = "alpha_divergence"

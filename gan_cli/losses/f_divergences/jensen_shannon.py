@@ -1,4 +1,4 @@
-"""The Jensen-Shannon family of Nowozin et al. 2016 (arXiv:1606.00709), the original GAN in it."""
+"""Jensen-Shannon divergences of Nowozin et al. 2016 (arXiv:1606.00709), with the original GAN."""
 
 import math
 
@@ -13,7 +13,7 @@ from gan_cli.utils.errors import ConfigError
 
 @losses.register("f_jensen_shannon")
 class JensenShannon(FDivergence):
-    """Twice the Jensen-Shannon divergence, as the paper's f has it; JSD itself is logged."""
+    """Twice the Jensen-Shannon divergence, as defined by the paper's f; JSD itself is logged."""
 
     quantity = "js_divergence"
     domain = (-math.inf, math.log(2))
@@ -30,13 +30,13 @@ class JensenShannon(FDivergence):
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         return F.softplus(v) - math.log(2)
 
-    def shown(self, divergence: Tensor) -> Tensor:
+    def rescaled(self, divergence: Tensor) -> Tensor:
         return divergence / 2
 
 
 @losses.register("f_gan")
 class GAN(FDivergence):
-    """2 JSD - 2 log 2: the game of Goodfellow et al. 2014 exactly; JSD itself is logged."""
+    """2 JSD - 2 log 2, the loss of Goodfellow et al. 2014; JSD itself is logged."""
 
     quantity = "js_divergence"
     domain = (-math.inf, 0.0)
@@ -54,13 +54,13 @@ class GAN(FDivergence):
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         return F.softplus(v)
 
-    def shown(self, divergence: Tensor) -> Tensor:
+    def rescaled(self, divergence: Tensor) -> Tensor:
         return divergence / 2 + math.log(2)
 
 
 @losses.register("f_weighted_js")
 class WeightedJensenShannon(FDivergence):
-    """pi KL(P||M) + (1 - pi) KL(Q||M) with M = pi P + (1 - pi) Q; JSD itself at pi = 1/2."""
+    """pi KL(P||M) + (1 - pi) KL(Q||M) with M = pi P + (1 - pi) Q, which is JSD at pi = 1/2."""
 
     quantity = "weighted_js_divergence"
 
@@ -68,7 +68,7 @@ class WeightedJensenShannon(FDivergence):
         super().__init__(generator=generator)
         if not 0 < pi < 1:
             raise ConfigError(
-                f"loss.adversarial.pi: {pi} gives one distribution no weight; "
+                f"loss.adversarial.pi: {pi} leaves one distribution without weight; "
                 "set a number between 0 and 1, such as 0.5"
             )
         self.pi = pi

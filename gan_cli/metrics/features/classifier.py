@@ -1,7 +1,7 @@
-"""A small classifier of the data set's own labels, and its features.
+"""Features of a small classifier that is trained on the labels of the data set.
 
-What Inception is to ImageNet: features that tell the classes of this data set apart. Scores made
-of them carry their name (fd_classifier) and compare within one data set only.
+They are to this data set what Inception is to ImageNet. Values carry their name (fd_classifier) and
+can be compared within one data set only.
 """
 
 import hashlib
@@ -15,33 +15,31 @@ from torch import Tensor, nn
 from gan_cli.checkpoints.files import State
 from gan_cli.data.dataset import Dataset, pick
 from gan_cli.metrics.features.classifier_training import train
-from gan_cli.metrics.features.small_resnet import Classifier, shrunk, shrunk_size
+from gan_cli.metrics.features.small_resnet import Classifier, downsample, downsampled_size
 from gan_cli.metrics.metric import Embedded, extractors
 from gan_cli.utils.cache import cached, content_hash
 from gan_cli.utils.errors import ConfigError
 
 log = logging.getLogger("gan_cli")
 
-VERSION = 1  # of all that decides the weights
-POOL = 60_000  # images at most, to learn from and to be tested on
+VERSION = 1  # raised whenever the trained weights change
+MAX_IMAGES = 60_000  # for training and testing together
 
 
 def trained_classifier(dataset: Dataset, device: torch.device) -> Classifier:
-    """In eval mode; from the cache if it has learned the same images and labels before.
+    """The classifier of a data set in evaluation mode, from the cache or newly trained.
 
-    ConfigError if there are no two classes to tell apart.
+    Raises ConfigError if the data set has fewer than two classes.
     """
-    images, labels = pool(dataset)
+    images, labels = labelled_images(dataset)
     classes = max(dataset.spec.classes, int(labels.max()) + 1)
-    network = initial(tuple(images.shape[1:]), classes).to(device)
+    network = initial_classifier(tuple(images.shape[1:]), classes).to(device)
 
     def learn() -> State:
-        log.info(
-            "training the classifier of this data set on %d images: once, then cached", len(images)
-        )
+        log.info("training a classifier of this data set on %d images; it is cached", len(images))
         started, accuracy = monotonic(), train(network, images, labels)
         log.info(
-            "it recognises %.1f %% of held-out images, after %.0f s",
+            "the classifier has an accuracy of %.1f %% on held-out images, after %.0f s",
             100 * accuracy,
             monotonic() - started,
         )
@@ -59,33 +57,33 @@ def trained_classifier(dataset: Dataset, device: torch.device) -> Classifier:
     return network.eval().requires_grad_(False)
 
 
-def pool(dataset: Dataset) -> tuple[Tensor, Tensor]:
-    """Images (N, C, h, w) uint8 and labels (N,): all of them, or POOL picked once and for all."""
+def labelled_images(dataset: Dataset) -> tuple[Tensor, Tensor]:
+    """Images (N, C, h, w) uint8 and labels (N,): all, or MAX_IMAGES from a fixed random choice."""
     labels = dataset.labels()
     found = 0 if labels is None else len(labels.unique())
     if labels is None or found < 2:
         raise ConfigError(
-            "features: 'classifier' learns to tell the classes of the data set apart, which has "
+            "features: 'classifier' learns the classes of the data set, which has "
             f"{'labels of one class only' if found else 'no labels'}; use metrics.features=random"
         )
-    picked = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:POOL]
-    shape = (dataset.spec.shape[0], *shrunk_size(*dataset.spec.shape[1:]))
+    picked = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:MAX_IMAGES]
+    shape = (dataset.spec.shape[0], *downsampled_size(*dataset.spec.shape[1:]))
     images = torch.empty(len(picked), *shape, dtype=torch.uint8)  # 0.7 GB at most
     for into, part in zip(images.split(256), picked.split(256), strict=True):
-        into.copy_(shrunk(pick(dataset, dataset.spec.target, part), shape[1:]))
+        into.copy_(downsample(pick(dataset, dataset.spec.target, part), shape[1:]))
     return images, labels[picked]
 
 
-def initial(shape: tuple[int, ...], classes: int) -> Classifier:
-    """PyTorch's own initial weights, the same each time; the global stream stays where it is."""
+def initial_classifier(shape: tuple[int, ...], classes: int) -> Classifier:
+    """An untrained classifier, with the same weights every time; global generators are restored."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)  # torch.manual_seed would seed CUDA's as well
+        torch.default_generator.manual_seed(0)  # torch.manual_seed would also seed CUDA
         return Classifier(shape, classes).to(memory_format=torch.channels_last)
 
 
 @extractors.register("classifier")
 class ClassifierFeatures:
-    """What the classifier knows about an image before it decides: 128 features."""
+    """Features (N, 128) before the last layer of the classifier."""
 
     name = "classifier"
     kinds = frozenset({"image"})
@@ -106,7 +104,7 @@ class ClassifierFeatures:
 
 
 def checksum(network: nn.Module) -> str:
-    """sha256 of the weights' bytes, in the order of the network."""
+    """SHA-256 of the bytes of the weights, in the order of the state dict."""
     digest = hashlib.sha256()
     for value in network.state_dict().values():
         digest.update(value.cpu().contiguous().numpy().data)

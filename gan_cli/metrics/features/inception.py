@@ -1,4 +1,4 @@
-"""The features of FID, KID and IS: TensorFlow's Inception of 2015-12-05, by torch-fidelity."""
+"""Features of FID, KID and IS: TensorFlow's Inception of 2015-12-05, ported by torch-fidelity."""
 
 import io
 import logging
@@ -19,7 +19,7 @@ from gan_cli.metrics.metric import Embedded, extractors
 
 log = logging.getLogger(__name__)
 
-CHUNK = 32  # images at a time: 0.4 GB around the widest layer
+CHUNK = 32  # images at a time, which needs 0.4 GB at the widest layer
 TOLERANCE = 1e-3  # of a Frechet distance, in the fast mode
 
 
@@ -27,9 +27,9 @@ TOLERANCE = 1e-3  # of a Frechet distance, in the fast mode
 class Inception:
     """Szegedy et al. 2016 (arXiv:1512.00567) as Heusel et al. 2017 (arXiv:1706.08500) used it.
 
-    `resize`: "tf" is TensorFlow 1's bilinear, which published values go by; "clean" is that of
-    Parmar et al. 2022 (arXiv:2104.11222). `fast` computes in half precision, and is refused where
-    that moves a Frechet distance by more than 0.1 %.
+    `resize` is "tf", the bilinear resize of TensorFlow 1 that published values use, or "clean",
+    that of Parmar et al. 2022 (arXiv:2104.11222). `fast` computes in half precision; it raises
+    ConfigError if that changes a Frechet distance by more than 0.1 %.
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset({"image"})
@@ -47,7 +47,7 @@ class Inception:
         channels = dataset.spec.shape[0]
         if channels not in (1, 3, 4):
             raise ConfigError(
-                f"features: inception sees images of 1, 3 or 4 channels, not {channels}; "
+                f"features: inception needs images of 1, 3 or 4 channels, not {channels}; "
                 "use metrics.features=random"
             )
         path = find_weights(inception_weights)
@@ -55,14 +55,14 @@ class Inception:
         self.name = "inception"
         if self.sha256 != SHA256:
             self.name = f"inception_{self.sha256[:8]}"
-            log.warning("%s is not the published FID network: it is shown as %s", path, self.name)
+            log.warning("%s is not the published FID network; values are named %s", path, self.name)
         network = build_network(state, path)
         self.head: Tensor = network.fc.weight.to(device)  # (1008, 2048)
-        self.body = streamlined(network).to(device)
+        self.body = fuse_batch_norm(network).to(device)
         self.resize = resize
         self.dtype = torch.float32
         if fast:
-            self.hasten()
+            self.use_half_precision()
 
     def describe(self) -> dict[str, Any]:
         precision = str(self.dtype).removeprefix("torch.")
@@ -70,12 +70,12 @@ class Inception:
 
     @torch.no_grad()
     def __call__(self, samples: Tensor) -> Embedded:
-        """uint8 (N, C, H, W) with C = 1, 3 or 4 -> features (N, 2048), logits (N, 1008)."""
+        """Features (N, 2048) and logits (N, 1008) of uint8 images (N, C, H, W), C = 1, 3 or 4."""
         features = torch.cat([self.embed(to_rgb(chunk)) for chunk in samples.split(CHUNK)])
-        return Embedded(features, features @ self.head.T)  # without the bias, as IS has it
+        return Embedded(features, features @ self.head.T)  # IS uses logits without the bias
 
     def embed(self, images: Tensor) -> Tensor:
-        """uint8 (N, 3, H, W) -> (N, 2048)."""
+        """Features (N, 2048) of uint8 images (N, 3, H, W)."""
         pixels = resize_tf(images) if self.resize == "tf" else resize_clean(images)
         x = ((pixels - 128) / 128).contiguous(memory_format=torch.channels_last)
         half = self.dtype is not torch.float32
@@ -84,34 +84,35 @@ class Inception:
             torch.autocast(x.device.type, self.dtype if half else None, enabled=half),
         ):
             maps = self.body(x)  # (N, 2048, 8, 8)
-        return maps.float().mean((2, 3))  # in float32: half precision would round the mean again
+        return maps.float().mean((2, 3))  # in float32, or the mean would be rounded again
 
-    def hasten(self) -> None:
-        """Half precision from here on: ConfigError if these weights do not bear it.
+    def use_half_precision(self) -> None:
+        """Switches to half precision; raises ConfigError if its error is too large.
 
-        float16 rounds an eighth as much as bfloat16, but is slower than float32 on CPUs. On random
-        weights the first moved this distance by 0.02 %, the second by 0.2 to 0.7 %, as it did that
-        of 160 CIFAR-10 images to blurred and noised ones.
+        float16 has an eighth of the rounding error of bfloat16, but is slower than float32 on CPUs.
+        With random weights, float16 changed this distance by 0.02 %, and bfloat16 by 0.2 to 0.7 %,
+        as well as that between 160 CIFAR-10 images and blurred and noisy copies.
         """
-        images = probe(self.head.device)
+        images = probe_images(self.head.device)
         exact = self.distance(*images)
         self.dtype = torch.bfloat16 if images[0].device.type == "cpu" else torch.float16
         error = abs(self.distance(*images) / exact - 1)
         if error > TOLERANCE:
             raise ConfigError(
-                f"fast: {self.dtype} moves the Frechet distance of {self.name} by {error:.2%}, "
+                f"fast: {self.dtype} changes the Frechet distance of {self.name} by {error:.2%}, "
                 f"more than {TOLERANCE:.1%}; use metrics.fast=false"
             )
 
     def distance(self, first: Tensor, second: Tensor) -> float:
+        """Frechet distance between two sets of images; infinite if the features overflow."""
         features = [self(images).features for images in (first, second)]
         if not all(side.isfinite().all() for side in features):
-            return math.inf  # float16 ends at 65,504
+            return math.inf  # the largest float16 is 65,504
         return frechet_distance(*map(Moments.of, features))
 
 
-def probe(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Coarse and fine random textures, two sets of uint8 (32, 3, 64, 64); the same everywhere."""
+def probe_images(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Coarse and fine random textures, each uint8 (32, 3, 64, 64), equal on all devices."""
     rng = torch.Generator().manual_seed(0)
     sets = []
     for size in (8, 16):
@@ -122,24 +123,27 @@ def probe(device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def build_network(state: dict[str, Tensor], path: Path) -> Any:
-    """torch-fidelity's network; its own reading of files would run code that a file contains."""
+    """torch-fidelity's network with the tensors `state` of the file `path`.
+
+    torch-fidelity itself would unpickle the file, and so run code that it contains.
+    """
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     verified = io.BytesIO()
     torch.save(state, verified)
     verified.seek(0)
     try:
-        with torch.random.fork_rng([]):  # initial weights are drawn, then replaced
+        with torch.random.fork_rng([]):  # the constructor draws weights before it loads them
             return FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], verified)
     except RuntimeError:
-        raise unfit(path, "has not the layout of the FID network") from None
+        raise unfit(path, "does not have the layout of the FID network") from None
 
 
-def streamlined(network: nn.Module) -> nn.Module:
-    """Up to the last feature maps: 1.7 times as fast on a CPU, at 1e-6 relative error.
+def fuse_batch_norm(network: nn.Module) -> nn.Module:
+    """The network up to the last feature maps, with batch norm fused into the convolutions.
 
-    Batch norm is folded into the convolutions in float64; the order of the children is the order
-    of evaluation, and the last two are the pooling and the head.
+    It is 1.7 times as fast on a CPU, at a relative error of 1e-6, since the weights are fused in
+    float64. The children are in the order of evaluation; the last two are the pooling and the head.
     """
     blocks: list[Any] = [module for module in network.modules() if hasattr(module, "bn")]
     for block in blocks:

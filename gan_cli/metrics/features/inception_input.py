@@ -1,4 +1,4 @@
-"""From images of any size to what the FID network sees: 299 x 299 RGB, values from 0 to 255."""
+"""Converts images of any size to the input of the FID network: 299 x 299 RGB, 0 to 255."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ SIZE = 299
 
 
 def to_rgb(images: Tensor) -> Tensor:
-    """uint8 (N, C, H, W): gray is repeated, RGBA is laid on white."""
+    """RGB images from uint8 (N, C, H, W): gray is repeated, RGBA is composited over white."""
     channels = images.shape[1]
     if channels == 1:
         return images.expand(-1, 3, -1, -1)
@@ -20,7 +20,7 @@ def to_rgb(images: Tensor) -> Tensor:
 
 
 def resize_tf(images: Tensor) -> Tensor:
-    """uint8 (N, 3, H, W) -> float32 (N, 3, 299, 299) as TensorFlow 1's resize_bilinear."""
+    """Resizes uint8 (N, 3, H, W) to float32 (N, 3, 299, 299) as TensorFlow 1's resize_bilinear."""
     from torch_fidelity.interpolate_compat_tensorflow import (
         interpolate_bilinear_2d_like_tensorflow1x as interpolate,
     )
@@ -30,7 +30,7 @@ def resize_tf(images: Tensor) -> Tensor:
 
 
 def resize_clean(images: Tensor) -> Tensor:
-    """uint8 (N, 3, H, W) -> float32 (N, 3, 299, 299), antialiased and not rounded."""
+    """Resizes uint8 (N, 3, H, W) to float32 (N, 3, 299, 299), antialiased and without rounding."""
     from PIL import Image
 
     planes = images.cpu().flatten(0, 1).float().numpy()  # (N * 3, H, W)

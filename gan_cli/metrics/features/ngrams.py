@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.data.dataset import Dataset
-from gan_cli.metrics.features.untrained import Mapped
+from gan_cli.metrics.features.untrained import ModuleFeatures
 from gan_cli.metrics.metric import extractors
 
 LONGEST = 3  # tokens in a row
@@ -35,7 +35,7 @@ class NgramFeatures(nn.Module):
 
 
 @extractors.register("ngrams")
-class Ngrams(Mapped):
+class Ngrams(ModuleFeatures):
     """NgramFeatures: no download, any vocabulary, any length."""
 
     name = "ngrams"

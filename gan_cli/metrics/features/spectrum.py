@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.kinds import kind_of
-from gan_cli.metrics.features.untrained import Mapped
+from gan_cli.metrics.features.untrained import ModuleFeatures
 from gan_cli.metrics.metric import Embedded, extractors
 
 BANDS = 64
@@ -38,7 +38,7 @@ class SpectrumFeatures(nn.Module):
 
 
 @extractors.register("spectrum")
-class Spectrum(Mapped):
+class Spectrum(ModuleFeatures):
     """SpectrumFeatures: no download, any length, any sample rate."""
 
     name = "spectrum"

@@ -1,4 +1,4 @@
-"""Feature maps whose statistics a metric compares; they take what a data set holds."""
+"""Features that need no training: random convolutions, pixels, and vectors as they are."""
 
 import math
 from typing import Any, ClassVar
@@ -10,15 +10,16 @@ from torch import Tensor, nn
 from gan_cli.data.dataset import Dataset
 from gan_cli.metrics.metric import Embedded, extractors
 
-PIXEL_LIMIT = 256  # dimensions; a covariance needs more samples than it has dimensions
+PIXEL_LIMIT = 256  # dimensions, since a covariance needs more samples than dimensions
 
 
 class RandomFeatures(nn.Module):
-    """A fixed untrained network, after Naeem et al. 2020 (arXiv:2002.09797), section 4.
+    """A convolutional network with fixed random weights.
 
-    They embed with a random VGG16; three strided convolutions serve small images as well at a
-    hundredth of the cost. 128 features: what textures there are (32 means of the second layer) and
-    where shapes are (24 channels of the third, each a mean of every quadrant).
+    Naeem et al. 2020 (arXiv:2002.09797), section 4, use a random VGG16; for small images, three
+    strided convolutions do as well at a hundredth of the cost. The 128 features are 32 channel
+    means of the second layer, which describe textures, and means over each quadrant of the 24
+    channels of the third layer, which describe the layout of shapes.
     """
 
     widths = (16, 32, 24)
@@ -31,7 +32,7 @@ class RandomFeatures(nn.Module):
             channels = width
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) uint8 -> (N, 128) float32."""
+        """Features (N, 128) float32 of images (N, C, H, W) uint8."""
         h, maps = images.float() / 127.5 - 1, []
         for layer in range(len(self.widths)):
             h = F.conv2d(h, self.get_buffer(f"weight{layer}"), stride=2, padding=1).relu()
@@ -42,17 +43,17 @@ class RandomFeatures(nn.Module):
 
 
 def kaiming_uniform(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
-    """He et al. 2015 (arXiv:1502.01852), equation 10, for a ReLU network.
+    """Random weights with the variance of He et al. 2015 (arXiv:1502.01852), equation 10.
 
-    Uniform and not normal numbers: they come straight from the integers of the Mersenne Twister,
-    where normal ones differ in the last bit between processors.
+    They are uniform, since uniform numbers are computed from the integers of the Mersenne Twister;
+    normal ones differ in the last bit between processors.
     """
     bound = math.sqrt(6 / math.prod(shape[1:]))
     return (torch.rand(shape, generator=rng) * 2 - 1) * bound
 
 
 class PixelFeatures(nn.Module):
-    """The image itself in [0, 1], averaged down until it has at most PIXEL_LIMIT values."""
+    """Pixels in [0, 1], downsampled to at most PIXEL_LIMIT values."""
 
     def __init__(self, channels: int, height: int, width: int) -> None:
         super().__init__()
@@ -60,12 +61,12 @@ class PixelFeatures(nn.Module):
         self.size = (max(1, int(height * shrink)), max(1, int(width * shrink)))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) uint8 -> (N, C * h * w) float32."""
+        """Features (N, C * h * w) float32 of images (N, C, H, W) uint8."""
         return F.adaptive_avg_pool2d(images.float() / 255, self.size).flatten(1)
 
 
-class Mapped:
-    """A module as features; `version` rises with every change of its numbers."""
+class ModuleFeatures:
+    """Features computed by a module; `version` is raised whenever its values change."""
 
     kinds: ClassVar[frozenset[str]] = frozenset({"image"})
     classifies: ClassVar[bool] = False
@@ -83,8 +84,8 @@ class Mapped:
 
 
 @extractors.register("random")
-class Random(Mapped):
-    """RandomFeatures: no download, any size, any channels."""
+class Random(ModuleFeatures):
+    """Features of a fixed random network, for images of any size; needs no download."""
 
     name = "random"
 
@@ -93,8 +94,8 @@ class Random(Mapped):
 
 
 @extractors.register("pixels")
-class Pixels(Mapped):
-    """PixelFeatures: see layout and colour, but no texture."""
+class Pixels(ModuleFeatures):
+    """Downsampled pixels, which show layout and colour but no texture."""
 
     name = "pixels"
 
@@ -104,8 +105,8 @@ class Pixels(Mapped):
 
 
 @extractors.register("identity")
-class Identity(Mapped):
-    """Vectors as they are."""
+class Identity(ModuleFeatures):
+    """The vectors themselves."""
 
     name = "identity"
     kinds = frozenset({"vector"})
