@@ -26,8 +26,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classifier_training, "FEWEST", 4 * BATCH)
-    monkeypatch.setattr(classifier_training, "REPEATS", 1)
+    monkeypatch.setattr(classifier_training, "MIN_IMAGES", 4 * BATCH)
+    monkeypatch.setattr(classifier_training, "EPOCHS", 1)
 
 
 def random_images(count: int, *shape: int, seed: int = 0) -> Tensor:

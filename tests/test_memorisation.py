@@ -12,7 +12,7 @@ from scipy.spatial import distance
 from torch import Tensor
 
 from gan_cli.config.registry import ConfigError
-from gan_cli.metrics.memorisation import Memorisation, chance_of_less, distance_to_others
+from gan_cli.metrics.memorisation import Memorisation, distance_to_others, probability_of_less
 from gan_cli.metrics.metric import Collected, metrics
 
 
@@ -116,7 +116,7 @@ small = st.lists(st.integers(0, 6), min_size=1, max_size=12)
 @given(small, small)
 def test_chance_of_less_counts_pairs(a: list[int], b: list[int]) -> None:
     expected = sum((x < y) + (x == y) / 2 for x in a for y in b) / (len(a) * len(b))
-    value = chance_of_less(torch.tensor(a).float(), torch.tensor(b).float())
+    value = probability_of_less(torch.tensor(a).float(), torch.tensor(b).float())
     assert value == pytest.approx(expected, abs=1e-12)
 
 

@@ -288,7 +288,7 @@ def test_fid_is_a_name_for_the_distance_and_never_for_its_value() -> None:
     [
         ("is", "random", {"label"}, "needs features that classify"),
         ("class_fd", "random", set(), "needs labels"),
-        ("modes", "pixels", {"label"}, "needs data whose modes are known"),
+        ("modes", "pixels", {"label"}, "needs data with known modes"),
         ("kd", "random", set(), "metrics.count: kd needs 1000 or more, got 500"),
     ],
 )

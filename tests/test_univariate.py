@@ -147,7 +147,7 @@ def test_what_has_no_answer_is_refused(words, told):
 
 def test_a_density_that_nobody_knows_is_told_before_training():
     words = ("dataset=ring", "model=mlp", "loss=f_kl", "metrics=gaussian_fit")
-    with pytest.raises(ConfigError, match="needs data of a known density, as dataset=mixture1d"):
+    with pytest.raises(ConfigError, match="needs data with a known density, as dataset=mixture1d"):
         validate(composed("run=x", *words))
 
 
