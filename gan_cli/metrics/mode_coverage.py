@@ -29,7 +29,7 @@ class ModeCoverage:
 
     def __init__(self, *, least: int = 1) -> None:
         if least < 1:
-            raise ConfigError(f"least: with {least} every mode would be found; type 1 or more")
+            raise ConfigError(f"least: {least} samples would find every mode; type 1 or more")
         self.least = least
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:

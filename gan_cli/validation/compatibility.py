@@ -10,7 +10,7 @@ from gan_cli.config.schema import Config, Loss
 from gan_cli.data.sets import datasets
 from gan_cli.games import games
 from gan_cli.losses import losses, penalties
-from gan_cli.metrics.settings import unmet_needs_needs
+from gan_cli.metrics.settings import unmet_needs
 from gan_cli.optim.optimizers import optimizers, options_of
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import unknown
