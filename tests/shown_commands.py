@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.config.command_line import hydra_arguments, is_override
 from gan_cli.config.registry import keys_of
-from gan_cli.config.schema import Metrics
 from gan_cli.data.sets import datasets
 from gan_cli.evaluation import options as evaluation
 from gan_cli.fid import full
+from gan_cli.metrics.settings import parse_metrics
 from gan_cli.sample import as_list
 from gan_cli.sampling import options as sampling
 from gan_cli.utils.errors import ConfigError, UserError
@@ -83,10 +84,16 @@ def commands(page: str, text: str) -> Iterator[Command]:
 
 def error_of(command: Command) -> str | None:
     """What is wrong with a command, with its page and line."""
+    error = fault_of(command.name, command.words)
+    return error and f"{command}: {error}"
+
+
+@cache  # pages repeat commands
+def fault_of(name: str, words: tuple[str, ...]) -> str | None:
     try:
-        CHECKS[command.name](command.words)
+        CHECKS[name](words)
     except (UserError, HydraException) as error:
-        return f"{command}: {error}"
+        return str(error)
     return None
 
 
@@ -130,7 +137,10 @@ def values(word: str) -> list[str]:
         return [word]
     if isinstance(override.value(), IntervalSweep):
         return [f"{override.get_key_element()}={override.value().start}"]
-    return [f"{override.get_key_element()}={v}" for v in override.sweep_string_iterator()]
+    swept = list(override.sweep_string_iterator())
+    if all(re.fullmatch(r"[\d.e+-]+", value) for value in swept):  # numbers are checked alike
+        swept = [swept[0], swept[-1]]
+    return [f"{override.get_key_element()}={value}" for value in swept]
 
 
 def substituted(word: str) -> str:
@@ -151,7 +161,7 @@ def check_fid(words: tuple[str, ...]) -> None:
     tree = plain(requested("fid", [full(with_files(word)) for word in words]))
     check_dataset(evaluation.checked_options(tree).dataset)
     faults: list[str] = []
-    Metrics.from_config({**tree["metrics"], "count": 1000}, "metrics", faults)
+    parse_metrics({**tree["metrics"], "count": 1000}, "metrics", faults)
     if faults:
         raise ConfigError(*faults)
 
