@@ -16,8 +16,8 @@ from gan_cli.checkpoints import migrate
 from gan_cli.checkpoints.choice import find, known_runs, opened, run_folder
 from gan_cli.checkpoints.contents import Checkpoint, plain, read_spec
 from gan_cli.checkpoints.files import load, save
-from gan_cli.checkpoints.networks import build_network, restored_game, sees_one_sample
 from gan_cli.data.spec import Field, Spec, image_spec, sample_spec, vector_spec
+from gan_cli.games.restore import build_network, restored_game, sees_one_sample
 from gan_cli.utils.errors import ConfigError, StorageError
 
 OLD = Path(__file__).parent / "data" / "format1"

@@ -312,12 +312,12 @@ def test_density_plot_shows_which_side_the_samples_are_on(figures):
         {"name": "mixture1d", "means": [0.0], "stds": [1.0], "weights": [1.0], "count": 1},
         where="dataset",
     ).density()
-    known = density_plot(real, normal(2000, mean=2.0), density)
+    known = density_plot(real, normal(2000, mean=2.0), density.log)
     assert near(known[INSIDE], REAL, 40).sum() > 500
     curve = figures[1].axes[0].get_lines()[0].get_xydata()
     np.testing.assert_allclose(curve[:, 1], norm.pdf(curve[:, 0]), atol=1e-6)
-    judged = density_plot(real, normal(2000), density, lambda x: x[:, 0])
-    assert (judged != density_plot(real, normal(2000), density)).any()
+    judged = density_plot(real, normal(2000), density.log, lambda x: x[:, 0])
+    assert (judged != density_plot(real, normal(2000), density.log)).any()
     span = figures[2].axes[0].get_xlim()
     assert legend_of(figures[2]) == ["real", "fake", f"critic, {span[0]:.3g} to {span[1]:.3g}"]
     top = figures[2].axes[0].get_ylim()[1]

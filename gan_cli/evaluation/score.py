@@ -33,7 +33,7 @@ from gan_cli.plots.scatter import transport_plan
 from gan_cli.report.run_report import refresh
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.sampling.model import Model
-from gan_cli.training.progress import console
+from gan_cli.utils.console import console
 from gan_cli.utils.discovery import import_modules
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.images import save_png

@@ -1,12 +1,12 @@
 """Plots of samples on the line: histograms, the density of the data, the critic's logits."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gan_cli.data.ground_truth import Density
 from gan_cli.plots.critic_map import Judge
 from gan_cli.plots.figure import (
     DARK,
@@ -26,27 +26,28 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BINS, CURVE_POINTS = 48, 480
+LogDensity = Callable[[Tensor], Tensor]  # numbers (N,) to (N,) float64
 HEADROOM = 1.25  # height of the plot, relative to the highest density in it
 
 
 def density_plot(
-    real: Tensor, fake: Tensor, density: Density | None = None, judge: Judge | None = None
+    real: Tensor, fake: Tensor, log_density: LogDensity | None = None, judge: Judge | None = None
 ) -> np.ndarray:
     """Histograms of real (N, 1) and generated samples (M, 1), a picture of (512, 512, 3) uint8.
 
     The limits are those of the real samples; the legend counts the generated ones outside of them.
-    `density`, where it is known, replaces the histogram of the real samples. The logits of `judge`
+    `log_density`, where the law is known, replaces the histogram of the real samples. The logits of `judge`
     are scaled to the height of the plot; the legend gives their range.
     """
     span, edges = bins_of(real)
     x = span.left + torch.linspace(0, 1, CURVE_POINTS) * span.width
-    heights = histogram(real, edges) if density is None else density.log(x).exp().cpu().numpy()
+    heights = histogram(real, edges) if log_density is None else log_density(x).exp().cpu().numpy()
     limits = Limits(span.left, 0.0, span.width, HEADROOM * heights.max().item())
     outside = int((~span.contains(fake.repeat(1, 2))).sum())
     legend = [("real", REAL), (fake_label(outside), FAKE)]
     with new_figure() as figure:
         axes = add_axes(figure, limits)
-        if density is None:
+        if log_density is None:
             add_histogram(axes, heights, edges, REAL)
         else:
             axes.fill_between(x, heights, color=unit_rgb(REAL), alpha=0.3, linewidth=0)

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_cli.checkpoints.networks import sees_one_sample
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Field
+from gan_cli.games.restore import sees_one_sample
 from gan_cli.sampling.model import Model
 from gan_cli.utils.errors import ConfigError
 

@@ -9,13 +9,13 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from gan_cli.checkpoints.contents import Checkpoint
-from gan_cli.checkpoints.networks import build_network, restored_game
 from gan_cli.config.schema import Device
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Field, Spec
 from gan_cli.games.draw import BATCH, draw
 from gan_cli.games.game import Samples
 from gan_cli.games.request import Request
+from gan_cli.games.restore import build_network, restored_game
 from gan_cli.networks.layers.latent import slerp
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.utils.errors import ConfigError

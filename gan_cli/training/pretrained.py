@@ -13,12 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.checkpoints.choice import find, newest, newest_runs
 from gan_cli.checkpoints.contents import Checkpoint
-from gan_cli.checkpoints.networks import load_weights, sees_one_sample
 from gan_cli.config.registry import Component
 from gan_cli.config.schema import Model
 from gan_cli.data.spec import Spec
 from gan_cli.games import games
 from gan_cli.games.game import Game
+from gan_cli.games.restore import load_weights, sees_one_sample
 from gan_cli.training.finetuning import load_trained
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import unknown

@@ -4,16 +4,9 @@ import sys
 import time
 from collections.abc import Iterable
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-
-class Terminal(Console):
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError  # rich would end the program
-
-
-console = Terminal(highlight=False)
+from gan_cli.utils.console import console
 
 
 class Display:

@@ -28,7 +28,8 @@ class Vector(Kind):
         samples = columns[-1]
         real = samples if context.real is None else context.real
         if field.shape == (1,):
-            return density_plot(real, samples, context.density, context.critic)
+            law = None if context.density is None else context.density.log
+            return density_plot(real, samples, law, context.critic)
         return scatter(real, samples, context.critic) if field.shape == (2,) else None
 
     def default_format(self, field: Field) -> str:
