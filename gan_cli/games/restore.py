@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from torch import nn
 
 from gan_cli.checkpoints.contents import Checkpoint, Weights
 from gan_cli.checkpoints.fit import misfits, summary
-from gan_cli.config.registry import conform
+from gan_cli.config.registry import Component, conform
 from gan_cli.config.schema import Loss, Model
 from gan_cli.data.spec import Spec
 from gan_cli.games import games
@@ -57,9 +58,13 @@ def network_spec(checkpoint: Checkpoint, role: str) -> Spec:
     """The samples that the network was built for: packs of several for PacGAN's discriminator."""
     with stored_settings(checkpoint):
         rules = games.find(checkpoint.game, "model.game")
-        options = {"name": checkpoint.game["name"], **games.check(checkpoint.game, "model.game")}
-        spec: Spec = rules.spec_of(role, checkpoint.spec, options)
+        spec: Spec = rules.spec_of(role, checkpoint.spec, game_of(checkpoint))
     return spec
+
+
+def game_of(checkpoint: Checkpoint) -> Component:
+    """The game's name and options, with defaults for those that are newer than the checkpoint."""
+    return {"name": checkpoint.game["name"], **games.check(checkpoint.game, "model.game")}
 
 
 def sees_one_sample(checkpoint: Checkpoint, role: str) -> bool:
@@ -92,6 +97,7 @@ def restored_game(checkpoint: Checkpoint, averaged: bool = True) -> Game:
     if faults:
         raise StorageError(f"{checkpoint.name}: {faults[0]}")
     with stored_settings(checkpoint):
+        model = replace(model, game=game_of(checkpoint))
         game = build_game(model, loss, {"name": "none"}, checkpoint.spec)
     for role, network in game.networks.items():
         where = f"{checkpoint.name}: model.networks.{role}"
