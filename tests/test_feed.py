@@ -127,9 +127,7 @@ def test_decode_scales_bytes_to_minus_one_and_one_and_leaves_other_tensors():
         "vector": Field("vector", (2,)),
         "label": Field("label", (), 5),
     }
-    batch = decode(
-        {"real": every, "vector": vector, "label": label}, fields, torch.tensor([False])
-    )
+    batch = decode({"real": every, "vector": vector, "label": label}, fields, torch.tensor([False]))
     assert batch["real"].dtype == torch.float32
     wanted = np.arange(256, dtype=np.float64) / 255 * 2 - 1
     assert np.abs(batch["real"].flatten().double().numpy() - wanted).max() < 1e-7
