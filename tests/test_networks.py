@@ -13,7 +13,7 @@ from gan_cli.data.spec import Spec
 from gan_cli.networks import networks
 from gan_cli.networks.layers.latent import draw_latent
 from gan_cli.networks.layers.norm import Normalize
-from gan_cli.networks.layers.sizes import nearest, pyramid
+from gan_cli.networks.layers.sizes import nearest_sizes, pyramid
 from gan_cli.utils.errors import ConfigError
 
 CPU = torch.device("cpu")
@@ -265,7 +265,7 @@ def test_sizes_are_taken_or_answered_with_sizes_that_are(height, width):
         assert size.levels >= 1
         assert tuple(side << size.levels for side in size.seed) == (height, width)
         return
-    for h, w in zip(nearest(height), nearest(width), strict=True):
+    for h, w in zip(nearest_sizes(height), nearest_sizes(width), strict=True):
         assert f"{h} x {w}" in str(refusal(spec))
         assert refusal(Spec((3, h, w))) is None
 

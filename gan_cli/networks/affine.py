@@ -1,4 +1,4 @@
-"""The smallest generator: one Gaussian, to see which one a divergence prefers."""
+"""Generator of a single Gaussian, to study which one a divergence selects."""
 
 import math
 
@@ -12,7 +12,7 @@ from gan_cli.networks.network import networks
 
 @networks.register("affine_generator")
 class AffineGenerator(nn.Module):
-    """mu + sigma z, number by number: Nowozin et al. 2016 (arXiv:1606.00709), Section 2.4."""
+    """mu + sigma z, elementwise: Nowozin et al. 2016 (arXiv:1606.00709), Section 2.4."""
 
     prior: Prior = "normal"
 
@@ -20,7 +20,7 @@ class AffineGenerator(nn.Module):
         super().__init__()
         self.latent_dim, self.shape = math.prod(spec.shape), spec.shape
         self.mu = nn.Parameter(torch.zeros(self.latent_dim))
-        self.sigma = nn.Parameter(torch.ones(self.latent_dim))  # of either sign: z is symmetric
+        self.sigma = nn.Parameter(torch.ones(self.latent_dim))  # may be negative: z is symmetric
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """Latents (N, latent_dim) to samples (N, *shape)."""

@@ -1,6 +1,6 @@
-"""Networks of domain adaptation: Ganin et al. 2016 (arXiv:1505.07818), Figure 4(a), for any image.
+"""Networks for domain adaptation: Ganin et al. 2016 (arXiv:1505.07818), Figure 4(a).
 
-On 28x28 pixels these are the paper's layers for MNIST.
+For 28x28 pixels these are the layers of the paper for MNIST; other sizes are supported.
 """
 
 from itertools import pairwise
@@ -11,21 +11,21 @@ from torch import Tensor, nn
 
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_positive
-from gan_cli.networks.layers.norm import Norm, Normalize, normalize_spectra
+from gan_cli.networks.layers.norm import Norm, Normalize, apply_spectral_norm
 from gan_cli.networks.network import networks
 from gan_cli.utils.errors import ConfigError
 
-GRID = 4  # a side of the last map: what 28 pixels come to
-SMALLEST = 16  # pixels that the two unpadded convolutions leave one of
+GRID = 4  # height and width of the last map, which 28x28 pixels are reduced to
+MIN_SIZE = 16  # pixels per side, which the unpadded convolutions and poolings reduce to one
 
 
 @networks.register("dann_feature_extractor")
 class DANNFeatureExtractor(nn.Module):
-    """Two convolutions of 5x5, each with ReLU and a pooling of 2x2: images to vectors.
+    """Maps images to feature vectors by two 5x5 convolutions, each with ReLU and 2x2 pooling.
 
-    The paper has no norm. Batch norm, over both domains together, keeps the scale of the features,
-    on which a reversed gradient otherwise pulls without end. `reconstructs` adds the way back
-    (DRCN, Ghifary et al. 2016, arXiv:1607.03516), for the game's reconstruction.
+    The paper has no norm layers. Batch norm over both domains together fixes the scale of the
+    features, which a reversed gradient could otherwise increase without bound. `reconstructs` adds
+    a decoder (DRCN, Ghifary et al. 2016, arXiv:1607.03516) for the reconstruction loss of the game.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class DANNFeatureExtractor(nn.Module):
     ) -> None:
         super().__init__()
         check_positive(width=width, features=features)
-        if spec.kind != "image" or min(spec.shape[1:]) < SMALLEST:
+        if spec.kind != "image" or min(spec.shape[1:]) < MIN_SIZE:
             raise ConfigError(
-                f"name: this network is for images of {SMALLEST} pixels a side and more, and the "
+                f"name: this network needs images of at least {MIN_SIZE} pixels a side, but the "
                 f"data have shape {spec.shape}; raise their size"
             )
         maps, rest = divmod(features, GRID * GRID)
@@ -62,12 +62,12 @@ class DANNFeatureExtractor(nn.Module):
 
     def reconstruct(self, features: Tensor) -> Tensor:
         """Features (N, F) to images (N, C, H, W)."""
-        assert self.decoder is not None, "an extractor that does not reconstruct was asked to"
+        assert self.decoder is not None, "only an extractor with reconstructs=true has a decoder"
         return self.decoder(features.unflatten(1, (-1, GRID, GRID)))
 
 
 class Decoder(nn.Module):
-    """The extractor backwards: two convolutions of 5x5, each after an enlargement."""
+    """Two 5x5 convolutions, each after upsampling: the reverse of the extractor."""
 
     def __init__(self, spec: Spec, maps: int, width: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class Decoder(nn.Module):
 
 @networks.register("dann_label_predictor")
 class DANNLabelPredictor(nn.Module):
-    """Two hidden layers of `width` ReLU units."""
+    """Classifier with two hidden layers of `width` ReLU units."""
 
     def __init__(
         self,
@@ -106,12 +106,12 @@ class DANNLabelPredictor(nn.Module):
 
 @networks.register("dann_domain_discriminator")
 class DANNDomainDiscriminator(nn.Module):
-    """`depth` hidden layers of `width` ReLU units; the paper has one of 100 on MNIST.
+    """Domain discriminator with `depth` hidden layers of `width` ReLU units.
 
-    `conditional` is CDAN, Long et al. 2018 (arXiv:1705.10667): it judges the outer
-    product of features and predictions, so that domains are aligned class by class. With several
-    sources it has an output for each, as the discriminators of MDAN (Zhao et al. 2018,
-    arXiv:1705.09684), here on shared hidden layers.
+    The paper uses one layer of 100 units for MNIST. With `conditional`, the input is the outer
+    product of features and predictions, so that domains are aligned for each class (CDAN, Long et
+    al. 2018, arXiv:1705.10667). With several sources there is one output for each, as in MDAN (Zhao
+    et al. 2018, arXiv:1705.09684), but on shared hidden layers.
     """
 
     def __init__(
@@ -130,12 +130,12 @@ class DANNDomainDiscriminator(nn.Module):
         self.layers = hidden_layers(features * (spec.classes if conditional else 1), width, depth)
         self.output = nn.Linear(width, len(spec.inputs))  # one for each source
         if spectral_norm:
-            normalize_spectra(self)
+            apply_spectral_norm(self)
 
     def forward(self, features: Tensor, predictions: Tensor | None = None) -> Tensor:
-        """Features (N, F), and class probabilities (N, classes) if conditional, to logits.
+        """Features (N, F) to logits (N,), or (N, sources) if there are several sources.
 
-        They are (N,), or (N, sources) if there are several.
+        `predictions` are class probabilities (N, classes), which a conditional network needs.
         """
         if self.conditional:
             assert predictions is not None, "a conditional network was called without predictions"
@@ -144,5 +144,6 @@ class DANNDomainDiscriminator(nn.Module):
 
 
 def hidden_layers(features: int, width: int, depth: int) -> nn.Sequential:
+    """Linear layers, each with a ReLU."""
     pairs = pairwise([features, *[width] * depth])
     return nn.Sequential(*(layer for i, o in pairs for layer in (nn.Linear(i, o), nn.ReLU())))

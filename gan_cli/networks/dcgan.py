@@ -1,7 +1,7 @@
-"""DCGAN: Radford, Metz & Chintala 2016 (arXiv:1511.06434), for any image of k * 2^n pixels.
+"""DCGAN: Radford, Metz & Chintala 2016 (arXiv:1511.06434), for images of k * 2^n pixels.
 
-At 64 x 64 the pair has the layers of the PyTorch example, which left out all biases. A network
-without norm layers has them, as nothing else could shift its activations.
+For 64 x 64 pixels the networks have the layers of the PyTorch example, which has no biases. Without
+norm layers there are biases, since nothing else could shift the activations.
 """
 
 import math
@@ -22,14 +22,14 @@ from gan_cli.networks.layers.conditioning import (
 )
 from gan_cli.networks.layers.latent import Prior
 from gan_cli.networks.layers.minibatch import Minibatch, minibatch_layer
-from gan_cli.networks.layers.norm import Norm, Normalize, normalize_spectra
+from gan_cli.networks.layers.norm import Norm, Normalize, apply_spectral_norm
 from gan_cli.networks.layers.sizes import pyramid, widths
 from gan_cli.networks.network import networks
 
 
 @networks.register("dcgan_generator")
 class DCGANGenerator(nn.Module):
-    """Figure 1 of the paper: a seed map, doubled in size and halved in width layer by layer."""
+    """Generator of Figure 1: a linear layer, then transposed convolutions that double the size."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class DCGANGenerator(nn.Module):
 
 @networks.register("dcgan_discriminator")
 class DCGANDiscriminator(nn.Module):
-    """The generator's mirror image: strided convolutions, leaky ReLU, one linear layer."""
+    """Discriminator of strided convolutions with leaky ReLU, and a linear layer."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class DCGANDiscriminator(nn.Module):
             nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)
             for inputs, outputs in pairwise([spec.shape[0] + self.condition.channels, *channels])
         )
-        # Not on the first layer, whose input is an image (Section 3).
+        # The first layer, whose input is an image, has no norm (Section 3).
         self.norms = nn.ModuleList(
             Normalize(norm if i else "none", count) for i, count in enumerate(channels)
         )
@@ -101,7 +101,7 @@ class DCGANDiscriminator(nn.Module):
         self.head = Head(conditioning, features, spec.classes, bias)
         initialize(self)
         if spectral_norm:
-            normalize_spectra(self)
+            apply_spectral_norm(self)
 
     def features(self, image: Tensor, label: Tensor | None) -> Tensor:
         h = self.condition(image, label)
@@ -119,7 +119,10 @@ class DCGANDiscriminator(nn.Module):
 
 
 def initialize(network: nn.Module) -> None:
-    """Section 4: weights ~ N(0, 0.02); the example's batch norm gains ~ N(1, 0.02), biases 0."""
+    """Draws weights from N(0, 0.02) (Section 4), batch norm gains from N(1, 0.02); biases are 0.
+
+    The latter two are those of the PyTorch example.
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0, 0.02)

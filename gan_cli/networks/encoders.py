@@ -1,4 +1,4 @@
-"""Encoders: images to latents, the inference networks of BiGAN and ALI, one for each family."""
+"""Encoders of images to latents (BiGAN, ALI), one for each family of networks."""
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,11 @@ from gan_cli.networks.network import networks
 
 
 class Encoder(nn.Module):
-    """A function of the image (BiGAN, Donahue et al. 2017, arXiv:1605.09782), or `stochastic`.
+    """Maps samples to latents: deterministic as in BiGAN, or `stochastic` as in ALI.
 
-    Then, as in ALI (Dumoulin et al. 2017, arXiv:1606.00704, Section 2.1), the latent is normal with
-    a mean and a log variance given the image: drawn in train mode, its mean in eval mode.
+    BiGAN: Donahue et al. 2017 (arXiv:1605.09782). ALI: Dumoulin et al. 2017 (arXiv:1606.00704),
+    Section 2.1, where the network predicts mean and log variance of a normal distribution. The
+    latent is drawn from it in training mode, and is its mean in evaluation mode.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ def mlp_encoder(
     norm: Norm = "batch",  # norm layers
     stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
-    """Hidden layers of `width` units; for vectors and tiny images."""
+    """Encoder with `depth` hidden layers of `width` units, for vectors and tiny images."""
     check_positive(latent_dim=latent_dim, width=width, depth=depth)
     return Encoder(DenseTrunk(spec, width, depth, norm), latent_dim, stochastic)
 
@@ -62,7 +63,7 @@ def dcgan_encoder(
     norm: Norm = "batch",  # norm layers
     stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
-    """The strided convolutions of DCGAN's discriminator."""
+    """Encoder with the strided convolutions of DCGAN's discriminator."""
     check_positive(latent_dim=latent_dim, width=width)
     encoder = Encoder(StridedTrunk(spec, width, norm), latent_dim, stochastic)
     dcgan.initialize(encoder)
@@ -78,7 +79,7 @@ def resnet_encoder(
     norm: Norm = "batch",  # norm layers
     stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
-    """The residual blocks of WGAN-GP's discriminator."""
+    """Encoder with the residual blocks of WGAN-GP's discriminator."""
     check_positive(latent_dim=latent_dim, width=width)
     encoder = Encoder(ResidualTrunk(spec, width, norm), latent_dim, stochastic)
     residual.initialize(encoder)

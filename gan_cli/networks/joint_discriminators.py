@@ -1,4 +1,4 @@
-"""Discriminators of pairs (image, latent), of BiGAN and ALI, one for each family."""
+"""Discriminators of pairs (image, latent) (BiGAN, ALI), one for each family of networks."""
 
 import torch
 import torch.nn.functional as F
@@ -8,14 +8,17 @@ from gan_cli.data.spec import Spec
 from gan_cli.networks import dcgan
 from gan_cli.networks.layers import residual
 from gan_cli.networks.layers.checks import check_positive
-from gan_cli.networks.layers.norm import Norm, normalize_spectra
+from gan_cli.networks.layers.norm import Norm, apply_spectral_norm
 from gan_cli.networks.layers.trunks import DenseTrunk, ResidualTrunk, StridedTrunk
 from gan_cli.networks.network import networks
 
 
 @networks.register("mlp_joint_discriminator")
 class MLPJointDiscriminator(nn.Module):
-    """BiGAN on MNIST, Donahue et al. 2017 (arXiv:1605.09782), Section 4.2: joined at the input."""
+    """Fully connected discriminator whose input is the concatenation of sample and latent.
+
+    BiGAN on MNIST: Donahue et al. 2017 (arXiv:1605.09782), Section 4.2.
+    """
 
     def __init__(
         self,
@@ -33,7 +36,7 @@ class MLPJointDiscriminator(nn.Module):
         self.trunk = DenseTrunk(spec, width, depth, norm, extra=latent_dim)
         self.head = nn.Linear(width, 1)
         if spectral_norm:
-            normalize_spectra(self)
+            apply_spectral_norm(self)
 
     def features(self, image: Tensor, latent: Tensor) -> Tensor:
         return self.trunk(torch.cat((image.flatten(1), latent.to(image.dtype)), 1))
@@ -44,10 +47,11 @@ class MLPJointDiscriminator(nn.Module):
 
 
 class JointDiscriminator(nn.Module):
-    """ALI, Dumoulin et al. 2017 (arXiv:1606.00704), appendix: one path each, then a common one.
+    """Discriminator with separate layers for image and latent, followed by common ones.
 
-    Image and latent meet in a layer of `joint_width` units. ALI has dropout in all three paths,
-    which a gradient penalty would have to see through; there is none here.
+    ALI: Dumoulin et al. 2017 (arXiv:1606.00704), appendix. The features of both are concatenated
+    and passed to a layer of `joint_width` units. ALI uses dropout in all layers; it is omitted
+    here, since it would disturb gradient penalties.
     """
 
     def __init__(
@@ -81,7 +85,7 @@ def dcgan_joint_discriminator(
     norm: Norm = "batch",  # norm layers
     spectral_norm: bool = False,  # spectral normalization of all weights
 ) -> JointDiscriminator:
-    """DCGAN's strided convolutions see the image; two hidden layers join it with the latent."""
+    """DCGAN's strided convolutions for the image; two hidden layers combine it with the latent."""
     check_positive(latent_dim=latent_dim, width=width)
     network = JointDiscriminator(StridedTrunk(spec, width, norm), latent_dim, joint_width)
     dcgan.initialize(network)
@@ -98,7 +102,7 @@ def resnet_joint_discriminator(
     norm: Norm = "none",  # norm layers
     spectral_norm: bool = False,  # spectral normalization of all weights
 ) -> JointDiscriminator:
-    """WGAN-GP's residual blocks see the image; two hidden layers join it with the latent."""
+    """WGAN-GP's residual blocks for the image; two hidden layers combine it with the latent."""
     check_positive(latent_dim=latent_dim, width=width)
     network = JointDiscriminator(ResidualTrunk(spec, width, norm), latent_dim, joint_width)
     residual.initialize(network)
@@ -106,6 +110,7 @@ def resnet_joint_discriminator(
 
 
 def normalized(network: JointDiscriminator, spectral_norm: bool) -> JointDiscriminator:
+    """The network, with spectral normalization if asked for."""
     if spectral_norm:
-        normalize_spectra(network)
+        apply_spectral_norm(network)
     return network

@@ -1,6 +1,6 @@
-"""Fully connected networks, as in Goodfellow et al. 2014 (arXiv:1406.2661), Section 5.
+"""Fully connected networks for vectors and small images.
 
-For vectors, toy densities and small images.
+Goodfellow et al. 2014 (arXiv:1406.2661), Section 5.
 """
 
 import math
@@ -29,15 +29,15 @@ from gan_cli.networks.layers.dense import (
 )
 from gan_cli.networks.layers.latent import Prior
 from gan_cli.networks.layers.minibatch import Minibatch, minibatch_layer
-from gan_cli.networks.layers.norm import Norm, Normalize, normalize_spectra
+from gan_cli.networks.layers.norm import Norm, Normalize, apply_spectral_norm
 from gan_cli.networks.network import networks
 
-LABEL_FEATURES = 50  # of a label beside a sample: Mirza & Osindero 2014, Section 4.1
+LABEL_FEATURES = 50  # length of a label's embedding: Mirza & Osindero 2014, Section 4.1
 
 
 @networks.register("mlp_generator")
 class MLPGenerator(nn.Module):
-    """`depth` hidden layers of `width` units."""
+    """Generator with `depth` hidden layers of `width` units."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class MLPGenerator(nn.Module):
 
 @networks.register("mlp_discriminator")
 class MLPDiscriminator(nn.Module):
-    """`depth` hidden layers of `width` units."""
+    """Discriminator with `depth` hidden layers of `width` units."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class MLPDiscriminator(nn.Module):
         check_conditioning(spec, conditioning, norm)
         self.auxiliary = conditioning == "auxiliary"
         labelled = conditioning in ("concat", "projection")
-        self.pointwise = minibatch == "none" and not labelled  # a function of the sample alone?
+        self.pointwise = minibatch == "none" and not labelled  # depends on the sample only
         self.condition = SampleLabel(conditioning, (LABEL_FEATURES,), spec.classes)
         inputs = math.prod(spec.shape) + self.condition.channels
         self.activate = ACTIVATIONS[activation]
@@ -112,7 +112,7 @@ class MLPDiscriminator(nn.Module):
         self.head = Head(conditioning, features, spec.classes)
         initialize(self, init)
         if spectral_norm:
-            normalize_spectra(self)
+            apply_spectral_norm(self)
 
     def features(self, sample: Tensor, label: Tensor | None) -> Tensor:
         h = self.condition(sample.flatten(1), label)

@@ -1,4 +1,4 @@
-"""Networks by the name that a config uses."""
+"""Registry of networks."""
 
 from torch import nn
 

@@ -1,7 +1,7 @@
-"""The residual pair of WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028) and SNGAN.
+"""Residual networks of WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028) and of SNGAN.
 
-SNGAN (Miyato et al. 2018, arXiv:1802.05957) differs in width, in a sum instead of a
-mean over positions, and in a last layer without bias; all of these are options.
+SNGAN (Miyato et al. 2018, arXiv:1802.05957) has other widths, a sum instead of a mean over
+positions, and a last layer without bias; these are options.
 """
 
 import math
@@ -23,7 +23,7 @@ from gan_cli.networks.layers.conditioning import (
 )
 from gan_cli.networks.layers.latent import Prior
 from gan_cli.networks.layers.minibatch import Minibatch, minibatch_layer
-from gan_cli.networks.layers.norm import Norm, Normalize, normalize_spectra
+from gan_cli.networks.layers.norm import Norm, Normalize, apply_spectral_norm
 from gan_cli.networks.layers.residual import DownBlock, UpBlock, initialize
 from gan_cli.networks.layers.sizes import pyramid, widths
 from gan_cli.networks.network import networks
@@ -32,7 +32,7 @@ from gan_cli.utils.errors import ConfigError
 
 @networks.register("resnet_generator")
 class ResNetGenerator(nn.Module):
-    """A seed map, then one UpBlock per doubling."""
+    """Generator: a linear layer, then residual blocks that double the size."""
 
     def __init__(
         self,
@@ -71,7 +71,10 @@ class ResNetGenerator(nn.Module):
 
 @networks.register("resnet_discriminator")
 class ResNetDiscriminator(nn.Module):
-    """DownBlocks, the last `flat_blocks` of which keep the size, then pooling over positions."""
+    """Discriminator: residual blocks, then pooling over positions and a linear layer.
+
+    All blocks but the last `flat_blocks` halve the size.
+    """
 
     def __init__(
         self,
@@ -105,7 +108,7 @@ class ResNetDiscriminator(nn.Module):
         self.head = Head(conditioning, features, spec.classes, head_bias)
         initialize(self)
         if spectral_norm:
-            normalize_spectra(self)
+            apply_spectral_norm(self)
 
     def features(self, image: Tensor, label: Tensor | None) -> Tensor:
         h = self.condition(image, label)
@@ -124,6 +127,7 @@ class ResNetDiscriminator(nn.Module):
 
 
 def block_widths(width: int, max_width: int | None, count: int) -> list[int]:
+    """Channels of `count` blocks, the finest first: doubled up to `max_width`, or constant."""
     limit = width if max_width is None else max_width
     if limit < width:
         raise ConfigError(

@@ -1,6 +1,7 @@
-"""Optimizer steps as functions of the gradient, through which one can differentiate.
+"""Differentiable optimizer steps.
 
-What torch.optim does in place, on its own settings and from its own state, which stay as they are.
+They start from the settings and the state of a torch.optim optimizer, which are not changed, and
+return new parameters instead of updating them in place.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,20 +10,20 @@ import torch
 from torch import Tensor, optim
 
 InnerStep = Callable[[Sequence[Tensor], Sequence[Tensor]], list[Tensor]]
-TINY = 1e-30  # far below eps^2: steps are not changed
+TINY = 1e-30  # far below eps^2, so that steps do not change
 
 
 def inner_step(optimizer: optim.Optimizer) -> InnerStep:
-    """(parameters, gradients) to parameters, for as many steps as it is called."""
+    """A function of (parameters, gradients) that returns the parameters after one more step."""
     return INNER[type(optimizer)](optimizer)
 
 
 class InnerSGD:
-    """Stochastic gradient descent with momentum: v <- momentum v + g, p <- p - lr v."""
+    """SGD with momentum: v <- momentum v + g, p <- p - lr v."""
 
     def __init__(self, optimizer: optim.Optimizer) -> None:
         self.settings = optimizer.param_groups[0]
-        self.velocity = held(optimizer, "momentum_buffer")
+        self.velocity = optimizer_state(optimizer, "momentum_buffer")
 
     def __call__(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:
         lr, momentum = self.settings["lr"], self.settings["momentum"]
@@ -35,34 +36,41 @@ class InnerSGD:
 
 
 class InnerRMSprop:
-    """Tieleman & Hinton 2012: s <- alpha s + (1 - alpha) g^2, p <- p - lr g / (sqrt(s) + eps)."""
+    """RMSprop: s <- alpha s + (1 - alpha) g^2, p <- p - lr g / (sqrt(s) + eps).
+
+    Tieleman & Hinton 2012.
+    """
 
     def __init__(self, optimizer: optim.Optimizer) -> None:
         self.settings = optimizer.param_groups[0]
-        self.second = held(optimizer, "square_avg")
-        self.velocity = held(optimizer, "momentum_buffer")
+        self.second = optimizer_state(optimizer, "square_avg")
+        self.velocity = optimizer_state(optimizer, "momentum_buffer")
 
     def __call__(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:
         lr, alpha, eps = (self.settings[key] for key in ("lr", "alpha", "eps"))
         stepped = []
         for i, (p, g) in enumerate(zip(parameters, gradients, strict=True)):
             self.second[i] = self.second[i].lerp(g * g, 1 - alpha)
-            scaled = g / (root(self.second[i]) + eps)
+            scaled = g / (safe_sqrt(self.second[i]) + eps)
             self.velocity[i] = self.settings["momentum"] * self.velocity[i] + scaled
             stepped.append(p - lr * self.velocity[i])
         return stepped
 
 
 class InnerAdam:
-    """Kingma & Ba 2015 (arXiv:1412.6980), Algorithm 1; the decay of a torch.optim.Adam is in g.
+    """Adam: Kingma & Ba 2015 (arXiv:1412.6980), Algorithm 1, and AdamW.
 
-    That of an AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) shrinks the weights instead.
+    Weight decay is added to the gradient for torch.optim.Adam, and applied to the weights for AdamW
+    (Loshchilov & Hutter 2019, arXiv:1711.05101).
     """
 
     def __init__(self, optimizer: optim.Optimizer) -> None:
         self.settings = optimizer.param_groups[0]
         self.decoupled = isinstance(optimizer, optim.AdamW)
-        self.first, self.second = held(optimizer, "exp_avg"), held(optimizer, "exp_avg_sq")
+        self.first, self.second = (
+            optimizer_state(optimizer, "exp_avg"),
+            optimizer_state(optimizer, "exp_avg_sq"),
+        )
         states = [optimizer.state[p] for p in self.settings["params"] if p in optimizer.state]
         self.step = states[0]["step"] if states else torch.zeros(())
 
@@ -78,18 +86,18 @@ class InnerAdam:
                 g = g + decay * p
             self.first[i] = self.first[i].lerp(g, 1 - beta1)
             self.second[i] = self.second[i].lerp(g * g, 1 - beta2)
-            stepped.append(p - rate * self.first[i] / (root(self.second[i]) * scale + eps))
+            stepped.append(p - rate * self.first[i] / (safe_sqrt(self.second[i]) * scale + eps))
         return stepped
 
 
-def held(optimizer: optim.Optimizer, key: str) -> list[Tensor]:
-    """What the optimizer remembers of each parameter under `key`; zeros before its first step."""
+def optimizer_state(optimizer: optim.Optimizer, key: str) -> list[Tensor]:
+    """The state `key` of the optimizer for each parameter; zeros before its first step."""
     parameters = optimizer.param_groups[0]["params"]
     return [optimizer.state.get(p, {}).get(key, torch.zeros_like(p)) for p in parameters]
 
 
-def root(x: Tensor) -> Tensor:
-    """Square root; flat below TINY, as its slope at zero is infinite."""
+def safe_sqrt(x: Tensor) -> Tensor:
+    """Square root that is constant below TINY, since its derivative at zero is infinite."""
     return x.clamp(min=TINY).sqrt()
 
 

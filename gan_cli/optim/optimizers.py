@@ -1,4 +1,4 @@
-"""Optimizers by name, and the player who owns one."""
+"""Registry of optimizers, and players, which own one each."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,7 +22,7 @@ def adam(
     eps: float = 1e-8,
     weight_decay: float = 0.0,
 ) -> optim.Optimizer:
-    """Kingma & Ba 2015 (arXiv:1412.6980); the betas of DCGAN (arXiv:1511.06434)."""
+    """Adam: Kingma & Ba 2015 (arXiv:1412.6980), with the betas of DCGAN (arXiv:1511.06434)."""
     now = (betas[0](0), betas[1](0))
     return optim.Adam(parameters, lr(0), now, eps, weight_decay, fused=True)
 
@@ -36,7 +36,7 @@ def adamw(
     eps: float = 1e-8,
     weight_decay: float = 0.01,
 ) -> optim.Optimizer:
-    """Loshchilov & Hutter 2019 (arXiv:1711.05101)."""
+    """AdamW: Loshchilov & Hutter 2019 (arXiv:1711.05101)."""
     now = (betas[0](0), betas[1](0))
     return optim.AdamW(parameters, lr(0), now, eps, weight_decay, fused=True)
 
@@ -50,7 +50,7 @@ def rmsprop(
     eps: float = 1e-8,
     momentum: float = 0.0,
 ) -> optim.Optimizer:
-    """Tieleman & Hinton 2012; the rate of WGAN (arXiv:1701.07875), Algorithm 1."""
+    """RMSprop: Tieleman & Hinton 2012, with the learning rate of WGAN (arXiv:1701.07875)."""
     return optim.RMSprop(parameters, lr(0), alpha, eps, momentum=momentum, foreach=True)
 
 
@@ -67,18 +67,22 @@ def sgd(
 
 
 def options_of(optimizer: Component, player: str) -> Component:
-    """The shared options with the player's own on top; its own `name` starts afresh."""
+    """The shared options, updated by those of the player.
+
+    If a player has another optimizer (`name`), the shared options do not apply to it.
+    """
     own = optimizer.get("players", {}).get(player, {})
     shared = {key: value for key, value in optimizer.items() if key != "players"}
     return {**(shared if own.get("name", shared["name"]) == shared["name"] else {}), **own}
 
 
 def value_at(option: Any, step: int) -> Any:
+    """The value of a schedule, or of a tuple of schedules, at `step`."""
     return tuple(s(step) for s in option) if isinstance(option, tuple) else option(step)
 
 
 class Player:
-    """Who moves: some networks' parameters and the optimizer that steps them."""
+    """The parameters of some networks and the optimizer that updates them."""
 
     def __init__(
         self, networks: Iterable[nn.Module], options: Component, scaler: torch.amp.GradScaler
@@ -90,18 +94,19 @@ class Player:
         self.scaler = scaler
 
     def schedule(self, step: int) -> None:
-        """Write what the schedules say for `step` into the optimizer."""
+        """Sets the scheduled options of the optimizer to their values at `step`."""
         for key, option in self.scheduled.items():
             for group in self.optimizer.param_groups:
                 group[key] = value_at(option, step)
 
     def gradients(self) -> list[Tensor]:
-        """All of them, zero where the loss did not reach: every process reduces the same set."""
+        """Gradients of all parameters; missing ones are set to zero, so that processes agree."""
         for parameter in self.parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         return [parameter.grad for parameter in self.parameters]  # type: ignore[misc]
 
     def train(self, training: bool) -> None:
+        """Unfreezes the parameters, or freezes them if not `training`."""
         for parameter in self.parameters:
             parameter.requires_grad_(training)

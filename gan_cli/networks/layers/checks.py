@@ -1,6 +1,6 @@
-"""What a network refuses to be built from, and what to write instead.
+"""Checks of network options.
 
-Faults name the key relative to the network's own config node.
+The errors name keys relative to the config node of the network.
 """
 
 from gan_cli.data.spec import Spec
@@ -8,6 +8,7 @@ from gan_cli.utils.errors import ConfigError
 
 
 def check_positive(**options: int) -> None:
+    """Raises ConfigError if an option is below 1."""
     faults = [
         f"{key}: must be 1 or more, got {value}" for key, value in options.items() if value < 1
     ]
@@ -16,7 +17,7 @@ def check_positive(**options: int) -> None:
 
 
 def check_conditioning(spec: Spec, conditioning: str, norm: str) -> None:
-    """Labels must exist to condition on, and batch norm to be made conditional."""
+    """Raises ConfigError if there are no labels for `conditioning`, or no batch norm for it."""
     faults = []
     if conditioning != "none" and spec.classes == 0:
         faults.append(
@@ -26,7 +27,7 @@ def check_conditioning(spec: Spec, conditioning: str, norm: str) -> None:
     if conditioning == "batch_norm" and norm != "batch":
         faults.append(
             f"norm: conditioning=batch_norm needs norm=batch, got '{norm}'; "
-            "set norm=batch, or conditioning=concat, which goes with every norm"
+            "set norm=batch, or conditioning=concat, which works with every norm"
         )
     if faults:
         raise ConfigError(*faults)

@@ -1,4 +1,4 @@
-"""How labels enter a network. A network whose conditioning is "none" ignores them."""
+"""Layers that condition a network on labels. With conditioning "none", labels are ignored."""
 
 import math
 from typing import Literal
@@ -11,22 +11,22 @@ DiscriminatorConditioning = Literal["none", "concat", "projection", "auxiliary"]
 
 
 class LatentLabel(nn.Module):
-    """A label joins the latent.
+    """Combines labels with latents.
 
-    concat: latent ++ embedding (Mirza & Osindero 2014, arXiv:1411.1784, Figure 1), which starts as
-    the one-hot code. embed: latent * embedding, the simplest conditional GAN of the tutorials.
-    "none" and "batch_norm" leave the latent alone.
+    "concat" concatenates the latent and an embedding that is initialized to the one-hot code (Mirza
+    & Osindero 2014, arXiv:1411.1784, Figure 1). "embed" multiplies the latent by an embedding, as
+    simple conditional GANs do. "none" and "batch_norm" return the latent unchanged.
     """
 
     def __init__(self, conditioning: GeneratorConditioning, latent_dim: int, classes: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(classes, latent_dim) if conditioning == "embed" else None
         self.concat = conditioning == "concat"
-        self.width = latent_dim  # of the two together
+        self.width = latent_dim  # length of the output
         if self.concat:
-            # Weak beside the latent on purpose. With an embedding ~ N(0, I) as long as the latent,
-            # the MNIST digits of a class all looked alike: their deviation after 1,000 steps was
-            # 0.02, with the one-hot code 0.21, in the data 0.24.
+            # The embedding is weak compared with the latent. With one ~ N(0, I) of the length of
+            # the latent, all MNIST digits of a class looked alike: after 1,000 steps their standard
+            # deviation was 0.02, with the one-hot code 0.21, in the data 0.24.
             self.embedding = nn.Embedding(classes, classes)
             nn.init.eye_(self.embedding.weight)
             self.width += classes
@@ -40,19 +40,20 @@ class LatentLabel(nn.Module):
 
 
 class SampleLabel(nn.Module):
-    """concat: a label joins a sample as an embedding of `shape` (Mirza & Osindero 2014, Figure 1).
+    """With "concat", concatenates samples and an embedding of their labels along dimension 1.
 
-    A map (1, H, W) beside the channels of an image, or features (F,) beside those of a vector.
+    Mirza & Osindero 2014, Figure 1. `shape` is that of the embedding: (1, H, W) for images, (F,)
+    for vectors.
     """
 
     def __init__(
         self, conditioning: DiscriminatorConditioning, shape: tuple[int, ...], classes: int
     ) -> None:
         super().__init__()
-        joins = conditioning == "concat"
+        concat = conditioning == "concat"
         self.shape = shape
-        self.embedding = nn.Embedding(classes, math.prod(shape)) if joins else None
-        self.channels = shape[0] if joins else 0  # how many it adds
+        self.embedding = nn.Embedding(classes, math.prod(shape)) if concat else None
+        self.channels = shape[0] if concat else 0  # channels that are added
 
     def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
         if self.embedding is None:
@@ -63,10 +64,10 @@ class SampleLabel(nn.Module):
 
 
 class Head(nn.Module):
-    """Features (N, F) to logits (N,), and whatever the labels ask for.
+    """Last layer of a discriminator: features (N, F) to logits (N,).
 
-    projection: logit(h) + V[label] . h, Miyato & Koyama 2018 (arXiv:1802.05637), Equation 3.
-    auxiliary: class logits beside the logit, Odena et al. 2017 (arXiv:1610.09585), Section 3.
+    "projection" computes logit(h) + V[label] . h (Miyato & Koyama 2018, arXiv:1802.05637, Equation
+    3). "auxiliary" adds class logits (Odena et al. 2017, arXiv:1610.09585, Section 3).
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Head(nn.Module):
         super().__init__()
         self.logit = nn.Linear(features, 1, bias=bias)
         projects, auxiliary = conditioning == "projection", conditioning == "auxiliary"
-        # A linear layer and not an embedding: initialized and spectrally normalized like the rest.
+        # A linear layer, so that it is initialized and spectrally normalized like other layers.
         self.projection = nn.Linear(features, classes, bias=False) if projects else None
         self.classifier = nn.Linear(features, classes) if auxiliary else None
 

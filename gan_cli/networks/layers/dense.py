@@ -1,4 +1,4 @@
-"""What fully connected layers are made of: activations and initializations by name."""
+"""Fully connected layers, with activations and initializations by name."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from gan_cli.networks.layers.norm import Norm
 
 Activation = Literal["relu", "leaky_relu", "tanh", "maxout"]
-Init = Literal["uniform", "normal", "orthogonal"]  # "uniform": PyTorch's own
-PIECES = 5  # of a maxout unit: Goodfellow et al. 2014 and, on toy densities, Lin et al. 2018
+Init = Literal["uniform", "normal", "orthogonal"]  # "uniform": PyTorch's default
+PIECES = 5  # per maxout unit, as in Goodfellow et al. 2014 and Lin et al. 2018
 
 
 def maxout(x: Tensor) -> Tensor:
-    """Goodfellow et al. 2013 (arXiv:1302.4389): the largest of PIECES linear functions."""
+    """Maximum of PIECES linear functions: Goodfellow et al. 2013 (arXiv:1302.4389)."""
     return x.unflatten(1, (PIECES, -1)).amax(1)  # (N, PIECES * width) to (N, width)
 
 
@@ -28,20 +28,24 @@ ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
 
 
 def units(width: int, activation: Activation) -> int:
-    """Outputs of the linear layer below `width` units."""
+    """Outputs of a linear layer whose activation has `width` units."""
     return PIECES * width if activation == "maxout" else width
 
 
 def hidden_layers(
     inputs: int, width: int, depth: int, norm: Norm, activation: Activation
 ) -> nn.ModuleList:
-    """Linear layers; a norm brings its own bias."""
+    """Linear layers, without bias if a norm follows, which has its own."""
     outputs, sizes = units(width, activation), [inputs, *[width] * (depth - 1)]
     return nn.ModuleList(nn.Linear(size, outputs, bias=norm == "none") for size in sizes)
 
 
 def initialize(network: nn.Module, init: Init) -> None:
-    """normal: N(0, 0.02) as DCGAN and PacGAN; orthogonal: gain 1.4, of the unrolled GAN's demo."""
+    """Initializes the linear layers in place.
+
+    "normal" is N(0, 0.02), as in DCGAN and PacGAN; "orthogonal" has a gain of 1.4, as in the code
+    of unrolled GANs; "uniform" keeps PyTorch's default.
+    """
     if init == "uniform":
         return
     for module in network.modules():

@@ -1,4 +1,4 @@
-"""Latent vectors: drawn from a generator's prior, and walked between."""
+"""Latent vectors: drawn from the prior of a generator, and interpolated."""
 
 import math
 from typing import Literal, cast
@@ -21,7 +21,7 @@ def draw_latent(generator: nn.Module, count: int, device: torch.device) -> Tenso
 
 
 def seeded_latent(generator: nn.Module, noise: Noise, truncation: float | None = None) -> Tensor:
-    """Latents (N, latent_dim) from the prior of `generator`, on the CPU; each row has its stream.
+    """Latents (N, latent_dim) from the prior of `generator`, on the CPU, one for each stream.
 
     `truncation` is the bound of Brock et al. 2019 (arXiv:1809.11096), Section 3.1.
     """
@@ -33,6 +33,7 @@ def seeded_latent(generator: nn.Module, noise: Noise, truncation: float | None =
 
 
 def check_truncation(truncation: float, prior: Prior) -> None:
+    """Raises ConfigError for a prior that cannot be truncated, or a bound that is not positive."""
     if prior == "uniform":
         raise ConfigError("truncation: the uniform prior has no tails; set truncation=null")
     if not truncation > 0:
@@ -40,27 +41,27 @@ def check_truncation(truncation: float, prior: Prior) -> None:
 
 
 def truncated_normal(uniform: Tensor, bound: float) -> Tensor:
-    """N(0, 1) given |z| <= `bound`, from numbers that are uniform on [0, 1).
+    """Maps numbers uniform on [0, 1) to N(0, 1) conditioned on |z| <= `bound`.
 
-    By the inverse of its distribution function: the law of redrawing whatever exceeds the bound,
-    without the loop.
+    It applies the inverse of the distribution function, which is equivalent to redrawing every
+    number that exceeds the bound.
     """
     mass = math.erf(bound / math.sqrt(2))  # P(|z| <= bound)
-    # Clamped: where float32 rounds the mass to 1, erfinv is infinite at the edge.
+    # Clamped, since erfinv is infinite at the edge if float32 rounds the mass to 1.
     return (math.sqrt(2) * torch.erfinv(mass * (uniform * 2 - 1))).clamp(-bound, bound)
 
 
 def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-    """Shoemake 1985: along the great circle from `a` (t = 0) to `b` (t = 1).
+    """Spherical interpolation from `a` (t = 0) to `b` (t = 1): Shoemake 1985.
 
-    `a` and `b` are (..., D), a tensor `t` broadcasts against (..., 1). Gaussian latents live on a
-    shell of radius sqrt(D), which a straight line would leave (White 2016, arXiv:1609.04468).
-    Parallel vectors span no circle and are joined by a straight line.
+    `a` and `b` are (..., D); a tensor `t` is broadcast against (..., 1). Gaussian latents
+    concentrate on a sphere of radius sqrt(D), which a straight line would leave (White 2016,
+    arXiv:1609.04468). Parallel vectors are interpolated linearly.
     """
     cosine = nn.functional.cosine_similarity(a, b, dim=-1).unsqueeze(-1)  # (..., 1)
     angle = torch.acos(cosine.clamp(-1, 1))
     sine = angle.sin()
-    straight = sine < 1e-3  # below, float32 rounds the cosine; the line is then exact to 1e-7
+    straight = sine < 1e-3  # float32 rounds the cosine below; the line is then exact to 1e-7
     sine = sine.where(~straight, 1)
     arc = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / sine
     return torch.where(straight, (1 - t) * a + t * b, arc)

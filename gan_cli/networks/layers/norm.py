@@ -1,4 +1,4 @@
-"""Normalization layers: an option of every network, with one meaning everywhere."""
+"""Normalization layers and spectral normalization, options of all networks."""
 
 from typing import Literal
 
@@ -12,9 +12,9 @@ Norm = Literal["batch", "layer", "instance", "none"]
 
 
 class Normalize(nn.Module):
-    """One norm; with `classes`, gain and bias are looked up by label.
+    """A normalization layer, whose gain and bias depend on the label if there are `classes`.
 
-    That is conditional batch norm: Dumoulin et al. 2017 (arXiv:1610.07629), Equation 5.
+    Conditional batch norm: Dumoulin et al. 2017 (arXiv:1610.07629), Equation 5.
     """
 
     def __init__(self, norm: Norm, channels: int, classes: int = 0, maps: bool = True) -> None:
@@ -37,26 +37,26 @@ class Normalize(nn.Module):
 
 
 def normalization(norm: Norm, channels: int, affine: bool, maps: bool) -> nn.Module:
-    """The layer for feature maps (N, C, H, W), or for vectors (N, C) when not `maps`."""
+    """The layer for feature maps (N, C, H, W), or for vectors (N, C) if not `maps`."""
     if norm == "batch":
         kind = nn.BatchNorm2d if maps else nn.BatchNorm1d
         return kind(channels, affine=affine)
-    if norm == "layer":  # one group: mean and variance over all of a sample, gain per channel
+    if norm == "layer":  # mean and variance over the whole sample, gain and bias per channel
         return nn.GroupNorm(1, channels, affine=affine)
     if norm == "instance":
         if not maps:
             raise ConfigError(
-                "norm: 'instance' needs feature maps, these are vectors; set norm=layer"
+                "norm: 'instance' needs feature maps, but these are vectors; set norm=layer"
             )
         return nn.InstanceNorm2d(channels, affine=affine)
     return nn.Identity()
 
 
-def normalize_spectra(network: nn.Module) -> None:
-    """Miyato et al. 2018 (arXiv:1802.05957), Equation 8, on every weight matrix of `network`.
+def apply_spectral_norm(network: nn.Module) -> None:
+    """Applies spectral normalization to all weights of `network`, in place.
 
-    One power iteration a forward pass in train mode. Initialize first: what is assigned to a
-    parametrized weight afterwards is lost.
+    Miyato et al. 2018 (arXiv:1802.05957), Equation 8, with one power iteration per forward pass in
+    training mode. Weights must be initialized before: assignments to parametrized weights are lost.
     """
     for module in list(network.modules()):
         if isinstance(module, nn.Conv2d | nn.Linear):

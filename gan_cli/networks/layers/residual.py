@@ -1,6 +1,7 @@
-"""Residual blocks of WGAN-GP and SNGAN, which differ from He et al. 2016 in where they resize.
+"""Residual blocks of WGAN-GP and SNGAN.
 
-Gulrajani et al. 2017 (arXiv:1704.00028) and Miyato et al. 2018 (arXiv:1802.05957), appendices.
+Gulrajani et al. 2017 (arXiv:1704.00028) and Miyato et al. 2018 (arXiv:1802.05957), appendices. They
+differ from He et al. 2016 in the position of the resizing.
 """
 
 import math
@@ -12,7 +13,7 @@ from gan_cli.networks.layers.norm import Norm, Normalize
 
 
 class UpBlock(nn.Module):
-    """Norm, ReLU, double, convolve, norm, ReLU, convolve; added to a doubled shortcut."""
+    """Norm, ReLU, upsampling, convolution, norm, ReLU, convolution, plus an upsampled shortcut."""
 
     def __init__(self, inputs: int, outputs: int, norm: Norm, classes: int) -> None:
         super().__init__()
@@ -25,14 +26,15 @@ class UpBlock(nn.Module):
     def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
         h = self.conv1(double(F.relu(self.norm1(x, label))))
         h = self.conv2(F.relu(self.norm2(h, label)))
-        # A 1x1 convolution commutes with nearest-neighbour doubling; before it costs a quarter.
+        # A 1x1 convolution commutes with nearest-neighbour upsampling, and costs a quarter before.
         return h + double(self.shortcut(x))  # (N, outputs, 2 H, 2 W)
 
 
 class DownBlock(nn.Module):
-    """ReLU, convolve, ReLU, convolve, halve; added to a halved shortcut.
+    """Norm, ReLU, convolution, norm, ReLU, convolution, pooling, plus a pooled shortcut.
 
-    A network's first block reads an image: no ReLU and no norm comes before its convolutions.
+    The input of the `first` block is an image: the block has no norm, and no ReLU before the first
+    convolution.
     """
 
     def __init__(
@@ -50,17 +52,18 @@ class DownBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = x if self.first else F.relu(self.norm1(x))
         h = self.conv2(F.relu(self.norm2(self.conv1(h))))
-        if self.halves:  # the 1x1 convolution commutes with the mean, too
+        if self.halves:  # the 1x1 convolution also commutes with average pooling
             h, x = F.avg_pool2d(h, 2), F.avg_pool2d(x, 2)
         return h + self.shortcut(x)  # (N, outputs, H / 2, W / 2) or (N, outputs, H, W)
 
 
 def double(x: Tensor) -> Tensor:
+    """Upsamples (N, C, H, W) to (N, C, 2 H, 2 W)."""
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 def initialize(network: nn.Module) -> None:
-    """Glorot's uniform weights, biases 0; as in SNGAN's code, sqrt(2) larger inside the blocks."""
+    """Glorot-uniform weights with a gain of sqrt(2) in blocks, as in SNGAN's code; biases are 0."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)

@@ -1,40 +1,40 @@
-"""Which image sizes the convolutional networks fit, and how often they halve them."""
+"""Image sizes that convolutional networks support, and how often they halve them."""
 
 from dataclasses import dataclass
 
 from gan_cli.data.spec import Spec
 from gan_cli.utils.errors import ConfigError
 
-LARGEST_SEED = 15  # above it most of a network would be its first, fully connected, layer
+LARGEST_SEED = 15  # for larger maps, most weights would be in the fully connected layer
 
 
 @dataclass(frozen=True)
 class Pyramid:
-    """From an image down to the smallest feature map, the seed that a generator grows from."""
+    """Sizes of feature maps, from the image down to the seed that a generator starts from."""
 
-    seed: tuple[int, int]  # (height, width)
-    levels: int  # how often it is halved
+    seed: tuple[int, int]  # (height, width) of the smallest map
+    levels: int  # number of halvings
 
 
 def pyramid(spec: Spec) -> Pyramid:
-    """Halve both sides while they stay whole and at least 4: 64 -> 4, 28 -> 7, 48x32 -> 6x4."""
+    """Halves both sides while they are even and at least 8: 64 -> 4, 28 -> 7, 48x32 -> 6x4."""
     if spec.kind != "image":
         raise ConfigError(
             f"name: this network is for images, but the samples are of kind {spec.kind} and shape "
-            f"{spec.shape}; "
-            "use model=mlp"
+            f"{spec.shape}; use model=mlp"
         )
     _, height, width = spec.shape
     levels = 0
     while height % 2 == width % 2 == 0 and min(height, width) >= 8:
         height, width, levels = height // 2, width // 2, levels + 1
     if levels == 0 or min(height, width) > LARGEST_SEED:
-        raise ConfigError(unfit(*spec.shape[1:]))
+        raise ConfigError(unsupported(*spec.shape[1:]))
     return Pyramid((height, width), levels)
 
 
-def unfit(height: int, width: int) -> str:
-    smaller, larger = zip(nearest(height), nearest(width), strict=True)
+def unsupported(height: int, width: int) -> str:
+    """The error for a size that cannot be halved, with the nearest sizes that can."""
+    smaller, larger = zip(nearest_sizes(height), nearest_sizes(width), strict=True)
     sizes = dict.fromkeys(f"{h} x {w}" for h, w in (smaller, larger))
     return (
         f"name: images of {height} x {width} cannot be halved to a small map; sizes are k * 2^n, "
@@ -43,13 +43,13 @@ def unfit(height: int, width: int) -> str:
     )
 
 
-def nearest(side: int) -> tuple[int, int]:
-    """The sizes k * 2^n with k in 4..7 on either side of `side`."""
+def nearest_sizes(side: int) -> tuple[int, int]:
+    """The nearest sizes k * 2^n with k in 4..7 below and above `side`."""
     fitting = [k << n for n in range(1, side.bit_length() + 1) for k in range(4, 8)]
     larger = min(size for size in fitting if size >= side)
     return max((size for size in fitting if size <= side), default=larger), larger
 
 
 def widths(first: int, limit: int, count: int) -> list[int]:
-    """Channels of `count` layers, the finest first: doubled from one to the next up to `limit`."""
+    """Channels of `count` layers, the finest first: doubled at each layer up to `limit`."""
     return [min(first << level, limit) for level in range(count)]

@@ -1,6 +1,6 @@
-"""Images down to features, without a head: the body of encoders and of critics of pairs.
+"""Networks from samples to features, without a head, for encoders and joint discriminators.
 
-The layers are those of the family's discriminator.
+The layers are those of the discriminator of the same family.
 """
 
 import math
@@ -16,9 +16,9 @@ from gan_cli.networks.layers.sizes import pyramid, widths
 
 
 class DenseTrunk(nn.Module):
-    """Goodfellow et al. 2014 (arXiv:1406.2661): `depth` layers of `width` leaky ReLU units.
+    """`depth` layers of `width` leaky ReLU units: Goodfellow et al. 2014 (arXiv:1406.2661).
 
-    `extra` features may join the sample at the input.
+    The input has `extra` features besides the sample.
     """
 
     def __init__(self, spec: Spec, width: int, depth: int, norm: Norm, extra: int = 0) -> None:
@@ -36,7 +36,7 @@ class DenseTrunk(nn.Module):
 
 
 class StridedTrunk(nn.Module):
-    """DCGAN, Radford et al. 2016 (arXiv:1511.06434): every layer halves the image."""
+    """Strided convolutions that halve the image: DCGAN, Radford et al. 2016 (arXiv:1511.06434)."""
 
     def __init__(self, spec: Spec, width: int, norm: Norm) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class StridedTrunk(nn.Module):
             nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=norm == "none")
             for inputs, outputs in pairwise([spec.shape[0], *channels])
         )
-        # Not on the first layer, whose input is an image (Section 3).
+        # The first layer, whose input is an image, has no norm (Section 3).
         self.norms = nn.ModuleList(
             Normalize(norm if i else "none", count) for i, count in enumerate(channels)
         )
@@ -60,9 +60,9 @@ class StridedTrunk(nn.Module):
 
 
 class ResidualTrunk(nn.Module):
-    """WGAN-GP, Gulrajani et al. 2017 (arXiv:1704.00028): residual blocks, the last of them flat.
+    """Residual blocks, of which all but the last halve the image, then the mean over positions.
 
-    Then the mean over positions.
+    WGAN-GP: Gulrajani et al. 2017 (arXiv:1704.00028).
     """
 
     def __init__(self, spec: Spec, width: int, norm: Norm) -> None:
