@@ -24,7 +24,7 @@ class Audio(Kind):
     rounding = "rounded to int16"
 
     def recognizes(self, stored: Tensor) -> bool:
-        return stored.ndim == 3
+        return stored.ndim == 3 and (stored.dtype == torch.int16 or stored.is_floating_point())
 
     def to_model(self, stored: Tensor) -> Tensor:
         if stored.dtype == torch.int16:
@@ -53,3 +53,8 @@ class Audio(Kind):
 
     def default_format(self, field: Field) -> str:  # noqa: ARG002
         return "wav"
+
+    def from_array(self, array: np.ndarray) -> Tensor:
+        if array.ndim != 3 or array.dtype != np.int16:
+            raise ValueError(f"must be int16 (N, C, T), not {array.dtype} {array.shape}")
+        return torch.from_numpy(array)

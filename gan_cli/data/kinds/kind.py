@@ -98,5 +98,11 @@ def kind_of(field: Field) -> Kind:
 
 
 def recognized(stored: Tensor) -> str:
-    """The name of the kind that stored samples (N, *shape) look like."""
-    return next(name for name, kind in kinds.entries.items() if kind.recognizes(stored))
+    """The name of the kind that stored samples (N, *shape) look like; ValueError if of none."""
+    for name, kind in kinds.entries.items():
+        if kind.recognizes(stored):
+            return name
+    raise ValueError(
+        f"look like no kind of samples: {stored.dtype} {tuple(stored.shape)}; images are uint8 "
+        "(N, C, H, W), vectors float32 (N, F), sounds int16 (N, C, T), tokens int64 (N, T)"
+    )

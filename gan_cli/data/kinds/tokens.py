@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from gan_cli.data.kinds.kind import Context, Kind, kinds
@@ -43,6 +44,11 @@ class Tokens(Kind):
 
     def default_format(self, field: Field) -> str:  # noqa: ARG002
         return "txt"
+
+    def from_array(self, array: np.ndarray) -> Tensor:
+        if array.ndim != 2 or array.dtype.kind not in "iu":
+            raise ValueError(f"must be whole numbers (N, T), not {array.dtype} {array.shape}")
+        return torch.from_numpy(array).long()
 
 
 def texts_of(field: Field, tokens: Tensor) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from gan_cli.data.kinds.kind import Context, Kind, kinds
@@ -34,3 +35,8 @@ class Vector(Kind):
 
     def default_format(self, field: Field) -> str:
         return "plot" if field.shape in ((1,), (2,)) else "npz"
+
+    def from_array(self, array: np.ndarray) -> Tensor:
+        if array.ndim != 2 or array.dtype.kind != "f":
+            raise ValueError(f"must be floating point (N, F), not {array.dtype} {array.shape}")
+        return torch.from_numpy(array.astype(np.float32))

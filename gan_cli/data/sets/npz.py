@@ -36,8 +36,6 @@ def read_samples(path: Path, where: str, field: Field | None = None) -> Dataset:
 
 def samples_of(arrays: Mapping[str, np.ndarray], field: Field | None = None) -> Dataset:
     """Images (N, H, W, C) uint8 or other samples (N, *shape), and labels (N,) if there are any."""
-    labels = next((arrays[key] for key in ("labels", "arr_1") if key in arrays), None)
-    tensors = {} if labels is None else {"label": torch.from_numpy(labels).long()}
     name = next((key for key in (*IMAGES, "samples") if key in arrays), None)
     if name is None:
         raise ConfigError(
@@ -45,18 +43,29 @@ def samples_of(arrays: Mapping[str, np.ndarray], field: Field | None = None) -> 
             f"{' or '.join(IMAGES)} (images) or samples (of other kinds)"
         )
     array = arrays[name]
+    if array.size == 0:
+        raise ConfigError(f"{name} is empty")
     try:
         samples = kind_in(array, name, field).from_array(array)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:  # TypeError: what torch has no type for, such as text
         raise ConfigError(f"{name} {error}") from None
-    if samples.dtype == torch.float64:
-        samples = samples.float()
-    classes = int(tensors["label"].max()) + 1 if tensors else 0
-    return InMemory({"real": samples, **tensors}, classes, field=field)
+    labels = next((arrays[key] for key in ("labels", "arr_1") if key in arrays), None)
+    if labels is None:
+        return InMemory({"real": samples}, field=field)
+    if labels.dtype.kind not in "iu" or labels.shape != (len(samples),):
+        raise ConfigError(
+            f"labels must be whole numbers, one for each of the {len(samples)} samples, not "
+            f"{labels.dtype} {labels.shape}"
+        )
+    tensors = {"real": samples, "label": torch.from_numpy(labels).long()}
+    return InMemory(tensors, int(labels.max()) + 1, field=field)
 
 
 def kind_in(array: np.ndarray, name: str, field: Field | None) -> Kind:
     """The kind of samples that an array holds."""
-    kind = "image" if name in IMAGES else recognized(torch.from_numpy(array))
-    found: Kind = kinds.entries[field.kind if field else kind]
+    if field is not None:
+        kind = field.kind
+    else:
+        kind = "image" if name in IMAGES else recognized(torch.from_numpy(array))
+    found: Kind = kinds.entries[kind]
     return found
