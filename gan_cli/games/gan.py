@@ -119,8 +119,6 @@ class GAN(Game):
 
     def pack(self, x: Tensor) -> Sample:
         """Joined along channels, (N, C, ...) to (N / packing, packing * C, ...)."""
-        if self.packing == 1:
-            return (x,)
         return (x.reshape(-1, self.packing * x.shape[1], *x.shape[2:]),)
 
     def draw(self, batch: Batch) -> Tensor:
