@@ -9,24 +9,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gan_cli.sampling.generate import generate, ranges
-from gan_cli.sampling.request import checked
-from gan_cli.sampling.sampler import Sampler
 from PIL import Image
 from scipy.spatial import geometric_slerp
 from torch import nn
 
 from gan_cli.checkpoints import files as checkpoint
-from gan_cli.checkpoints.contents import plain
+from gan_cli.checkpoints.choice import run_folder
+from gan_cli.checkpoints.contents import Checkpoint
 from gan_cli.config.schema import Device
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import Spec, image_spec, vector_spec
 from gan_cli.networks import networks
-from gan_cli.sample import as_list, run_folder
-from gan_cli.sampling.exports import enlarged, rgb
+from gan_cli.sample import as_list
+from gan_cli.sampling.model import Model
+from gan_cli.sampling.options import checked_options
+from gan_cli.sampling.perform import perform
+from gan_cli.sampling.tasks.sample import ranges
+from gan_cli.utils.clips import enlarged, rgb
 from gan_cli.utils.errors import ConfigError, StorageError
+from tests import checkpoint_files
+from tests.checkpoint_files import Deaf
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-DIGITS = Spec((1, 4, 6), 3, ("zero", "one", "two"))
+DIGITS = image_spec((1, 4, 6), 3, ("zero", "one", "two"))
 
 
 class Echo(nn.Module):
@@ -46,29 +50,19 @@ class Echo(nn.Module):
 @pytest.fixture(autouse=True)
 def echo(monkeypatch, tmp_path):
     monkeypatch.setitem(networks.entries, "echo", Echo)
+    monkeypatch.setitem(networks.entries, "deaf", Deaf)
     monkeypatch.chdir(tmp_path)
 
 
 def state_of(node, spec, step=7, live=None, **config):
-    torch.manual_seed(0)
-    node = {"name": node["name"], **networks.check(node, "generator")}
-    weights = networks.build(node, spec, where="generator").state_dict()
-    return {
-        "format": 1,
-        "step": step,
-        "config": {"model": {"networks": {"generator": node}}, **config},
-        "spec": plain(spec),
-        "networks": {"generator": live or weights},
-        "averages": {"generator": weights},
-    }
+    nodes = {"generator": node, "discriminator": {"name": "deaf"}}
+    live = {} if live is None else {"generator": live}
+    return checkpoint_files.state_of(nodes, spec, step=step, live=live, **config)
 
 
 def saved(node=None, spec=DIGITS, **rest):
     """The path of a checkpoint of outputs/x, as a run would write it."""
-    state = state_of(node or {"name": "echo"}, spec, **rest)
-    path = Path(f"outputs/x/checkpoints/step-{state['step']:07d}.pt")
-    checkpoint.save(path, state)
-    return path
+    return checkpoint_files.write(state_of(node or {"name": "echo"}, spec, **rest))
 
 
 def sample(**keys):
@@ -76,8 +70,8 @@ def sample(**keys):
     keys.setdefault("device", {"accelerator": "cpu"})
     keys.setdefault("output", f"out-{len(list(Path().iterdir()))}")
     keys.setdefault("run", None if "checkpoint" in keys else "x")
-    config = checked(keys)
-    generate(config, run_folder(config.run) if config.run else None)
+    options = checked_options(keys)
+    perform(options, run_folder(options.run) if options.run else None)
     return {path.name: path for path in Path(keys["output"]).iterdir()}
 
 
@@ -107,7 +101,7 @@ def test_an_image_is_its_seed_through_the_generator():
     ],
 )
 def test_the_same_bytes_in_whatever_company(node):
-    saved(node, Spec((3, 32, 32)))
+    saved(node, image_spec((3, 32, 32)))
     together = sample(seeds="0-63", format="png")
     for others in ("5", "63,5,0", "1-7"):
         for name, path in sample(seeds=others, format="png").items():
@@ -143,9 +137,11 @@ def test_labels(label, expected):
 
 
 def test_a_class_name_counts_before_a_number():
-    saved({"name": "echo", "conditioning": "embed"}, Spec((1, 4, 6), 3, ("0", "1", "10")))
+    saved({"name": "echo", "conditioning": "embed"}, image_spec((1, 4, 6), 3, ("0", "1", "10")))
     files = sample(seeds="5", label=10, format="png")
-    assert list(files) == ["seed-00005-label-2.png"]
+    assert list(files) == ["seed-00005-label-10.png"]
+    shown = np.asarray(Image.open(files["seed-00005-label-10.png"]))
+    assert np.array_equal(shown, pixels(noise(5) + 0.2))  # of class 2
 
 
 def test_truncation_bounds_the_latent():
@@ -160,15 +156,15 @@ def test_grid_has_its_columns():
     assert grid.size == (3 * 6 + 2 * 2, 2 * 4 + 2)
 
 
-def sampler(prior="normal"):
+def model(prior="normal"):
     state = state_of({"name": "echo", "prior": prior}, DIGITS)
-    return Sampler(state, average=True, device=Device(accelerator="cpu"))
+    return Model(Checkpoint.from_state(state), device=Device(accelerator="cpu"))
 
 
 def test_a_normal_prior_is_walked_along_the_sphere():
     ends = torch.randn(3, 24, generator=torch.Generator().manual_seed(0)).double()
     ends = nn.functional.normalize(ends)
-    path = sampler().walk(ends, 4)
+    path = model().walk(ends, 4)
     assert path.shape == (11, 24)
     times = np.linspace(0, 1, 6)
     for i in range(2):
@@ -179,7 +175,7 @@ def test_a_normal_prior_is_walked_along_the_sphere():
 def test_a_uniform_prior_is_walked_straight():
     ends = torch.rand(2, 24) * 2 - 1
     line = np.linspace(ends[0].numpy(), ends[1].numpy(), 5)
-    np.testing.assert_allclose(sampler("uniform").walk(ends, 3).numpy(), line, atol=1e-6)
+    np.testing.assert_allclose(model("uniform").walk(ends, 3).numpy(), line, atol=1e-6)
 
 
 def test_a_strip_has_a_row_for_each_pair():
@@ -203,7 +199,7 @@ def test_a_gif_shows_every_frame():
 def test_an_mp4_shows_every_frame():
     imageio = pytest.importorskip("imageio.v3")
     pytest.importorskip("av")
-    saved(spec=Spec((1, 4, 6)))
+    saved(spec=image_spec((1, 4, 6)))
     path = sample(seeds="3,8,5", interpolate=2, format="mp4")["walk.mp4"]
     assert imageio.imread(path, plugin="pyav").shape == (7, 4 * 42, 6 * 42, 3)
 
@@ -215,13 +211,13 @@ def test_frames_of_a_clip():
 
 
 def test_vectors_go_into_an_npz():
-    saved({"name": "echo"}, Spec((2,)))
+    saved({"name": "echo"}, vector_spec(2))
     samples = np.load(sample(seeds="0-2", format="npz")["samples.npz"])["samples"]
     rng = torch.Generator().manual_seed(1)
     assert np.array_equal(samples[1], torch.randn(1, 2, generator=rng)[0].numpy())
-    with pytest.raises(ConfigError, match="type format=plot or npz"):
+    with pytest.raises(ConfigError, match="type format=npz or plot"):
         sample(seeds="0-2", format="grid")
-    with pytest.raises(ConfigError, match="interpolate: shows pictures"):
+    with pytest.raises(ConfigError, match="interpolate: there is no format for frames of"):
         sample(seeds="0-2", interpolate=2)
 
 
@@ -231,7 +227,7 @@ def orange(picture: np.ndarray) -> np.ndarray:
 
 
 def test_vectors_of_one_or_two_numbers_are_plotted():
-    saved({"name": "echo"}, Spec((2,)))
+    saved({"name": "echo"}, vector_spec(2))
     files = sample(format="plot,npz")  # the default is the plot alone, of as many
     assert np.load(files["samples.npz"])["samples"].shape == (2000, 2)
     plot = np.array(Image.open(sample()["plot.png"]))
@@ -240,13 +236,15 @@ def test_vectors_of_one_or_two_numbers_are_plotted():
     middle, corner = orange(plot)[200:330, 210:340], orange(plot)[40:100, 45:105]
     assert middle.mean() > 0.5 > 0.02 > corner.mean()  # 2,000 of a normal law
 
-    saved({"name": "echo"}, Spec((1,)), step=6)
+    saved({"name": "echo"}, vector_spec(1), step=6)
     bars = orange(np.array(Image.open(sample()["plot.png"]))).sum(0)  # pixels, column by column
     assert bars[240:300].mean() > 5 * bars[40:100].mean()
 
-    saved({"name": "echo"}, Spec((3,)), step=7)
+    saved({"name": "echo"}, vector_spec(3), step=7)
     assert sample().keys() == {"samples.npz"}
-    with pytest.raises(ConfigError, match="format: 'plot' shows points of a plane or a line"):
+    with pytest.raises(
+        ConfigError, match=r"format: 'plot' does not show samples of kind vector and shape \(3,\)"
+    ):
         sample(format="plot")
 
 
@@ -255,8 +253,8 @@ def test_which_checkpoint():
         saved(step=step)
     checkpoint.save(Path("outputs/x/checkpoints/best.pt"), state_of({"name": "echo"}, DIGITS, 3))
     for which, told in ("latest", "step 9"), ("best", "step 3"), (5, "step 5"):
-        config = checked({"run": "x", "which": which, "count": 1})
-        assert told in generate(config, Path("outputs/x"))
+        options = checked_options({"run": "x", "which": which, "count": 1})
+        assert told in perform(options, Path("outputs/x"))
     with pytest.raises(ConfigError, match="a step of: 5, 9"):
         sample(which=6)
 
@@ -264,15 +262,15 @@ def test_which_checkpoint():
 def test_a_damaged_latest_falls_back(caplog):
     saved(step=5)
     saved(step=9).write_bytes(b"half a file")
-    config = checked({"run": "x", "count": 1})
-    assert "step 5" in generate(config, Path("outputs/x"))
+    options = checked_options({"run": "x", "count": 1})
+    assert "step 5" in perform(options, Path("outputs/x"))
     assert "damaged" in caplog.text
 
 
 def test_nothing_is_overwritten():
     path = saved()
     for name in "step-0000007", "step-0000007-2":
-        assert name in generate(checked({"run": "x", "count": 1}), Path("outputs/x"))
+        assert name in perform(checked_options({"run": "x", "count": 1}), Path("outputs/x"))
         assert Path("outputs/x/generated", name, "grid.png").is_file()
     before = path.read_bytes()
     with pytest.raises(ConfigError, match="is there already"):
@@ -319,11 +317,14 @@ def test_own_networks_are_imported_on_request_only(monkeypatch):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format": 2}, "has format 2"),
-        ({"averages": {}}, "holds no network 'generator'"),
-        ({"config": {}}, "holds no network 'generator'"),
-        ({"spec": {"shape": "x"}}, "spec.shape: expected a list"),
-        ({"averages": {"generator": {}}}, "do not fit network 'echo'"),
+        ({"format": 3}, "has format 3"),
+        ({"networks": {}, "averages": {}}, "holds no network 'generator'"),
+        ({"config": {}}, "c.pt: config.model.networks: expected names and values"),
+        (
+            {"spec": {"target": "real", "fields": {"real": {"kind": "image", "shape": "x"}}}},
+            "spec.fields.real.shape: expected a list",
+        ),
+        ({"averages": {"generator": {"bias": torch.ones(2)}}}, "the weights do not fit"),
     ],
 )
 def test_an_unfit_checkpoint_says_why(change, told):
@@ -336,7 +337,7 @@ def test_an_unfit_checkpoint_says_why(change, told):
     ("keys", "told"),
     [
         ({"label": 3}, "label: the model was trained without labels"),
-        ({"seeds": [3, "1-4"]}, "seeds: 3 would draw the same image 2 times"),
+        ({"seeds": [3, "1-4"]}, "seeds: 3 would draw the same sample 2 times"),
         ({"truncation": 0}, "truncation: must be above 0"),
     ],
 )
@@ -389,13 +390,13 @@ def test_truncation_needs_tails():
 )
 def test_faults_are_found_before_a_checkpoint_is_opened(keys, told):
     with pytest.raises(ConfigError, match=told):
-        checked({"run": "x", **keys})
+        checked_options({"run": "x", **keys})
 
 
 def test_mp4_asks_for_its_extra(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'gan-cli\[video\]'"):
-        checked({"run": "x", "interpolate": 2, "format": "mp4"})
+        checked_options({"run": "x", "interpolate": 2, "format": "mp4"})
 
 
 def test_a_misspelt_run():
@@ -443,7 +444,7 @@ def test_help_and_faults_need_no_torch(tmp_path):
     assert done.stdout.count("gan-sample run=NAME") == 3
     done = gan_sample(tmp_path, "run=nowhere", torch=False)
     assert done.returncode == 2
-    assert done.stderr == "gan_cli: run: unknown run 'nowhere'; Known: none (below ./outputs)\n"
+    assert done.stderr == "gan_cli: run: unknown run 'nowhere'; Known: none (in ./outputs)\n"
     assert not list(tmp_path.iterdir())
 
 
