@@ -20,14 +20,14 @@ from PIL import Image
 
 from gan_cli.report import run_report
 from gan_cli.report.axes import Axis
-from gan_cli.report.charts import BUCKETS, Curve, broken, chart, extremes
+from gan_cli.report.charts import BUCKETS, Curve, chart, finite_runs, thin_out
 from gan_cli.report.html import packaged, tag
-from gan_cli.report.jobs import Folded
-from gan_cli.report.panels import placed
-from gan_cli.report.pictures_section import thinned
+from gan_cli.report.jobs import SeedStatistics
+from gan_cli.report.panels import placement
+from gan_cli.report.pictures_section import evenly_spaced
 from gan_cli.report.records import read_series
 from gan_cli.report.run_report import write_report
-from gan_cli.report.settings_section import written
+from gan_cli.report.settings_section import yaml_lines
 from gan_cli.report.sweep_report import write_sweep_report
 from gan_cli.report.words import compact, duration, number
 from gan_cli.training import session
@@ -245,7 +245,7 @@ def test_ticks_are_round_numbers():
 def test_thinning_loses_no_peak_and_nothing_infinite():
     points = [(step, math.sin(step / 300)) for step in range(20_000)]
     points[7000], points[9001], points[13_000] = (7000, 50.0), (9001, -60.0), (13_000, math.inf)
-    kept = extremes(points)
+    kept = thin_out(points)
     assert {points[0], points[7000], points[9001], points[13_000], points[-1]} <= set(kept)
     assert kept == sorted(kept)
     assert len(kept) <= 2 * BUCKETS + 10
@@ -253,7 +253,7 @@ def test_thinning_loses_no_peak_and_nothing_infinite():
 
 def test_a_line_breaks_where_it_is_not_finite():
     points = [(1, 1.0), (2, math.nan), (3, 3.0), (4, 4.0), (5, -math.inf)]
-    assert broken(points) == ([[(1, 1.0)], [(3, 3.0), (4, 4.0)]], [2, 5])
+    assert finite_runs(points) == ([[(1, 1.0)], [(3, 3.0), (4, 4.0)]], [2, 5])
     page = Page(chart("loss", [Curve("loss", points, best=(3, 3.0))], Axis(0, 5)))
     assert len(page.all("polyline")) == 1
     assert page.all("circle")[0]["data-values"] == "1:1"  # a lone point has no line
@@ -287,7 +287,7 @@ def test_a_chart_draws_where_the_values_are():
     ],
 )
 def test_curves_that_compare_share_a_panel(name, place):
-    assert placed(name) == place
+    assert placement(name) == place
 
 
 def test_settings_read_as_yaml():
@@ -300,9 +300,9 @@ def test_settings_read_as_yaml():
         "word": "no: 1",
         "words": ["hinge", "null", "Yes", "12", "a-b"],
     }
-    text = "\n".join(line for _, line in written(config))
+    text = "\n".join(line for _, line in yaml_lines(config))
     assert yaml.safe_load(text) == {**config, "lr": 0.1}
-    assert [path for path, _ in written(config)] == [
+    assert [path for path, _ in yaml_lines(config)] == [
         "a",
         "a.b",
         "a.c",
@@ -321,7 +321,7 @@ def test_words_and_numbers():
     assert [duration(s) for s in (4.14, 200, 2040, 3720)] == [
         *("4.1 s", "3 min 20 s", "34 min", "1 h 02 min")
     ]
-    assert thinned(range(101), 5) == [0, 25, 50, 75, 100]
+    assert evenly_spaced(range(101), 5) == [0, 25, 50, 75, 100]
     assert tag("p", "a<b", None, ["c", tag("b", "d")], class_="x", hidden=True, lang=None) == (
         '<p class="x" hidden>a&lt;bc<b>d</b></p>'
     )
@@ -415,7 +415,7 @@ def test_half_a_run_does_not_count(sweep):
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=6))
 def test_what_is_folded_is_told_as_it_is(values):
     """numpy's mean and deviation with ddof = 1, to the places that are printed."""
-    told = str(Folded(tuple(values))).replace(",", "")
+    told = str(SeedStatistics(tuple(values))).replace(",", "")
     mean, spread = np.mean(values), np.std(values, ddof=1)
     assert len(told) < 30
     shown, deviation = map(float, told.split(" \u00b1 "))

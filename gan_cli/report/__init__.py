@@ -1,1 +1,1 @@
-"""What a run or a sweep came to, as pages to read without a server; no torch in here."""
+"""HTML reports of runs and sweeps, which need no server. Nothing here imports torch."""

@@ -1,4 +1,4 @@
-"""What Hydra calls around the jobs of a sweep; made at each start, so it imports nothing slow."""
+"""Hydra callback that reports on a sweep. It is imported at every start, so imports are lazy."""
 
 import atexit
 import json
@@ -13,31 +13,31 @@ from omegaconf import DictConfig, OmegaConf
 
 
 class SweepReport(Callback):
-    """Keeps job.json in each job's folder, index.html and sweep.csv in the sweep's.
+    """Writes job.json to the folder of each job, and index.html and sweep.csv to that of the sweep.
 
-    on_multirun_end is of no use: Hydra leaves it out when one of the jobs failed.
+    on_multirun_end is not used, since Hydra does not call it if a job failed.
     """
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        if writes(config):
-            atexit.register(conclude, Path(config.hydra.sweep.dir).absolute())
+        if is_reported(config):
+            atexit.register(finish, Path(config.hydra.sweep.dir).absolute())
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
-        if writes(config):
+        if is_reported(config):
             words = OmegaConf.to_container(config.hydra.overrides.task)
-            write(job_folder(config), {"job": config.hydra.job.num, "overrides": words})
+            update_job(job_folder(config), {"job": config.hydra.job.num, "overrides": words})
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
-        if not writes(config):
+        if not is_reported(config):
             return
         folder = job_folder(config)
         if job_return.status == JobStatus.FAILED:
-            write(folder, {"error": told(job_return._return_value)})
+            update_job(folder, {"error": error_text(job_return._return_value)})
         refresh(Path(config.hydra.sweep.dir).absolute())
 
 
-def writes(config: DictConfig) -> bool:
-    """In a sweep that trains, on one process of each job."""
+def is_reported(config: DictConfig) -> bool:
+    """Whether this is the first process of a sweep's job that trains."""
     sweeps = config.hydra.mode == RunMode.MULTIRUN and not config.get("check")
     return sweeps and int(os.environ.get("RANK", 0)) == 0
 
@@ -46,26 +46,28 @@ def job_folder(config: DictConfig) -> Path:
     return Path(config.hydra.runtime.output_dir)
 
 
-def told(error: BaseException) -> str:
-    """A job's own error speaks for itself; any other needs its kind."""
+def error_text(error: BaseException) -> str:
+    """The message of a user's error; that of any other error is preceded by its type."""
     from gan_cli.config.command_line import JobError
 
     return str(error) if isinstance(error, JobError) else f"{type(error).__name__}: {error}"
 
 
-def write(folder: Path, facts: dict[str, Any]) -> None:
+def update_job(folder: Path, facts: dict[str, Any]) -> None:
+    """Adds `facts` to job.json in `folder`."""
     path = folder / "job.json"
     old = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps({**old, **facts}, indent=2) + "\n")
 
 
 def refresh(sweep: Path) -> Path:
+    """Writes the report of the sweep again and returns its path."""
     from gan_cli.report.sweep_report import write_sweep_report
 
     return write_sweep_report(sweep)
 
 
-def conclude(sweep: Path) -> None:
-    """However the sweep ended: in its last job, in a failed one or by Ctrl-C."""
+def finish(sweep: Path) -> None:
+    """Writes the final report, also after a failed job or Ctrl-C, and prints its path."""
     if any(sweep.rglob("job.json")):
         print(f"the sweep's results: {refresh(sweep)}", flush=True)

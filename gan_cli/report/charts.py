@@ -1,4 +1,4 @@
-"""Small line charts as inline SVG: they scale with the page and need no script."""
+"""Small line charts as inline SVG, which scale with the page and need no script."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,36 +13,38 @@ WIDTH, HEIGHT = 340, 180
 LEFT, RIGHT, TOP, BOTTOM = 42, 14, 12, 24  # margins
 BUCKETS = 160  # a curve is about 290 pixels wide; each bucket keeps its two extremes
 CROSSES = 40
-COLOURS = 6  # as many as page.css has and can be told apart
+COLOURS = 6  # number of colours in page.css
 
 
 @dataclass(frozen=True)
 class Curve:
+    """A line of a chart, and the point that is marked as the best."""
+
     label: str
     points: Sequence[Point]
     best: Point | None = None
 
 
 def chart(title: str, curves: Sequence[Curve], x: Axis) -> Markup:
-    """A panel: its title, what each line is and ends at, and the lines over the steps `x`."""
+    """A chart of `curves` over the steps `x`, with a title and a legend."""
     values = [value for curve in curves for value in finite_values(list(curve.points))]
     y = Axis.around(values)
-    lines = [mark(curve, i, x, y) for i, curve in enumerate(curves)]
+    lines = [draw_curve(curve, i, x, y) for i, curve in enumerate(curves)]
     picture = tag(
         "svg",
         *grid_lines(x, y),
         *lines,
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
-        aria_label="; ".join(described(curve) for curve in curves),
+        aria_label="; ".join(description(curve) for curve in curves),
     )
     scale = tag("small", "log scale") if y.log else None
-    heading = tag("figcaption", tag("b", title), scale, key(curves))
+    heading = tag("figcaption", tag("b", title), scale, legend(curves))
     return tag("figure", heading, picture, class_="chart")
 
 
-def key(curves: Sequence[Curve]) -> Markup:
-    """Colour, name and last value of each line; a lone line needs only the value."""
+def legend(curves: Sequence[Curve]) -> Markup:
+    """Colour, name and last value of each line; a single line has no name."""
     alone = len(curves) == 1
     entries = (
         tag(
@@ -57,11 +59,12 @@ def key(curves: Sequence[Curve]) -> Markup:
 
 
 def last_value(curve: Curve) -> str:
+    """The last value of a curve, "-" if it has none."""
     return number(curve.points[-1][1]) if curve.points else "-"
 
 
-def described(curve: Curve) -> str:
-    """The curve in words, for those who cannot see it."""
+def description(curve: Curve) -> str:
+    """A text that describes the curve, for screen readers."""
     values = finite_values(list(curve.points))
     if not values:
         return f"{curve.label}: no finite value"
@@ -73,6 +76,7 @@ def described(curve: Curve) -> str:
 
 
 def grid_lines(x: Axis, y: Axis) -> Iterator[Markup]:
+    """Horizontal lines at the ticks of `y`, and the labels of both axes."""
     for value in y.ticks():
         at = across(y.position(value), HEIGHT - BOTTOM, TOP)
         yield tag("path", d=f"M{LEFT} {at}H{WIDTH - RIGHT}", class_="rule")
@@ -82,8 +86,11 @@ def grid_lines(x: Axis, y: Axis) -> Iterator[Markup]:
         yield tag("text", compact(step), x=at, y=HEIGHT - 7, text_anchor="middle")
 
 
-def mark(curve: Curve, index: int, x: Axis, y: Axis) -> Markup:
-    """The line, broken where it is not finite and crossed out there; a ring around the best."""
+def draw_curve(curve: Curve, index: int, x: Axis, y: Axis) -> Markup:
+    """The line, interrupted and marked with crosses where values are not finite.
+
+    A ring marks the best point.
+    """
 
     def place(point: Point) -> tuple[float, float]:
         return (
@@ -92,14 +99,14 @@ def mark(curve: Curve, index: int, x: Axis, y: Axis) -> Markup:
         )
 
     def stroke(points: Sequence[Point]) -> Markup:
-        told = " ".join(f"{step}:{value:.5g}" for step, value in points)
+        values = " ".join(f"{step}:{value:.5g}" for step, value in points)
         if len(points) == 1:
             cx, cy = place(points[0])
-            return tag("circle", cx=cx, cy=cy, r=3, data_values=told)
+            return tag("circle", cx=cx, cy=cy, r=3, data_values=values)
         path = " ".join("{:g},{:g}".format(*place(point)) for point in points)
-        return tag("polyline", points=path, data_values=told)
+        return tag("polyline", points=path, data_values=values)
 
-    runs, lost = broken(extremes(curve.points))
+    runs, lost = finite_runs(thin_out(curve.points))
     crosses = "".join(
         f"M{across(x.position(step), LEFT, WIDTH - RIGHT) - 3:g} {TOP - 6}l6 6m0 -6l-6 6"
         for step in lost[:CROSSES]
@@ -117,11 +124,12 @@ def mark(curve: Curve, index: int, x: Axis, y: Axis) -> Markup:
 
 
 def across(share: float, start: float, end: float) -> float:
+    """The coordinate at `share` of the way from `start` to `end`, in pixels."""
     return round(start + share * (end - start), 1)
 
 
-def extremes(points: Sequence[Point]) -> list[Point]:
-    """Thousands of points to a few hundred, so that no peak and nothing infinite is lost."""
+def thin_out(points: Sequence[Point]) -> list[Point]:
+    """A few hundred of the points, with the extremes of each bucket and all non-finite ones."""
     if len(points) <= 2 * BUCKETS:
         return list(points)
     kept = {0, len(points) - 1}
@@ -135,8 +143,8 @@ def extremes(points: Sequence[Point]) -> list[Point]:
     return [points[i] for i in sorted(kept)]
 
 
-def broken(points: Sequence[Point]) -> tuple[list[list[Point]], list[int]]:
-    """Stretches of finite points, and the steps at which the value was not."""
+def finite_runs(points: Sequence[Point]) -> tuple[list[list[Point]], list[int]]:
+    """Runs of consecutive finite points, and the steps whose values are not finite."""
     runs: list[list[Point]] = [[]]
     lost = []
     for step, value in points:

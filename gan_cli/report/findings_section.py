@@ -1,4 +1,4 @@
-"""What health found, in words, with the numbers behind it and what to try."""
+"""The section of a report on the findings of the health monitor."""
 
 from typing import Any
 
@@ -8,14 +8,16 @@ from gan_cli.report.words import number
 
 
 def findings(record: Record) -> Markup:
+    """All findings of a run."""
     if "findings" not in record.card:
-        return section("Findings", tag("p", "Health was not watched.", class_="muted"))
+        return section("Findings", tag("p", "Health was not monitored.", class_="muted"))
     if not record.findings:
         return section("Findings", tag("p", "No findings.", class_="none"))
     return section("Findings", *map(finding, record.findings))
 
 
 def finding(found: dict[str, Any]) -> Markup:
+    """A finding: its text, the numbers that it is based on, and advice."""
     active = found.get("active", True)
     span = f"from step {number(found.get('step', '?'))}"
     span += " to the end" if active else f" to {number(found.get('last', '?'))}"

@@ -1,4 +1,4 @@
-"""The top of a run's report: how it ended, and the numbers that matter most."""
+"""The top of a run's report: its status and the most important numbers."""
 
 from statistics import median
 
@@ -9,6 +9,7 @@ from gan_cli.report.words import compact, duration, moment, number
 
 
 def header(record: Record) -> Markup:
+    """Name, status and settings of the run in one line, and the error if it failed."""
     card = record.card
     config = card.get("config", {})
     loss = (config.get("loss", {}).get("adversarial") or {}).get("name")
@@ -17,11 +18,12 @@ def header(record: Record) -> Markup:
     if "started" in card:
         words.append(moment(card["started"]))
     title = tag("h1", record.folder.name, status_pill(record.status))
-    told = tag("p", " \u00b7 ".join(str(word) for word in words if word), class_="muted")
-    return tag("header", title, told, failure(record.status))
+    summary = tag("p", " \u00b7 ".join(str(word) for word in words if word), class_="muted")
+    return tag("header", title, summary, failure(record.status))
 
 
 def tiles(record: Record) -> list[Markup]:
+    """Tiles with the best score, steps, speed, duration and parameters."""
     card, found = record.card, []
     if best := record.objective:
         note = f"best, at step {number(best.step)}"
@@ -30,8 +32,8 @@ def tiles(record: Record) -> list[Markup]:
             note += f" \u00b7 last {number(value)} at {number(step)}"
         found.append(tile(best.name, number(best.value), note, main=True))
     if "step" in card:
-        asked = card.get("config", {}).get("steps")
-        found.append(tile("steps", number(card["step"]), f"of {number(asked)}" if asked else None))
+        steps = card.get("config", {}).get("steps")
+        found.append(tile("steps", number(card["step"]), f"of {number(steps)}" if steps else None))
     if speeds := finite_values(record.series.get("images_per_second", [])):
         images = f"{compact(card['images'])} images" if "images" in card else None
         found.append(tile("images/s", number(round(median(speeds), 1)), images))
@@ -46,7 +48,7 @@ def tiles(record: Record) -> list[Markup]:
 
 
 def scores(record: Record) -> Markup | None:
-    """All metrics, best and last, where there are more than the tile shows."""
+    """A table of the best and last values of all metrics; None if there is only one."""
     last, best = record.card.get("last", {}), record.card.get("best", {})
     if len(last) < 2:
         return None

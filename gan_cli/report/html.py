@@ -1,4 +1,4 @@
-"""HTML as nested calls. Text is escaped unless it is Markup: a run may be called anything."""
+"""Builds HTML by nested calls. Text is escaped unless it is Markup."""
 
 from collections.abc import Iterable
 from html import escape
@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 
 class Markup(str):
-    """HTML that is meant as such."""
+    """A string of HTML, which is not escaped."""
 
     __slots__ = ()
 
@@ -15,7 +15,7 @@ class Markup(str):
 Child: TypeAlias = "str | Iterable[Child] | None"
 
 VOID = {"img", "input", "meta", "br"}
-# A page may show its own bytes and nothing else, whatever slipped into it.
+# A page may load nothing from elsewhere, even if markup was injected.
 POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'"
@@ -23,7 +23,7 @@ POLICY = (
 
 
 def tag(name: str, /, *children: Child, **attributes: object) -> Markup:
-    """`class_` is class and aria_label is aria-label; an attribute of None or False is left out."""
+    """An element; `class_` is class, aria_label is aria-label, None and False omit an attribute."""
     words = [name]
     for key, value in attributes.items():
         key = key.rstrip("_").replace("_", "-")
@@ -36,6 +36,7 @@ def tag(name: str, /, *children: Child, **attributes: object) -> Markup:
 
 
 def join(children: Iterable[Child]) -> Markup:
+    """The children one after another, escaped where they are text."""
     return Markup("".join(text_of(child) for child in children))
 
 
@@ -48,13 +49,14 @@ def text_of(child: Child) -> str:
 
 
 def section(title: str, *children: Child, note: str | None = None) -> Markup:
+    """A section with a heading and, in small print, a note."""
     name = title.lower().replace(" ", "-")
     heading = tag("h2", title, tag("small", note) if note else None, id=name)
     return tag("section", heading, *children, aria_labelledby=name)
 
 
 def page(title: str, *body: Child) -> str:
-    """A whole document, with styles and script inside."""
+    """A complete document, with styles and script."""
     head = (
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),

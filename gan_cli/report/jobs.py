@@ -1,4 +1,4 @@
-"""The jobs of a sweep: what differs between them, and seeds folded into mean and spread."""
+"""Jobs of a sweep: settings that vary, and statistics over seeds."""
 
 import math
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ When = Literal["best", "last"]
 
 
 @dataclass(frozen=True)
-class Folded:
-    """Of the finished jobs that have the value."""
+class SeedStatistics:
+    """Statistics of a value over the finished jobs that have it."""
 
     values: tuple[float, ...]
 
@@ -25,11 +25,11 @@ class Folded:
         return fmean(self.values) if self.values else math.nan
 
     def __str__(self) -> str:
-        """With the sample standard deviation, where there is one, to its second digit."""
+        """The mean and, for several values, the standard deviation with two digits."""
         if len(self.values) < 2:
             return number(self.mean) if self.values else "-"
         spread = stdev(self.values)
-        if spread <= max(1e-4 * abs(self.mean), 1e-6):  # one would drown in the other's digits
+        if spread <= max(1e-4 * abs(self.mean), 1e-6):  # too small for the mean's digits
             return f"{number(self.mean)} \u00b1 {spread:.2g}"
         places = max(0, 1 - math.floor(math.log10(spread)))
         return f"{self.mean:,.{places}f} \u00b1 {spread:,.{places}f}"
@@ -37,7 +37,7 @@ class Folded:
 
 @dataclass(frozen=True)
 class Group:
-    """Jobs that differ in nothing but their seed."""
+    """Jobs that differ only in their seed."""
 
     settings: Settings
     jobs: list[Record]
@@ -46,20 +46,22 @@ class Group:
     def finished(self) -> list[Record]:
         return [job for job in self.jobs if job.status == "finished"]
 
-    def folded(self, when: When, metric: str) -> Folded:
-        """Only over finished jobs: the best of half a run is that of a shorter one."""
+    def over_seeds(self, when: When, metric: str) -> SeedStatistics:
+        """Statistics over finished jobs, since unfinished ones are not comparable."""
         values = (value_of(job, when, metric)[0] for job in self.finished)
-        return Folded(tuple(value for value in values if value is not None and finite(value)))
+        return SeedStatistics(
+            tuple(value for value in values if value is not None and finite(value))
+        )
 
 
 def value_of(job: Record, when: str, metric: str) -> tuple[float | None, int | None]:
-    """(value, step); None for both where there is none."""
+    """The value and its step, both None if the job has none."""
     value, step = job.card.get(when, {}).get(metric, (None, None))
     return value, step
 
 
 def read_jobs(sweep: Path) -> list[Record]:
-    """Every folder that the sweep gave to a job, in their order."""
+    """The jobs of a sweep, in the order of their numbers."""
     jobs = [Record.read(path.parent) for path in sweep.rglob("job.json")]
     return sorted(jobs, key=lambda job: int(job.job["job"]))
 
@@ -68,26 +70,27 @@ def seed_of(job: Record) -> str:
     return str(job.overrides.get("seed", job.card.get("seed", "")))
 
 
-def differing(jobs: Sequence[Record]) -> list[str]:
-    """Keys that were typed with several values, the seed apart."""
+def varied_keys(jobs: Sequence[Record]) -> list[str]:
+    """Keys, except the seed, whose overrides differ between jobs."""
     keys = dict.fromkeys(key for job in jobs for key in job.overrides if key != "seed")
     return [key for key in keys if len({job.overrides.get(key) for job in jobs}) > 1]
 
 
-def grouped(jobs: Sequence[Record], objective: str, lower: bool) -> list[Group]:
-    """The best mean first; those of which no job finished last."""
-    keys = differing(jobs)
+def group_jobs(jobs: Sequence[Record], objective: str, lower: bool) -> list[Group]:
+    """Groups of jobs, sorted by their mean; groups without a finished job come last."""
+    keys = varied_keys(jobs)
     groups: dict[tuple[str, ...], Group] = {}
     for job in jobs:
         settings = {key: job.overrides.get(key, "") for key in keys}
         groups.setdefault(tuple(settings.values()), Group(settings, [])).jobs.append(job)
 
     def rank(group: Group) -> float:
-        mean = group.folded("best", objective).mean
+        mean = group.over_seeds("best", objective).mean
         return math.inf if math.isnan(mean) else mean if lower else -mean
 
     return sorted(groups.values(), key=rank)
 
 
-def metrics_of(jobs: Sequence[Record]) -> list[str]:
+def metric_names(jobs: Sequence[Record]) -> list[str]:
+    """Names of the metrics of all jobs."""
     return list(dict.fromkeys(name for job in jobs for name in job.card.get("last", {})))

@@ -1,4 +1,4 @@
-"""Which curves share a panel, and which panels a heading."""
+"""Assigns curves to panels, and panels to headings."""
 
 import re
 from collections.abc import Mapping
@@ -15,22 +15,22 @@ PAIR = re.compile(r"\b(real|fake)\b")
 LAST = ("gradient_norm", "images_per_second")
 
 
-def curves_of(record: Record) -> list[Markup]:
-    """Small multiples over the same steps, then every number's range as a table."""
+def curve_panels(record: Record) -> list[Markup]:
+    """Charts of all series over the same steps, and a table of their ranges."""
     series, best = record.series, record.card.get("best", {})
     x = Axis.steps([step for points in series.values() for step, _ in points])
     blocks = []
-    for heading, panels in grouped(series).items():
+    for heading, panels in group_panels(series).items():
         charts = []
         for title, lines in panels.items():
-            curves = [Curve(k, series[n], mark_of(n, best, series)) for k, n in lines.items()]
+            curves = [Curve(k, series[n], best_point(n, best, series)) for k, n in lines.items()]
             charts.append(chart(title, curves, x))
         blocks += [tag("h3", heading), tag("div", *charts, class_="charts")]
-    return [*blocks, ranges(series)]
+    return [*blocks, range_table(series)]
 
 
-def mark_of(name: str, best: Mapping[str, list[float]], series: Series) -> Point | None:
-    """(step, value) of the best of a metric, where the curve still has that step."""
+def best_point(name: str, best: Mapping[str, list[float]], series: Series) -> Point | None:
+    """(step, value) of the best value of a metric, if the series contains it."""
     if name not in best:
         return None
     value, step = best[name]
@@ -38,17 +38,17 @@ def mark_of(name: str, best: Mapping[str, list[float]], series: Series) -> Point
     return (step, value) if finite(value) and dict(series[name]).get(step) == value else None
 
 
-def grouped(series: Series) -> dict[str, dict[str, dict[str, str]]]:
-    """heading -> panel -> label -> name in `series`, in the order of a reader's questions."""
+def group_panels(series: Series) -> dict[str, dict[str, dict[str, str]]]:
+    """Heading -> panel -> label -> name in `series`; metrics come first, then training, health."""
     groups: dict[str, dict[str, dict[str, str]]] = {"metrics": {}, "training": {}, "health": {}}
     for name in sorted(series, key=lambda name: name.endswith(LAST)):
-        heading, panel, label = placed(name)
+        heading, panel, label = placement(name)
         groups[heading].setdefault(panel, {})[label] = name
     return {heading: panels for heading, panels in groups.items() if panels}
 
 
-def placed(name: str) -> tuple[str, str, str]:
-    """Heading, panel, label. What is said of real and of fake is compared, and so are players."""
+def placement(name: str) -> tuple[str, str, str]:
+    """Heading, panel and label; values of real and fake, and of players, share a panel."""
     prefix, _, rest = name.partition("/")
     if name == "images_per_second":
         return "training", "images/s", name
@@ -68,7 +68,8 @@ def placed(name: str) -> tuple[str, str, str]:
     return heading, " ".join(f"{title[: pair.start()]} {title[pair.end() :]}".split()), pair[1]
 
 
-def ranges(series: Series) -> Markup:
+def range_table(series: Series) -> Markup:
+    """A table of the first, lowest, highest and last value of each series."""
     head = tag("tr", *(tag("th", word) for word in ("", "first", "lowest", "highest", "last")))
     rows = []
     for name, points in series.items():

@@ -1,4 +1,4 @@
-"""Sample grids inside a page: as they are while they are small, else as JPEG within a budget."""
+"""Embeds pictures in a page: unchanged if they are small, else as JPEG of limited size."""
 
 import base64
 from collections.abc import Sequence
@@ -11,28 +11,29 @@ from PIL import Image
 from gan_cli.report.html import Markup, tag
 
 T = TypeVar("T")
-QUALITY = 85  # of a JPEG; halving the size costs less than a lower quality shows
+QUALITY = 85  # of JPEGs; smaller pictures look better than a lower quality
 
 
-def thinned(items: Sequence[T], most: int) -> list[T]:
-    """At most `most`, evenly spread; the first and the last always."""
+def evenly_spaced(items: Sequence[T], most: int) -> list[T]:
+    """At most `most` items at even intervals, including the first and the last."""
     if len(items) <= most:
         return list(items)
     return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
-def embedded(path: Path, budget: int, alt: str, rows: int | None = None) -> Markup:
-    """An <img> of at most about `budget` bytes; `rows` pixel rows of its top where given."""
+def embed_image(path: Path, budget: int, alt: str, rows: int | None = None) -> Markup:
+    """An <img> of at most about `budget` bytes, cropped to the top `rows` pixel rows if given."""
     try:
-        kind, data, (width, height) = encoded(path, budget, rows)
-    except (OSError, SyntaxError):  # a PNG that a full disk cut short
+        kind, data, (width, height) = encode_image(path, budget, rows)
+    except (OSError, SyntaxError):  # a truncated PNG, e.g. after the disk was full
         return tag("p", f"{path.name} cannot be read", class_="muted")
     uri = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-    pixels = "pixels" if width <= 400 else None  # few enough that enlarging blurs them
+    pixels = "pixels" if width <= 400 else None  # enlarged without interpolation
     return tag("img", src=uri, alt=alt, width=width, height=height, class_=pixels)
 
 
-def encoded(path: Path, budget: int, rows: int | None) -> tuple[str, bytes, tuple[int, int]]:
+def encode_image(path: Path, budget: int, rows: int | None) -> tuple[str, bytes, tuple[int, int]]:
+    """Format ("png" or "jpeg"), bytes, and (width, height) of the picture to embed."""
     with Image.open(path) as image:
         height = min(rows or image.height, image.height)
         if height == image.height and path.stat().st_size <= budget:
@@ -42,7 +43,7 @@ def encoded(path: Path, budget: int, rows: int | None) -> tuple[str, bytes, tupl
         picture.save(data, "png")
         while len(data.getvalue()) > budget:
             data = BytesIO()
-            opaque(picture).save(data, "jpeg", quality=QUALITY)
+            without_alpha(picture).save(data, "jpeg", quality=QUALITY)
             if min(picture.size) < 64:
                 break
             picture = picture.resize((picture.width * 3 // 4, picture.height * 3 // 4))
@@ -50,8 +51,8 @@ def encoded(path: Path, budget: int, rows: int | None) -> tuple[str, bytes, tupl
         return kind, data.getvalue(), picture.size
 
 
-def opaque(image: Image.Image) -> Image.Image:
-    """On white: JPEG has no alpha."""
+def without_alpha(image: Image.Image) -> Image.Image:
+    """The image as RGB, composited over white, since JPEG has no alpha channel."""
     if "A" not in image.getbands():
         return image.convert("RGB")
     white = Image.new("RGBA", image.size, "white")

@@ -1,4 +1,4 @@
-"""The table of a sweep: a row for jobs that differ in their seed alone."""
+"""Table of the groups of a sweep, one row for jobs that differ only in their seed."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,45 +7,48 @@ from urllib.parse import quote
 from gan_cli.report.axes import Axis
 from gan_cli.report.charts import across
 from gan_cli.report.html import Child, Markup, tag
-from gan_cli.report.jobs import Group, When, differing, metrics_of, seed_of
+from gan_cli.report.jobs import Group, When, metric_names, seed_of, varied_keys
 from gan_cli.report.parts import failure, status_pill
-from gan_cli.report.pictures_section import embedded
+from gan_cli.report.pictures_section import embed_image
 from gan_cli.report.records import Objective, Record
 from gan_cli.report.words import number
 
-STRIP = 24_000  # bytes of a job's samples: a hundred jobs make 3 MB
-COLUMNS = 4  # metrics beside the objective; sweep.csv has all
+STRIP = 24_000  # bytes of the samples of a job, so that a hundred jobs need 3 MB
+COLUMNS = 4  # metrics besides the objective; sweep.csv has all
 
 
 def ranking(sweep: Path, groups: Sequence[Group], objective: Objective | None) -> Markup:
+    """The table, with the groups in the given order."""
     jobs = [job for group in groups for job in group.jobs]
     name = objective.name if objective else ""
-    metrics = [metric for metric in metrics_of(jobs) if metric != name][:COLUMNS]
-    others = [(metric, told(jobs, metric)) for metric in metrics]
-    axis = Axis.around([value for group in groups for value in group.folded("best", name).values])
+    metrics = [metric for metric in metric_names(jobs) if metric != name][:COLUMNS]
+    others = [(metric, best_or_last(jobs, metric)) for metric in metrics]
+    axis = Axis.around(
+        [value for group in groups for value in group.over_seeds("best", name).values]
+    )
     rows = []
     for group in groups:
         cells: list[tuple[str, Child]] = list(group.settings.items())
         if objective:
-            best = group.folded("best", name)
+            best = group.over_seeds("best", name)
             cells.append((f"best {name}", [tag("b", str(best)), *dots(best.values, axis)]))
-            cells.append((f"last {name}", str(group.folded("last", name))))
-        cells += [(f"{when} {other}", str(group.folded(when, other))) for other, when in others]
+            cells.append((f"last {name}", str(group.over_seeds("last", name))))
+        cells += [(f"{when} {other}", str(group.over_seeds(when, other))) for other, when in others]
         cells.append(("jobs", [job_line(sweep, job) for job in group.jobs]))
         rows.append(tag("tr", *(tag("td", cell, data_label=label) for label, cell in cells)))
-    labels = [*differing(jobs), *([f"best {name}", f"last {name}"] if objective else [])]
+    labels = [*varied_keys(jobs), *([f"best {name}", f"last {name}"] if objective else [])]
     labels += [*(f"{when} {other}" for other, when in others), "jobs"]
     head = tag("tr", *(tag("th", label, scope="col") for label in labels))
     return tag("table", tag("thead", head), tag("tbody", *rows), class_="ranking")
 
 
-def told(jobs: Sequence[Record], metric: str) -> When:
-    """What is no metric's first value has no best one."""
+def best_or_last(jobs: Sequence[Record], metric: str) -> When:
+    """Which value to show: only the first value of a metric has a best one."""
     return "best" if any(metric in job.card.get("best", {}) for job in jobs) else "last"
 
 
 def dots(values: Sequence[float], axis: Axis) -> Iterator[Markup]:
-    """How many seeds, and each of them on one axis for all rows."""
+    """The number of seeds, and a dot for each on an axis that all rows share."""
     if not values:
         return
     marks = (
@@ -57,7 +60,7 @@ def dots(values: Sequence[float], axis: Axis) -> Iterator[Markup]:
 
 
 def job_line(sweep: Path, job: Record) -> Markup:
-    """Its samples, its seed as a link to its report, and what was found or went wrong."""
+    """Samples of a job, its seed as a link to its report, its findings and its error."""
     seed = f"seed {seed_of(job)}"
     href = quote(f"{job.folder.relative_to(sweep).as_posix()}/report.html")
     name = tag("a", seed, href=href) if (job.folder / "report.html").exists() else seed
@@ -69,11 +72,11 @@ def job_line(sweep: Path, job: Record) -> Markup:
 
 
 def samples(job: Record) -> Markup | None:
-    """The first row of the last grid; the whole picture where samples are not images."""
+    """The first row of the last image grid, or the whole picture for other kinds of samples."""
     if not job.frames:
         return None
     name, frames = next(iter(job.frames.items()))
     data = job.card.get("data", {})
     shape, is_image = data.get("shape", []), data.get("kind") == "image"
     alt = f"{name} at step {number(frames[-1].step)}"
-    return embedded(frames[-1].path, STRIP, alt, rows=shape[1] if is_image else None)
+    return embed_image(frames[-1].path, STRIP, alt, rows=shape[1] if is_image else None)

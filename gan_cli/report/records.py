@@ -1,4 +1,4 @@
-"""A run folder read back as it was left; one that was killed loses the line it was writing."""
+"""Reads the folder of a run, finished or not."""
 
 import json
 import re
@@ -12,14 +12,14 @@ Point = tuple[int, float]  # (step, value)
 
 
 class Frame(NamedTuple):
-    """A picture of the fixed latents."""
+    """A preview picture at a step."""
 
     step: int
     path: Path
 
 
 class Objective(NamedTuple):
-    """What a sweep minimises or maximises, at its best."""
+    """The value that a sweep optimizes, at its best."""
 
     name: str
     lower_is_better: bool
@@ -29,11 +29,11 @@ class Objective(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """Everything a report is made of."""
+    """Content of a run folder, from which reports are made."""
 
     folder: Path
     card: dict[str, Any]  # run.json
-    job: dict[str, Any]  # job.json, of a sweep's job
+    job: dict[str, Any]  # job.json, if the run is the job of a sweep
     series: dict[str, list[Point]]  # metrics.jsonl, by name
     frames: dict[str, list[Frame]]  # samples/, by name, oldest first
     metric_cards: dict[str, dict[str, Any]]  # cards/, by file name
@@ -51,9 +51,9 @@ class Record:
 
     @property
     def status(self) -> str:
-        """finished, running, or why it ended; a job knows failures from before its run began."""
-        told = self.card.get("status", "not started")
-        return str(self.job.get("error", told) if told in ("failed", "not started") else told)
+        """Status of the run, or the error that ended it, also one from before its start."""
+        status = self.card.get("status", "not started")
+        return str(self.job.get("error", status) if status in ("failed", "not started") else status)
 
     @property
     def objective(self) -> Objective | None:
@@ -69,14 +69,14 @@ class Record:
 
     @property
     def overrides(self) -> dict[str, str]:
-        """What was typed, by key: a job's own share of the sweep's command line."""
+        """Overrides by key; those of a sweep's job are its share of the command line."""
         words = self.job.get("overrides") or self.card.get("command", [])[1:]
         pairs = (word.lstrip("+~").partition("=") for word in words if not word.startswith("-"))
         return {key: value for key, _, value in pairs}
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """{} where there is no such file."""
+    """The content of a JSON file, {} if there is none."""
     if not path.exists():
         return {}
     found: dict[str, Any] = json.loads(path.read_text())
@@ -84,13 +84,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_series(path: Path) -> dict[str, list[Point]]:
-    """By name, in order of steps; a step played again after a rollback counts as it was last."""
+    """Points of each series in the order of steps; the last value counts if a step was repeated."""
     series: dict[str, dict[int, float]] = {}
     for line in path.read_text().splitlines() if path.exists() else ():
         try:
             row = json.loads(line)
             step = row.pop("step")
-        except (ValueError, KeyError):  # the half line of a killed run
+        except (ValueError, KeyError):  # an incomplete line of a killed run
             continue
         for name, value in row.items():
             if name != "time" and isinstance(value, int | float):
@@ -99,7 +99,7 @@ def read_series(path: Path) -> dict[str, list[Point]]:
 
 
 def find_frames(folder: Path) -> dict[str, list[Frame]]:
-    """samples/<name>-<step>.png by name."""
+    """The pictures <name>-<step>.png of `folder` by name, in the order of steps."""
     frames: dict[str, list[Frame]] = {}
     for path in folder.glob("*.png"):
         if match := re.fullmatch(r"(.+)-(\d+)", path.stem):
@@ -108,4 +108,5 @@ def find_frames(folder: Path) -> dict[str, list[Frame]]:
 
 
 def finite_values(points: list[Point]) -> list[float]:
+    """The values of `points` that are finite."""
     return [value for _, value in points if finite(value)]

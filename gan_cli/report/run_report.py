@@ -1,4 +1,4 @@
-"""report.html of a run: one file that holds all there is to see, made from the run folder alone."""
+"""report.html of a run: a self-contained page, written from the content of the run folder."""
 
 import logging
 import os
@@ -9,8 +9,8 @@ from typing import Any
 from gan_cli.report.findings_section import findings
 from gan_cli.report.headline import header, scores, tiles
 from gan_cli.report.html import Markup, page, section, tag
-from gan_cli.report.panels import curves_of
-from gan_cli.report.pictures_section import embedded, thinned
+from gan_cli.report.panels import curve_panels
+from gan_cli.report.pictures_section import embed_image, evenly_spaced
 from gan_cli.report.records import Frame, Record
 from gan_cli.report.settings_section import nested, settings_of
 from gan_cli.report.words import number
@@ -18,19 +18,19 @@ from gan_cli.report.words import number
 log = logging.getLogger("gan_cli")
 
 FRAMES = 12
-PICTURES = 2_000_000  # bytes of all frames; base64 makes 2.7 MB of them
+PICTURES = 2_000_000  # bytes of all frames, which are 2.7 MB in base64
 
 
 def refresh(folder: Path) -> None:
-    """A report that cannot be written hides neither a result nor the error that ended the run."""
+    """Writes the report; an error is only logged, so that it hides no result and no other error."""
     try:
         write_report(folder)
-    except Exception as error:  # whatever is in the folder: nothing of it is needed to train
+    except Exception as error:  # of any kind: training does not need the report
         log.warning("%s: no report.html: %s: %s", folder, type(error).__name__, error)
 
 
 def write_report(folder: Path) -> Path:
-    """folder/report.html, replaced in one go."""
+    """Writes folder/report.html atomically and returns its path."""
     record = Record.read(folder)
     path = folder / "report.html"
     temporary = path.with_suffix(".tmp")
@@ -40,6 +40,7 @@ def write_report(folder: Path) -> Path:
 
 
 def content(record: Record) -> list[Markup | None]:
+    """The sections of the report."""
     return [
         header(record),
         tag(
@@ -48,7 +49,7 @@ def content(record: Record) -> list[Markup | None]:
             scores(record),
             findings(record),
             *film_strips(record),
-            section("Curves", *curves_of(record)) if record.series else None,
+            section("Curves", *curve_panels(record)) if record.series else None,
             metric_cards(record),
             settings(record),
             environment(record),
@@ -57,17 +58,18 @@ def content(record: Record) -> list[Markup | None]:
 
 
 def film_strips(record: Record) -> list[Markup]:
-    strips = {name: thinned(frames, FRAMES) for name, frames in record.frames.items()}
+    """A film strip for each preview, all together within the budget of bytes."""
+    strips = {name: evenly_spaced(frames, FRAMES) for name, frames in record.frames.items()}
     budget = PICTURES // max(1, sum(map(len, strips.values())))
     return [film_strip(name, frames, budget) for name, frames in strips.items()]
 
 
 def film_strip(name: str, frames: list[Frame], budget: int) -> Markup:
-    """The same latents over time; the script turns it into a viewer with a slider."""
+    """Pictures of the same latents over time, which the script shows with a slider."""
     figures = (
         tag(
             "figure",
-            embedded(frame.path, budget, f"{name} at step {number(frame.step)}"),
+            embed_image(frame.path, budget, f"{name} at step {number(frame.step)}"),
             tag("figcaption", f"step {number(frame.step)}"),
         )
         for frame in frames
@@ -78,6 +80,7 @@ def film_strip(name: str, frames: list[Frame], budget: int) -> Markup:
 
 
 def metric_cards(record: Record) -> Markup | None:
+    """A section with all metric cards, None if there are none."""
     if not record.metric_cards:
         return None
     cards = (metric_card(name, card) for name, card in record.metric_cards.items())
@@ -85,7 +88,7 @@ def metric_cards(record: Record) -> Markup | None:
 
 
 def metric_card(name: str, card: dict[str, Any]) -> Markup:
-    """Its values, and folded away all that they depend on."""
+    """The values of a metric card, and what they depend on in a collapsed block."""
     rest = {key: value for key, value in card.items() if key not in ("card", "values", "warnings")}
     return tag(
         "div",
@@ -98,6 +101,7 @@ def metric_card(name: str, card: dict[str, Any]) -> Markup:
 
 
 def settings(record: Record) -> Markup | None:
+    """A section with the command and the config, in which overrides are marked."""
     if not record.card.get("config"):
         return None
     words = record.job.get("overrides") or record.card.get("command", [])[1:]
@@ -107,11 +111,12 @@ def settings(record: Record) -> Markup | None:
         tag("p", "To repeat it:", class_="muted"),
         tag("pre", command, class_="command", tabindex=0),
         settings_of(record.card["config"], record.overrides),
-        note="marked: what was typed",
+        note="overrides are marked",
     )
 
 
 def environment(record: Record) -> Markup | None:
+    """A section with device, versions and data."""
     keys = ("device", "processes", "seed", "platform", "commit", "versions", "data")
     facts = {key: record.card[key] for key in keys if key in record.card}
     return section("Environment", nested(facts)) if facts else None

@@ -1,4 +1,4 @@
-"""A config as YAML, with what was typed marked."""
+"""The config as YAML, in which overrides are marked."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,11 +11,13 @@ SCHEDULE = {"start", "end", "over", "shape", "warmup"}
 
 
 def settings_of(config: Mapping[str, Any], overrides: Mapping[str, str]) -> Markup:
-    lines = (marked(path, line, overrides) for path, line in written(config))
+    """The config as a block of YAML."""
+    lines = (marked(path, line, overrides) for path, line in yaml_lines(config))
     return tag("pre", join(lines), class_="settings", tabindex=0)
 
 
 def marked(path: str, line: str, overrides: Mapping[str, str]) -> Markup:
+    """A line of YAML, marked if its key was overridden."""
     if path not in overrides:
         return tag("span", line + "\n")
     text = line.lstrip()
@@ -23,15 +25,15 @@ def marked(path: str, line: str, overrides: Mapping[str, str]) -> Markup:
     return tag("span", line[: -len(text)], tag("mark", text), chosen, "\n")
 
 
-def written(
+def yaml_lines(
     tree: Mapping[str, Any], prefix: str = "", indent: str = ""
 ) -> Iterator[tuple[str, str]]:
-    """(key path, line of YAML), depth first."""
+    """Yields (key path, line of YAML) for all keys, depth first."""
     for key, value in tree.items():
         path, value = prefix + str(key), constant(value)
         if isinstance(value, Mapping) and value:
             yield path, f"{indent}{key}:"
-            yield from written(value, f"{path}.", indent + "  ")
+            yield from yaml_lines(value, f"{path}.", indent + "  ")
         else:
             yield path, f"{indent}{key}: {scalar(value)}"
 
@@ -47,15 +49,14 @@ def scalar(value: Any) -> str:
 
 
 def constant(value: Any) -> Any:
-    """A schedule that never moves is its value."""
-    moves = not isinstance(value, Mapping) or set(value) != SCHEDULE
-    if moves or value["end"] is not None or value["warmup"]:
+    """The value of a constant schedule; other values are returned unchanged."""
+    if not isinstance(value, Mapping) or set(value) != SCHEDULE:
         return value
-    return value["start"]
+    return value if value["end"] is not None or value["warmup"] else value["start"]
 
 
 def nested(value: Any) -> Markup | str:
-    """Any JSON as tables within tables."""
+    """A JSON value as nested tables."""
     if isinstance(value, Mapping):
         rows = (tag("tr", tag("th", str(k)), tag("td", nested(v))) for k, v in value.items())
         return tag("table", *rows, class_="facts")

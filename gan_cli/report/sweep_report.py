@@ -1,4 +1,4 @@
-"""index.html and sweep.csv of a sweep, made from the folders of its jobs alone."""
+"""index.html and sweep.csv of a sweep, written from the folders of its jobs."""
 
 import csv
 import os
@@ -12,12 +12,12 @@ from gan_cli.report.charts import COLOURS, Curve, chart
 from gan_cli.report.html import Markup, page, section, tag
 from gan_cli.report.jobs import (
     Group,
-    differing,
-    grouped,
-    metrics_of,
+    group_jobs,
+    metric_names,
     read_jobs,
     seed_of,
     value_of,
+    varied_keys,
 )
 from gan_cli.report.parts import tile
 from gan_cli.report.ranking import ranking
@@ -25,24 +25,25 @@ from gan_cli.report.records import Objective, Point, Record
 
 
 def write_sweep_report(sweep: Path) -> Path:
-    """sweep/index.html, and sweep.csv beside it; each replaced in one go."""
+    """Writes sweep/index.html and sweep/sweep.csv atomically; returns the path of the former."""
     jobs = read_jobs(sweep)
     objective = next((found for job in jobs if (found := job.objective)), None)
-    replace(sweep / "sweep.csv", table_of(sweep, jobs, objective))
+    write_atomically(sweep / "sweep.csv", csv_table(sweep, jobs, objective))
     index = sweep / "index.html"
-    replace(index, page(f"{sweep.name} - gan_cli sweep", *content(sweep, jobs, objective)))
+    write_atomically(index, page(f"{sweep.name} - gan_cli sweep", *content(sweep, jobs, objective)))
     return index
 
 
-def replace(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a file atomically."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")  # jobs may end at the same time
     temporary.write_text(text, "utf-8", newline="")
     temporary.replace(path)
 
 
-def table_of(sweep: Path, jobs: Sequence[Record], objective: Objective | None) -> str:
-    """CSV, one row a job; a value that there is not is empty."""
-    keys, metrics = differing(jobs), metrics_of(jobs)
+def csv_table(sweep: Path, jobs: Sequence[Record], objective: Objective | None) -> str:
+    """A CSV table with one row per job; missing values are empty."""
+    keys, metrics = varied_keys(jobs), metric_names(jobs)
     head = ["job", "seed", *keys, "objective", "value", "step"]
     head += [f"{when} {name}" for name in metrics for when in ("best", "last")]
     text = StringIO()
@@ -60,28 +61,29 @@ def table_of(sweep: Path, jobs: Sequence[Record], objective: Objective | None) -
 
 
 def content(sweep: Path, jobs: Sequence[Record], objective: Objective | None) -> list[Markup]:
+    """The sections of the report."""
     lower = objective is None or objective.lower_is_better
-    groups = grouped(jobs, objective.name if objective else "", lower)
+    groups = group_jobs(jobs, objective.name if objective else "", lower)
     finished = sum(job.status == "finished" for job in jobs)
-    told = f"{len(jobs)} jobs, {finished} finished"
+    summary = f"{len(jobs)} jobs, {finished} finished"
     if objective:
-        told += f" \u00b7 {objective.name}, {'lower' if lower else 'higher'} is better"
+        summary += f" \u00b7 {objective.name}, {'lower' if lower else 'higher'} is better"
     table = tag("div", ranking(sweep, groups, objective), class_="scroll")
-    note = "seeds folded into mean \u00b1 standard deviation; sweep.csv has each job"
+    note = "mean \u00b1 standard deviation over seeds; sweep.csv lists each job"
     return [
-        tag("header", tag("h1", sweep.name), tag("p", told, class_="muted")),
+        tag("header", tag("h1", sweep.name), tag("p", summary, class_="muted")),
         tag(
             "main",
-            winner(groups, objective),
+            best_tiles(groups, objective),
             section("Jobs", table, note=note),
-            progress(groups, objective),
+            progress_section(groups, objective),
         ),
     ]
 
 
-def winner(groups: Sequence[Group], objective: Objective | None) -> Markup | None:
-    """The best mean, and the settings that made it."""
-    best = groups[0].folded("best", objective.name) if groups and objective else None
+def best_tiles(groups: Sequence[Group], objective: Objective | None) -> Markup | None:
+    """Tiles with the best mean and the settings of its group."""
+    best = groups[0].over_seeds("best", objective.name) if groups and objective else None
     if not objective or not best or not best.values:
         return None
     note = f"mean of {len(best.values)} seeds" if len(best.values) > 1 else None
@@ -90,25 +92,27 @@ def winner(groups: Sequence[Group], objective: Objective | None) -> Markup | Non
     return tag("div", *tiles, class_="tiles")
 
 
-def progress(groups: Sequence[Group], objective: Objective | None) -> Markup | None:
-    """The objective over time of the best groups, each a mean over its seeds."""
+def progress_section(groups: Sequence[Group], objective: Objective | None) -> Markup | None:
+    """A chart of the objective of the best groups over the steps, averaged over seeds."""
     shown = [group for group in groups if group.finished][:COLOURS]
     if not objective or not shown:
         return None
-    curves = [Curve(label(group), mean_curve(group.finished, objective.name)) for group in shown]
+    curves = [
+        Curve(group_label(group), mean_curve(group.finished, objective.name)) for group in shown
+    ]
     note = f"the best {COLOURS} of {len(groups)}" if len(groups) > len(shown) == COLOURS else None
     x = Axis.steps([step for curve in curves for step, _ in curve.points])
     panel = tag("div", chart(objective.name, curves, x), class_="wide")
     return section("Over the steps", panel, note=note)
 
 
-def label(group: Group) -> str:
-    """The values that set it apart."""
+def group_label(group: Group) -> str:
+    """The values of the settings that vary."""
     return ", ".join(group.settings.values()) or "all"
 
 
 def mean_curve(jobs: Sequence[Record], metric: str) -> list[Point]:
-    """At the steps that all have."""
+    """The mean over jobs at the steps that all of them have."""
     found = [dict(job.series.get(metric, [])) for job in jobs]
     steps = set.intersection(*(set(curve) for curve in found))
     return [(step, fmean(curve[step] for curve in found)) for step in sorted(steps)]

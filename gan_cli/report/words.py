@@ -1,4 +1,4 @@
-"""Numbers and times as people read them."""
+"""Formats numbers and times."""
 
 import math
 import time
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def number(value: Any) -> str:
-    """Four significant digits; whole numbers in full, with separators."""
+    """Four significant digits; integers in full, with separators."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int) or (value.is_integer() and 1e3 <= abs(value) < 1e12):
@@ -15,7 +15,7 @@ def number(value: Any) -> str:
 
 
 def compact(value: float) -> str:
-    """As short as an axis needs it: 2k, 1.5M, 0.05, 1e-6."""
+    """A short form for axes: 2k, 1.5M, 0.05, 1e-6."""
     for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if factor <= abs(value) < 1e12:
             return f"{value / factor:.4g}{unit}"
@@ -23,7 +23,7 @@ def compact(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """1 h 02 min, 34 min, 3 min 20 s, 4.1 s."""
+    """A duration such as 1 h 02 min, 34 min, 3 min 20 s or 4.1 s."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -33,8 +33,10 @@ def duration(seconds: float) -> str:
 
 
 def moment(seconds: float) -> str:
+    """Local date and time of a POSIX time stamp."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
 def finite(value: Any) -> bool:
+    """Whether `value` is a finite number."""
     return isinstance(value, int | float) and math.isfinite(value)
