@@ -340,7 +340,7 @@ def test_a_long_list_is_cut(tmp_path):
     for i in range(30):
         (tmp_path / f"{i:02}.png").write_bytes(b"")
     said = refusal(tmp_path, skip_broken=True)
-    assert "30 of 30 images cannot be used; none is left to train on" in said
+    assert "30 of 30 images cannot be used; no image is left to train on" in said
     assert "19.png" in said
     assert "20.png" not in said
     assert "and 10 more" in said
@@ -384,17 +384,17 @@ def test_a_folder_without_images_says_what_it_holds(tmp_path):
 def test_a_file_that_is_no_zip(tmp_path):
     (tmp_path / "images.tar.gz").write_bytes(b"\x1f\x8b1234")
     said = refusal(tmp_path / "images.tar.gz")
-    assert "neither a folder nor a sound zip archive" in said
+    assert "neither a folder nor a valid zip archive" in said
     assert "unpack it" in said
 
 
 def test_images_outside_the_class_folders(classes):
     save(picture(), classes / "stray.png")
     said = refusal(classes, labels="folders")
-    assert "1 image (stray.png) lies in the top folder" in said
+    assert "1 image (stray.png) is in the top folder" in said
     assert "dataset.labels=none" in said
     said = refusal(classes / "dog", labels="folders")
-    assert "2 images (3.bmp, 4.png) lie in the top folder" in said
+    assert "2 images (3.bmp, 4.png) are in the top folder" in said
 
 
 def write_labels(root, content):
@@ -438,8 +438,8 @@ def test_labels_that_are_wrong(classes, content, words):
 def test_labels_without_an_image_are_mentioned(classes, caplog):
     write_labels(classes, {"labels": [*LABELS, ["dog/5.png", 1]]})
     assert len(folder(classes, labels="json")) == 4
-    assert "dataset.json: 1 labelled images are missing" in caplog.text
+    assert "dataset.json labels 1 images that do not exist" in caplog.text
 
 
 def test_labels_that_are_missing(classes):
-    assert "wants a file dataset.json" in refusal(classes, labels="json")
+    assert "needs a file dataset.json" in refusal(classes, labels="json")

@@ -1,4 +1,4 @@
-"""Files by name, out of a folder or a zip archive."""
+"""Files by name, in a folder or a zip archive."""
 
 import os
 import zipfile
@@ -9,18 +9,22 @@ from gan_cli.config.registry import ConfigError, unknown
 
 
 class Archive(Protocol):
-    """Names are relative, with forward slashes, sorted; hidden files are left out.
+    """Files of a folder or a zip archive; can be pickled for worker processes.
 
-    Hidden also means __MACOSX/ and ._photo.jpg, which a Mac adds to archives: the latter has the
-    suffix of an image and is none. An archive can be sent to worker processes.
+    Hidden files are excluded. So are __MACOSX/ and ._photo.jpg, which macOS adds to archives; the
+    latter has the suffix of an image, but is none.
     """
 
-    names: list[str]
+    names: list[str]  # relative, with forward slashes, sorted
 
-    def read(self, name: str) -> bytes: ...
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        ...
 
 
 class FolderArchive:
+    """The files of a folder and its sub-folders; symbolic links are followed."""
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self.names = visible(
@@ -34,12 +38,14 @@ class FolderArchive:
 
 
 class ZipArchive:
+    """The files of a zip archive."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self.names = visible(info.filename for info in self.zip().infolist() if not info.is_dir())
 
     def zip(self) -> zipfile.ZipFile:
-        """One handle a process: forked ones would share, and so disturb, its file position."""
+        """The handle of this process; forked processes would share its file position."""
         if getattr(self, "owner", None) != os.getpid():
             self.handle, self.owner = zipfile.ZipFile(self.path), os.getpid()
         return self.handle
@@ -52,6 +58,7 @@ class ZipArchive:
 
 
 def visible(names: Any) -> list[str]:
+    """The names that are not hidden, sorted."""
     return sorted(name for name in set(names) if "/." not in f"/{name}" and "__MACOSX/" not in name)
 
 
@@ -69,6 +76,6 @@ def open_archive(given: str) -> Archive:
         return ZipArchive(path)
     except (zipfile.BadZipFile, OSError) as fault:
         raise ConfigError(
-            f"dataset.path: {path} is neither a folder nor a sound zip archive ({fault}); "
+            f"dataset.path: {path} is neither a folder nor a valid zip archive ({fault}); "
             "unpack it and type dataset.path=FOLDER"
         ) from fault

@@ -1,4 +1,4 @@
-"""torchvision's data sets: found where the user keeps them, or downloaded whole."""
+"""Opens the data sets of torchvision, and downloads them if they are missing."""
 
 import contextlib
 import io
@@ -14,22 +14,25 @@ log = logging.getLogger(__name__)
 
 
 def fetch(name: str, root: str, **options: Any) -> Any:
-    """torchvision's data set `name` under `root`, downloaded there unless it is there already."""
-    import torchvision  # 2 to 4 s, so only when one of its sets is asked for
+    """The data set `name` of torchvision in the folder `root`, downloaded there if it is missing.
 
-    published = getattr(torchvision.datasets, name)
+    Raises ConfigError if the download fails.
+    """
+    import torchvision  # lazily, since it takes 2 to 4 s
+
+    dataset_class = getattr(torchvision.datasets, name)
     folder = Path(root).expanduser().resolve()
     with contextlib.suppress(RuntimeError, OSError):  # torchvision's "not found or corrupted"
-        return published(folder, download=False, **options)
+        return dataset_class(folder, download=False, **options)
     log.info("downloading %s to %s", name, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Into a folder of its own: torchvision takes half an MNIST or CelebA for a whole one.
+        # To a temporary folder: torchvision accepts an incomplete MNIST or CelebA as complete.
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as staged:
-            with contextlib.redirect_stdout(io.StringIO()):  # it prints every mirror it tries
-                published(staged, download=True, **options)
+            with contextlib.redirect_stdout(io.StringIO()):  # torchvision prints every mirror
+                dataset_class(staged, download=True, **options)
             install(Path(staged), folder)
-        return published(folder, download=False, **options)
+        return dataset_class(folder, download=False, **options)
     except (RuntimeError, OSError, ImportError) as fault:
         reason = " ".join(str(fault).split())
         raise ConfigError(
@@ -40,7 +43,7 @@ def fetch(name: str, root: str, **options: Any) -> Any:
 
 
 def install(staged: Path, target: Path) -> None:
-    """Move a finished download into place; folders that exist are filled up, whole ones renamed."""
+    """Moves a finished download to `target`; existing folders are merged, others are renamed."""
     if staged.is_dir() and target.is_dir():
         for child in staged.iterdir():
             install(child, target / child.name)

@@ -1,4 +1,4 @@
-"""From the bytes of an image file to pixels of the wanted mode and size."""
+"""Decodes image files to pixels of a given mode and size."""
 
 import io
 from typing import Literal
@@ -13,19 +13,20 @@ from gan_cli.config.registry import ConfigError
 
 Resize = Literal["none", "crop", "stretch", "pad"]
 
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # channels -> Pillow's name
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # channels -> Pillow's mode
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-FILTER = Image.Resampling.LANCZOS  # antialiased; what StyleGAN3's dataset_tool.py uses
+FILTER = Image.Resampling.LANCZOS  # antialiased, as in StyleGAN3's dataset_tool.py
 
 
 def read_image(data: bytes, channels: int) -> Image.Image:
-    """Decode an image file upright, in mode L, RGB or RGBA; raises whatever Pillow raises.
+    """Decodes an image file in mode L, RGB or RGBA, rotated according to its EXIF data.
 
-    Transparency that `channels` has no room for is laid over white: what lies under a transparent
-    pixel is never seen, and often garbage. 16-bit grays are scaled, not cut, to 8 bits.
+    Transparent images are composited over white unless `channels` is 4, since the colour of a
+    transparent pixel is often arbitrary. 16-bit gray values are scaled to 8 bits. All errors of
+    Pillow are passed on.
     """
     image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
-    image.load()  # Image.open reads the header only; this is where a truncated file fails
+    image.load()  # Image.open reads the header only; a truncated file fails here
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I"):  # 16-bit gray PNG: "I;16", or "I" in Pillow 10
         wide = np.asarray(image).astype(np.int64).clip(0, 65535)
@@ -42,10 +43,10 @@ def read_image(data: bytes, channels: int) -> Image.Image:
 
 
 def fit(image: Image.Image, height: int, width: int, resize: Resize) -> Image.Image:
-    """The image at height x width.
+    """Resizes the image to height x width.
 
-    crop: the largest centred part of the wanted shape, resampled. stretch: all of it, resampled.
-    pad: shrunk if it is too large, never enlarged, with zeros (black, transparent) around it.
+    "crop" resamples the largest centred part of this aspect ratio, "stretch" the whole image. "pad"
+    shrinks the image if it is too large, never enlarges it, and surrounds it with zeros.
     """
     target = (width, height)
     if image.size == target:
@@ -54,7 +55,7 @@ def fit(image: Image.Image, height: int, width: int, resize: Resize) -> Image.Im
         return ImageOps.fit(image, target, FILTER)
     if resize == "stretch":
         return image.resize(target, FILTER)
-    assert resize == "pad", "sizes that differ need a resize policy"
+    assert resize == "pad", "images of another size need a resize policy"
     scale = min(1.0, width / image.width, height / image.height)
     inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     canvas = Image.new(image.mode, target)
@@ -77,12 +78,12 @@ def to_tensor(image: Image.Image) -> Tensor:
 def square(size: int) -> tuple[int, int]:
     """`dataset.size` as height and width."""
     if size < 1:
-        raise ConfigError(f"dataset.size: {size} pixels are none; type at least 1")
+        raise ConfigError(f"dataset.size: {size} is no size in pixels; type 1 or more")
     return size, size
 
 
 def fit_all(images: Tensor, size: int | None, resize: Resize) -> Tensor:
-    """uint8 images (N, C, H, W) of one size, at size x size; None leaves them as they are."""
+    """Resizes uint8 images (N, C, H, W) to size x size; None returns them unchanged."""
     height, width = images.shape[2:]
     if size is None or (height, width) == square(size):
         return images

@@ -1,4 +1,4 @@
-"""The class of every image in a folder: none, its sub-folder, or what dataset.json says."""
+"""Class labels of the images in a folder, from sub-folders or from dataset.json."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def labels_of(kind: Labels, archive: Archive, images: list[str]) -> tuple[list[int], list[str]]:
-    """A class number for each of `images` (none at all for "none"), and the classes' names."""
+    """The class of each image and the names of the classes; both are empty for "none"."""
     if kind == "folders":
         return folder_labels(images)
     if kind == "json":
@@ -23,15 +23,15 @@ def labels_of(kind: Labels, archive: Archive, images: list[str]) -> tuple[list[i
 
 
 def folder_labels(images: list[str]) -> tuple[list[int], list[str]]:
-    """Class = first folder below the one that holds them all; classes are numbered by name."""
+    """Labels from sub-folders of the common folder of all images; classes are sorted by name."""
     parents = [posixpath.dirname(name) for name in images]
     common = posixpath.commonpath(parents) if all(parents) else ""
     inside = [name.removeprefix(common).lstrip("/") for name in images]
     loose = [name for name, rest in zip(images, inside, strict=True) if "/" not in rest]
     if loose:
         raise ConfigError(
-            f"dataset.labels: 'folders' wants each image in a sub-folder named after its class, "
-            f"but {listing(loose)} {'lies' if len(loose) == 1 else 'lie'} in "
+            f"dataset.labels: 'folders' needs each image in a sub-folder named after its class, "
+            f"but {listing(loose)} {'is' if len(loose) == 1 else 'are'} in "
             f"{common or 'the top folder'}; move them, "
             "or type dataset.labels=none to train without labels"
         )
@@ -42,11 +42,14 @@ def folder_labels(images: list[str]) -> tuple[list[int], list[str]]:
 
 
 def json_labels(archive: Archive, images: list[str]) -> tuple[list[int], list[str]]:
-    """StyleGAN's dataset.json: {"labels": [[image, class], ...]}, here also with "class_names"."""
+    """Labels from StyleGAN's dataset.json, {"labels": [[image, class], ...]}.
+
+    The optional key "class_names" is an extension.
+    """
     found = [name for name in archive.names if posixpath.basename(name) == "dataset.json"]
     if not found:
         raise ConfigError(
-            "dataset.labels: 'json' wants a file dataset.json among the images, and there is none; "
+            "dataset.labels: 'json' needs a file dataset.json among the images, and there is none; "
             "type dataset.labels=folders if the sub-folders are the classes, else none"
         )
     where = min(found, key=lambda name: name.count("/"))
@@ -61,7 +64,7 @@ def json_labels(archive: Archive, images: list[str]) -> tuple[list[int], list[st
             "or type dataset.labels=none to train without labels"
         )
     if len(by_name) > len(images):
-        log.warning("%s: %d labelled images are missing", where, len(by_name) - len(images))
+        log.warning("%s labels %d images that do not exist", where, len(by_name) - len(images))
     labels = [by_name[name] for name in images]
     names = list(map(str, content.get("class_names") or range(max(by_name.values()) + 1)))
     if max(by_name.values()) >= len(names):
@@ -73,14 +76,14 @@ def json_labels(archive: Archive, images: list[str]) -> tuple[list[int], list[st
 
 
 def parse(data: bytes, where: str) -> dict[str, Any]:
-    """The content of dataset.json, if it is what it should be."""
+    """The content of dataset.json; raises ConfigError if its format is invalid."""
     try:
         content = json.loads(data)
         pairs = content["labels"]
-        sound = all(isinstance(name, str) and type(k) is int and k >= 0 for name, k in pairs)
+        valid = all(isinstance(name, str) and type(k) is int and k >= 0 for name, k in pairs)
     except (ValueError, TypeError, KeyError):  # no JSON, no "labels", or no pairs in it
-        pairs, sound = [], False
-    if not pairs or not sound:
+        pairs, valid = [], False
+    if not pairs or not valid:
         raise ConfigError(
             f'dataset.labels: {where} is not {{"labels": [["0/a.png", 0], ...]}} with classes '
             "counted from 0; correct it, or type dataset.labels=none to train without labels"
@@ -89,6 +92,6 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
 
 
 def listing(names: list[str], most: int = 3) -> str:
-    """So many images, and the first of their names."""
+    """The number of images, and the first `most` of their names."""
     shown = ", ".join(names[:most]) + (", ..." if len(names) > most else "")
     return f"{len(names)} image{'s' if len(names) > 1 else ''} ({shown})"

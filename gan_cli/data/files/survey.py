@@ -1,4 +1,4 @@
-"""One look at every image before training: what is broken, what sizes there are, the pixels."""
+"""Decodes every image once before training, and records errors, sizes and pixels."""
 
 import logging
 import os
@@ -15,34 +15,38 @@ from gan_cli.config.registry import ConfigError
 from gan_cli.data.files.archive import Archive
 from gan_cli.data.files.image import Resize, fit, read_image, to_array
 
-SMALLEST = 8  # pixels a side; below it lie icons and thumbnails, not training images
-KEPT_BYTES = 2 * 2**30  # of decoded pixels; a larger set is decoded again whenever it is read
-CHUNK = 64  # images a task
-LISTED = 20  # broken images that an error names
+MIN_SIZE = 8  # pixels per side; smaller images are icons rather than training images
+KEPT_BYTES = (
+    2 * 2**30
+)  # of decoded pixels; images of larger sets are decoded whenever they are read
+CHUNK = 64  # images per task
+LISTED = 20  # broken images that an error lists
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How images are to come out; None: as high and wide as the first that can be read."""
+    """The shape that images are converted to."""
 
     channels: int
-    size: tuple[int, int] | None  # height, width
+    size: tuple[int, int] | None  # height, width; None: those of the first readable image
     resize: Resize
 
 
 @dataclass
 class Survey:
-    size: tuple[int, int]  # height, width of what comes out
-    broken: dict[str, str]  # image -> what is wrong with it
-    found: dict[str, tuple[int, int]]  # height, width of the sound files
-    checksums: dict[str, int]  # CRC-32 of the sound files
-    pixels: np.ndarray | None  # uint8 (N, C, H, W), zeros where broken; None: too many to keep
+    """Sizes, errors and pixels of all images."""
+
+    size: tuple[int, int]  # height, width of the converted images
+    broken: dict[str, str]  # image -> error
+    found: dict[str, tuple[int, int]]  # image -> height, width of its file, if readable
+    checksums: dict[str, int]  # image -> CRC-32 of its file, if readable
+    pixels: np.ndarray | None  # uint8 (N, C, H, W), zeros where broken; None: more than KEPT_BYTES
 
 
 def survey(archive: Archive, images: list[str], shape: Shape) -> Survey:
-    """Decode every image once."""
+    """Decodes every image once."""
     first = first_size(archive, images, shape.channels)
     size = shape.size or first
     pixels = None
@@ -55,8 +59,8 @@ def survey(archive: Archive, images: list[str], shape: Shape) -> Survey:
         for position in positions:
             examine(archive, images[position], shape, result, position)
 
-    # Pillow decodes without the interpreter lock, but for images below some 100 x 100 pixels what
-    # it does with the lock dominates, and a second thread costs half as much time again.
+    # Pillow decodes without the interpreter lock, but for images below about 100 x 100 pixels the
+    # work that needs the lock dominates, and a second thread takes 1.5 times as long.
     threads = min(os.cpu_count() or 1, 16) if first[0] * first[1] > 100 * 100 else 1
     chunks = [range(i, min(i + CHUNK, len(images))) for i in range(0, len(images), CHUNK)]
     with ThreadPoolExecutor(threads) as pool:
@@ -69,24 +73,25 @@ def first_size(archive: Archive, images: list[str], channels: int) -> tuple[int,
     for name in images:
         try:
             image = read_image(archive.read(name), channels)
-        except Exception:  # the survey itself will say what is wrong with it
+        except Exception:  # reported by `examine`
             continue
-        if min(image.size) >= SMALLEST:
+        if min(image.size) >= MIN_SIZE:
             return image.height, image.width
-    return SMALLEST, SMALLEST  # none can be, as the survey will say too
+    return MIN_SIZE, MIN_SIZE  # if there is none, all images are reported as broken
 
 
 def examine(archive: Archive, name: str, shape: Shape, result: Survey, position: int) -> None:
+    """Decodes one image and records the outcome in `result`."""
     try:
         data = archive.read(name)
         if not data:
             raise ValueError("empty file")
         image = read_image(data, shape.channels)
-        if min(image.size) < SMALLEST:
+        if min(image.size) < MIN_SIZE:
             raise ValueError(f"only {image.width}x{image.height} pixels")
     except UnidentifiedImageError:
         result.broken[name] = "not a PNG, JPEG, WebP or BMP image"
-    except Exception as fault:  # a damaged file makes Pillow and zipfile raise nearly anything
+    except Exception as fault:  # Pillow and zipfile raise many types for damaged files
         result.broken[name] = " ".join(str(fault).split()) or type(fault).__name__
     else:
         size = result.found[name] = (image.height, image.width)
@@ -96,20 +101,20 @@ def examine(archive: Archive, name: str, shape: Shape, result: Survey, position:
 
 
 def broken_images(broken: Mapping[str, str], total: int) -> str:
-    """The list of offenders, and what to do about them."""
+    """The error that lists broken images, with advice."""
     names = sorted(broken)
     lines = [f"    {name}: {broken[name]}" for name in names[:LISTED]]
     if len(names) > LISTED:
         lines.append(f"    and {len(names) - LISTED} more")
     advice = "type dataset.skip_broken=true to train without them"
     if len(names) == total:
-        advice = "none is left to train on"
+        advice = "no image is left to train on"
     head = f"dataset.path: {len(names)} of {total} images cannot be used; {advice}:"
     return "\n".join([head, *lines])
 
 
 def check_sizes(seen: Survey, shape: Shape) -> None:
-    """Without a resize policy all images must have the size that comes out."""
+    """Raises ConfigError if image sizes differ and there is no resize policy."""
     height, width = seen.size
     found = Counter(seen.found.values())
     if shape.resize == "none" and set(found) - {seen.size}:
@@ -119,7 +124,7 @@ def check_sizes(seen: Survey, shape: Shape) -> None:
         if shape.size:
             want, add = f"images of {width}x{height}", ""
         raise ConfigError(
-            f"dataset.resize: 'none' wants {want}, but there are {sizes}{more} (width x height); "
+            f"dataset.resize: 'none' needs {want}, but there are {sizes}{more} (width x height); "
             f"type {add}dataset.resize=crop (or stretch, or pad)"
         )
     small = sum(n for (h, w), n in found.items() if h < height or w < width)
