@@ -16,9 +16,7 @@ from gan_cli.data.files.archive import Archive
 from gan_cli.data.files.image import Resize, fit, read_image, to_array
 
 MIN_SIZE = 8  # pixels per side; smaller images are icons rather than training images
-KEPT_BYTES = (
-    2 * 2**30
-)  # of decoded pixels; images of larger sets are decoded whenever they are read
+KEPT_BYTES = 2 * 2**30  # of decoded pixels; images of larger sets are decoded at every access
 CHUNK = 64  # images per task
 LISTED = 20  # broken images that an error lists
 
