@@ -5,10 +5,12 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 from scipy.spatial import geometric_slerp
 from torch import nn
@@ -16,18 +18,21 @@ from torch import nn
 from gan_cli.checkpoints import files as checkpoint
 from gan_cli.checkpoints.choice import run_folder
 from gan_cli.checkpoints.contents import Checkpoint
+from gan_cli.config.registry import keys_of_dataclass
 from gan_cli.config.schema import Device
-from gan_cli.data.spec import Spec, image_spec, vector_spec
+from gan_cli.data.spec import Field, Spec, image_spec, sample_spec, vector_spec
+from gan_cli.evaluation.options import FidOptions
 from gan_cli.networks import networks
 from gan_cli.sample import as_list
 from gan_cli.sampling.model import Model
-from gan_cli.sampling.options import checked_options
+from gan_cli.sampling.options import SampleOptions, checked_options
 from gan_cli.sampling.perform import perform
 from gan_cli.sampling.tasks.sample import ranges
 from gan_cli.utils.clips import enlarged, rgb
 from gan_cli.utils.errors import ConfigError, StorageError
 from tests import checkpoint_files
 from tests.checkpoint_files import Deaf
+from tests.toys import audio  # noqa: F401  (registration)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DIGITS = image_spec((1, 4, 6), 3, ("zero", "one", "two"))
@@ -106,6 +111,73 @@ def test_the_same_bytes_in_whatever_company(node):
     for others in ("5", "63,5,0", "1-7"):
         for name, path in sample(seeds=others, format="png").items():
             assert path.read_bytes() == together[name].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("node", "spec"),
+    [
+        ({"name": "mlp_generator"}, vector_spec(2)),
+        ({"name": "mlp_generator", "conditioning": "concat"}, vector_spec(3, 7)),
+        ({"name": "dcgan_generator", "width": 16}, image_spec((3, 32, 32))),
+        ({"name": "toy_synthesizer"}, sample_spec(Field("audio", (1, 512), sample_rate=8000))),
+    ],
+)
+def test_the_same_bits_in_whatever_company(node, spec):
+    """Of vectors these are those of the network itself, without any rounding."""
+    saved(node, spec)
+    name = "images" if spec.kind == "image" else "samples"
+
+    def drawn(seeds: str) -> dict[int, bytes]:
+        with np.load(sample(seeds=seeds, format="npz")["samples.npz"]) as arrays:
+            return {
+                int(seed): value.tobytes()
+                for seed, value in zip(arrays["seeds"], arrays[name], strict=True)
+            }
+
+    together = drawn("0-63")
+    assert len(set(together.values())) == 64
+    shuffled = ",".join(map(str, np.random.default_rng(0).permutation(130)))
+    for seeds in ("7", "63,7", shuffled):
+        found = drawn(seeds)
+        assert list(found) == [int(seed) for seed in seeds.split(",")]
+        assert all(found[seed] == together[seed] for seed in found.keys() & together.keys())
+
+
+class Counting(Echo):
+    """Notes how many samples it makes at a time."""
+
+    made: ClassVar[list[int]] = []
+
+    def forward(self, latent, label=None):
+        self.made.append(len(latent))
+        return super().forward(latent, label)
+
+
+def test_samples_are_drawn_as_many_at_a_time_as_wanted(monkeypatch):
+    monkeypatch.setitem(networks.entries, "counting", Counting)
+    saved({"name": "counting"})
+    usual = np.load(sample(count=70, format="npz")["samples.npz"])
+    assert Counting.made[-2:] == [64, 64]
+    for size in (5, 70):
+        Counting.made.clear()
+        arrays = np.load(sample(count=70, format="npz", batch_size=size)["samples.npz"])
+        assert Counting.made == [size] * (70 // size)
+        assert np.array_equal(arrays["images"], usual["images"])
+    with pytest.raises(ConfigError, match="batch_size: must be at least 1, got 0"):
+        sample(batch_size=0)
+
+
+@pytest.mark.parametrize(("options", "command"), [(SampleOptions, "sample"), (FidOptions, "fid")])
+def test_the_yaml_holds_every_option_with_its_default(options, command):
+    """What it lacks could not be typed."""
+    tree = yaml.safe_load((REPOSITORY / "configs" / f"{command}.yaml").read_text())
+    groups = {key for choice in tree.pop("defaults")[:-2] for key in choice}
+    assert groups == {"device", "dataset"}
+    keys = {key: default for key, (_, default) in keys_of_dataclass(options).items()}
+    assert set(keys) == (set(tree) - {"hydra"}) | groups
+    for key in keys.keys() - groups - {"metrics"}:  # of metrics there is no default in the code
+        default = list(keys[key]) if isinstance(keys[key], tuple) else keys[key]
+        assert tree[key] == default, key
 
 
 def test_average_and_live_weights():
