@@ -26,17 +26,21 @@ class Tones(InMemory):
 
 @networks.register("toy_synthesizer")
 class Synthesizer(nn.Module):
+    """For sounds of 16 * n samples: two steps of four times the length, as in WaveGAN."""
+
     latent_dim, prior = 8, "normal"
 
     def __init__(self, spec) -> None:
         super().__init__()
-        self.shape = spec.shape
+        up = {"kernel_size": 25, "stride": 4, "padding": 11, "output_padding": 1}
         self.layers = nn.Sequential(
-            nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, math.prod(self.shape))
-        )
+            nn.Linear(8, 2 * spec.shape[1]), nn.ReLU(), nn.Unflatten(1, (32, -1)),
+            nn.ConvTranspose1d(32, 16, **up), nn.ReLU(),
+            nn.ConvTranspose1d(16, spec.shape[0], **up), nn.Tanh(),
+        )  # fmt: skip
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.layers(latent).tanh().view(-1, *self.shape)
+        return self.layers(latent)
 
 
 @networks.register("toy_listener")
@@ -46,8 +50,9 @@ class Listener(nn.Module):
     def __init__(self, spec) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv1d(spec.shape[0], 8, 25, 8), nn.LeakyReLU(0.2), nn.Flatten(), nn.LazyLinear(1)
-        )
+            nn.Conv1d(spec.shape[0], 16, 25, 4), nn.LeakyReLU(0.2), nn.Conv1d(16, 32, 25, 4),
+            nn.LeakyReLU(0.2), nn.Flatten(), nn.LazyLinear(1),
+        )  # fmt: skip
         self.layers(torch.zeros(1, *spec.shape))
 
     def forward(self, sound: Tensor, label: Tensor | None = None) -> Tensor:

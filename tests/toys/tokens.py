@@ -43,8 +43,10 @@ class Writer(nn.Module):
 
 @networks.register("toy_reader")
 def reader(spec) -> nn.Module:
-    return nn.Sequential(nn.Embedding(len(LETTERS), 8), nn.Flatten(), nn.Linear(8 * LENGTH, 1),
-                         nn.Flatten(0))  # fmt: skip
+    return nn.Sequential(
+        nn.Embedding(len(LETTERS), 8), nn.Flatten(), nn.Linear(8 * LENGTH, 32), nn.ReLU(),
+        nn.Linear(32, 1), nn.Flatten(0),
+    )  # fmt: skip
 
 
 @games.register("toy_seqgan")

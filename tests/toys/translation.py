@@ -76,7 +76,7 @@ class Translation(Game):
         terms = Terms({})
         for side in OTHER:
             past = self.pool.get(side, batch[f"fake_{side}"])
-            self.pool[side] = torch.cat([batch[f"fake_{side}"], past])[:16]
+            self.pool[side] = torch.cat([batch[f"fake_{side}"], past])[: 4 * len(batch[side])]
             fake = self.pool[side].roll(len(batch[side]) // 2, 0)[: len(batch[side])]
             critic = self.critic(f"critic_{side}", batch)
             terms |= self.objective.critic_terms(critic, (batch[side],), (fake,), due).named(side)
