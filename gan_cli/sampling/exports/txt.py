@@ -4,12 +4,14 @@ from pathlib import Path
 
 from gan_cli.sampling.exports.export import Drawing, export
 
+LINE_BREAKS = dict.fromkeys(map(ord, "\r\n"), "\u21b5")  # a sample is one line
+
 
 @export("txt", kinds=["tokens"])
 def write_txt(folder: Path, drawing: Drawing) -> list[Path]:
-    """samples.txt, UTF-8, in the order of the seeds."""
+    """samples.txt, UTF-8, in the order of the seeds; line breaks are shown as an arrow."""
     from gan_cli.data.kinds.tokens import texts_of
 
-    lines = texts_of(drawing.field, drawing.samples)
+    lines = [text.translate(LINE_BREAKS) for text in texts_of(drawing.field, drawing.samples)]
     (folder / "samples.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return [folder / "samples.txt"]
