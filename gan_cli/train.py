@@ -23,7 +23,7 @@ def train(composed: DictConfig) -> float | None:
 
     config = validate(composed, run_folder)
     if config.check:
-        print("the config is sound")
+        print("the config is valid")
         return None
     from gan_cli.training.session import run_training
 

@@ -11,7 +11,7 @@ from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.sets.mnist_5k import MNIST5k
 from gan_cli.metrics.features import classifier, classifier_training
 from gan_cli.metrics.features.classifier import ClassifierFeatures, checksum, trained_classifier
-from gan_cli.metrics.features.classifier_training import BATCH, drawn, one_cycle, shifted
+from gan_cli.metrics.features.classifier_training import BATCH, batch_indices, one_cycle, shifted
 from gan_cli.metrics.features.small_resnet import Classifier
 from gan_cli.metrics.metric import extractors
 from gan_cli.utils.errors import ConfigError
@@ -121,7 +121,7 @@ def test_a_cycle_rises_for_30_percent_and_ends_at_zero() -> None:
     ("count", "seen"), [(1, 5_000), (100, 5_000), (4_500, 36_000), (55_000, 100_000)]
 )
 def test_every_image_is_seen_as_often(count: int, seen: int) -> None:
-    batches = drawn(count, torch.Generator().manual_seed(0))
+    batches = batch_indices(count, torch.Generator().manual_seed(0))
     assert 0 <= seen - batches.numel() < BATCH
     times = torch.bincount(batches.flatten(), minlength=count)
     assert times.max() - times.min() <= 1

@@ -18,7 +18,7 @@ from torch import nn
 from gan_cli.checkpoints.files import load, save
 from gan_cli.data.sets import datasets
 from gan_cli.health import Finding, sample_signals
-from gan_cli.health.player_signals import of_players
+from gan_cli.health.player_signals import player_signals
 from gan_cli.health.watch import READINGS, STEPS, Watch
 from gan_cli.losses import losses
 from gan_cli.losses.objective import Objective
@@ -169,7 +169,7 @@ def test_several_critics_and_generators():
     norms = {"discriminator": 5.0, "critic": 12.0, "generator": 3.0, "encoder": 4.0}
     values = {f"{p}/{k}": v for p, terms in turns.items() for k, v in terms.items()}
     values |= {f"{player}/gradient_norm": norm for player, norm in norms.items()}
-    reading = of_players(values)
+    reading = player_signals(values)
     assert reading["pair_accuracy"] == pytest.approx(0.8)
     assert reading["logit_gap"] == 3
     assert reading["gradient_ratio"] == pytest.approx(5 / 13)  # hypot(3, 4) / hypot(5, 12)

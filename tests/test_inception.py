@@ -23,7 +23,7 @@ from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.metrics.features import inception, inception_weights
 from gan_cli.metrics.features.inception import Inception
 from gan_cli.metrics.features.inception_input import resize_clean, to_rgb
-from gan_cli.metrics.metric import shown
+from gan_cli.metrics.metric import value_name
 from gan_cli.utils.errors import ConfigError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
@@ -116,7 +116,7 @@ def test_other_weights_are_not_fid(
     assert "not the published FID network" in caplog.text
     checksum = features.describe()["weights"]
     assert features.name == f"inception_{checksum[:8]}"
-    assert shown("fd", features.name) == f"fd_inception_{checksum[:8]}"
+    assert value_name("fd", features.name) == f"fd_inception_{checksum[:8]}"
 
 
 def test_published_weights_are_fid(
@@ -131,7 +131,7 @@ def test_published_weights_are_fid(
     entry = replace(published.entries[inception_weights.NAME], sha256=features.sha256)
     monkeypatch.setitem(published.entries, inception_weights.NAME, entry)
     found = build(None)
-    assert (found.name, shown("fd", found.name)) == ("inception", "fid")
+    assert (found.name, value_name("fd", found.name)) == ("inception", "fid")
 
 
 def test_no_weights_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

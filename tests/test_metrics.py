@@ -17,7 +17,7 @@ from gan_cli.evaluation.collect import Batch
 from gan_cli.evaluation.evaluation import Evaluation, Sampler
 from gan_cli.metrics import metrics
 from gan_cli.metrics.features.untrained import Random
-from gan_cli.metrics.metric import shown
+from gan_cli.metrics.metric import value_name
 from gan_cli.metrics.scorecard import Scorecard
 from gan_cli.metrics.settings import unmet
 from gan_cli.training.best import Scores
@@ -277,10 +277,10 @@ def test_fid_is_a_name_for_the_distance_and_never_for_its_value() -> None:
         replay(blobs(200, 1)), nn.Identity()
     )
     assert list(card.values) == ["fd_random"]
-    assert shown("fd", "inception") == "fid"
-    assert shown("kd_std", "inception") == "kid_std"
-    assert shown("fd", "inception_0123abcd") == "fd_inception_0123abcd"
-    assert shown("precision", "inception") == "precision_inception"
+    assert value_name("fd", "inception") == "fid"
+    assert value_name("kd_std", "inception") == "kid_std"
+    assert value_name("fd", "inception_0123abcd") == "fd_inception_0123abcd"
+    assert value_name("precision", "inception") == "precision_inception"
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def make_run(folder: Path, value=2.5, status="finished", seed=0, job=None, **car
         "command": ["gan-train", "run=x", "steps=100", "dataset=mnist"],
         "config": {"steps": 100, "dataset": {"name": "mnist", "root": "/data"}},
         "parameters": {"generator": 3000, "discriminator": 2000},
-        "data": {"shape": [1, 32, 32]},
+        "data": {"kind": "image", "shape": [1, 32, 32]},
         "status": status,
         "seed": seed,
         "started": 1000.0,
@@ -430,13 +430,13 @@ def test_a_report_that_cannot_be_written_hides_nothing(tmp_path, monkeypatch, ca
         raise ZeroDivisionError("no such luck")
 
     monkeypatch.setattr(run_report, "write_report", fail)
-    session.play(small("run=x"), tmp_path / "run", 0.0)
+    session.run_training(small("run=x"), tmp_path / "run", 0.0)
     assert "no report.html: ZeroDivisionError: no such luck" in caplog.text
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
 
 
 def test_a_run_leaves_its_report(tmp_path):
-    session.play(small("run=x"), tmp_path / "run", 0.0)
+    session.run_training(small("run=x"), tmp_path / "run", 0.0)
     assert "finished" in (tmp_path / "run" / "report.html").read_text()
 
 

@@ -12,7 +12,7 @@ from gan_cli.data.dataset import Dataset, Lookup, part_with
 from gan_cli.games.draw import drawn
 from gan_cli.games.game import Game, Samples
 from gan_cli.games.request import Request
-from gan_cli.health.player_signals import Reading, of_players
+from gan_cli.health.player_signals import Reading, player_signals
 from gan_cli.health.sample_signals import BATCH, SampleSignals
 from gan_cli.health.watch import Finding, Watch
 from gan_cli.optim.optimizers import Player
@@ -39,7 +39,7 @@ class Health:
 
     def read(self, step: int, values: Mapping[str, float]) -> tuple[Reading, list[Finding]]:
         """The signals beside the ledger's `values`, and the findings that appear or pass."""
-        signals = of_players(values) | self.updates() | self.samples()
+        signals = player_signals(values) | self.updates() | self.samples()
         reading = {name: value for name, value in signals.items() if math.isfinite(value)}
         return reading, self.watch.take(step, reading)
 

@@ -7,7 +7,7 @@ from statistics import fmean
 Reading = dict[str, float]
 
 
-def of_players(values: Mapping[str, float]) -> Reading:
+def player_signals(values: Mapping[str, float]) -> Reading:
     """From values by "<player>/<name>". A critic is who has logits on real samples.
 
     Several critics are averaged; the gradients of several players are joined to one.

@@ -13,9 +13,9 @@ SYNONYMS = {"fid": "fd", "kid": "kd"}  # usual names, accepted with any features
 
 
 def parse_metrics(value: Any, where: str, faults: list[str]) -> Metrics:
-    """Converts the node `value`; appends what does not fit to `faults`.
+    """Converts the node `value` to Metrics; appends what does not fit to `faults`.
 
-    There `features` is a name, and the options of those features lie beside the other keys.
+    In the node, `features` is a name, and the options of the features are keys of the node itself.
     """
     if not isinstance(value, Mapping):
         faults.append(f"{where}: expected keys and values, got {value!r}")

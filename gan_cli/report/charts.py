@@ -136,10 +136,10 @@ def thin_out(points: Sequence[Point]) -> list[Point]:
     size = math.ceil(len(points) / BUCKETS)
     for start in range(0, len(points), size):
         bucket = range(start, min(start + size, len(points)))
-        sound = [i for i in bucket if finite(points[i][1])]
+        usable = [i for i in bucket if finite(points[i][1])]
         kept |= {i for i in bucket if not finite(points[i][1])}
-        if sound:
-            kept |= {f(sound, key=lambda i: points[i][1]) for f in (min, max)}
+        if usable:
+            kept |= {f(usable, key=lambda i: points[i][1]) for f in (min, max)}
     return [points[i] for i in sorted(kept)]
 
 

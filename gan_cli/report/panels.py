@@ -74,8 +74,8 @@ def range_table(series: Series) -> Markup:
     rows = []
     for name, points in series.items():
         values = [value for _, value in points]
-        sound = [value for value in values if finite(value)] or [float("nan")]
-        cells = (number(value) for value in (values[0], min(sound), max(sound), values[-1]))
+        usable = [value for value in values if finite(value)] or [float("nan")]
+        cells = (number(value) for value in (values[0], min(usable), max(usable), values[-1]))
         rows.append(tag("tr", tag("th", name), *(tag("td", cell) for cell in cells)))
     table = tag("div", tag("table", head, *rows, class_="numbers"), class_="scroll")
     return tag("details", tag("summary", "The numbers behind the curves"), table)

@@ -8,7 +8,7 @@ from torch import Tensor
 from gan_cli.data.sets.in_memory import InMemory
 
 Draw = Callable[[int, np.random.Generator], dict[str, Tensor]]  # so many independent samples
-STANDING = 100_000  # samples that stand for an endless set: in metrics, and as the fixed ones
+ENDLESS_SAMPLE_COUNT = 100_000  # fixed samples that represent an endless set, e.g. in metrics
 
 
 class Drawn(InMemory):
@@ -16,7 +16,7 @@ class Drawn(InMemory):
 
     def __init__(self, draw: Draw, count: int | None, seed: int, classes: int = 0) -> None:
         self.draw, self.seed, self.endless = draw, seed, count is None
-        sample = draw(STANDING if count is None else count, np.random.default_rng(seed))
+        sample = draw(ENDLESS_SAMPLE_COUNT if count is None else count, np.random.default_rng(seed))
         super().__init__(sample, classes)
 
     def fresh(self, count: int, key: Sequence[int]) -> dict[str, Tensor]:
