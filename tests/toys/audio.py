@@ -18,8 +18,9 @@ class Tones(InMemory):
     provides = classmethod(lambda cls, options: frozenset({"real"}))
 
     def __init__(self, *, count: int = 64, length: int = 512) -> None:
-        pitch = 200 + 20 * torch.arange(count)[:, None, None]  # Hz
-        wave = (2 * math.pi * pitch * torch.arange(length) / 8000).sin()  # (N, 1, T)
+        phase = torch.arange(count)[:, None, None] / count
+        time = torch.arange(length) / 8000  # s
+        wave = (2 * math.pi * (500 * time + phase)).sin()  # (N, 1, T), 500 Hz
         stored = (wave * 30000).to(torch.int16)
         super().__init__({"real": stored}, field=Field("audio", sample_rate=8000))
 
