@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gan_cli.sampling.request import checked
-from gan_cli.sampling.tasks.probes import probe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -18,16 +16,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from gan_cli.checkpoints import files as checkpoint
-from gan_cli.checkpoints.contents import plain
+from gan_cli.checkpoints.choice import run_folder
 from gan_cli.data.sets import datasets
 from gan_cli.data.sets.in_memory import InMemory
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import Spec, image_spec
 from gan_cli.networks import networks
-from gan_cli.sample import run_folder
-from gan_cli.sampling.tasks import perform
+from gan_cli.sampling.options import checked_options
+from gan_cli.sampling.perform import perform
+from gan_cli.sampling.probes import probe
 from gan_cli.sampling.tasks.anomaly import auroc
 from gan_cli.utils.errors import ConfigError, StorageError
+from tests import checkpoint_files
 from tests.helpers import small, trained
 
 SHAPE = (1, 4, 6)
@@ -104,20 +103,16 @@ def workshop(monkeypatch, tmp_path):
 
 def saved(gain: float = 1.0, roles=tuple(NODES), shape: tuple[int, ...] = SHAPE) -> None:
     """A checkpoint of outputs/x whose reconstructions are `gain` times the image."""
-    weights = {role: {"weight": torch.ones(())} for role in roles}
-    averages = {**weights, "generator": {"weight": torch.tensor(gain)}}
-    averages.pop("discriminator", None)
-    model = {"game": {"name": "bigan"}, "networks": {role: NODES[role] for role in roles}}
-    dataset = {"name": "stripes", "count": 60, "seed": 0}
-    state = {
-        "format": 1,
-        "step": 7,
-        "config": {"model": model, "dataset": dataset},
-        "spec": plain(Spec(shape, 3)),
-        "networks": weights,
-        "averages": averages,
-    }
-    checkpoint.save(Path("outputs/x/checkpoints/step-0000007.pt"), state)
+    averages = {role: {"weight": torch.ones(())} for role in roles if role != "discriminator"}
+    averages["generator"] = {"weight": torch.tensor(gain)}
+    state = checkpoint_files.state_of(
+        {role: NODES[role] for role in roles},
+        image_spec(shape, 3),
+        game="bigan",
+        averages=averages,
+        dataset={"name": "stripes", "count": 60, "seed": 0},
+    )
+    checkpoint_files.write(state)
 
 
 def run(task: str, **keys) -> tuple[dict[str, Path], str]:
@@ -125,8 +120,7 @@ def run(task: str, **keys) -> tuple[dict[str, Path], str]:
     keys = {"run": "x", "output": f"out-{task}", "device": {"accelerator": "cpu"}, **keys}
     if "input" not in keys:
         keys.setdefault("dataset", {"seed": 1})  # of the training, with other noise
-    config = checked({"task": task, **keys})
-    told = perform(config, run_folder("x"))
+    told = perform(checked_options({"task": task, **keys}), run_folder("x"))
     return {path.name: path for path in Path(keys["output"]).iterdir()}, told
 
 
@@ -300,27 +294,44 @@ def test_a_checkpoint_without_encoder_is_refused_with_advice():
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"task": "encode"}, "input: task=encode needs images"),
-        ({"task": "encode", "dataset": {}, "input": "."}, "one of the two"),
+        ({"task": "encode"}, "input: task=encode needs samples; type input=FOLDER"),
+        (
+            {"task": "encode", "dataset": {}, "input": "."},
+            "input: excludes dataset; leave one of them out",
+        ),
         ({"task": "encode", "input": "absent"}, "input: no file or folder absent"),
         ({"task": "encode", "input": ".", "seeds": "0-3"}, "seeds: does nothing with task=encode"),
-        ({"task": "encode", "input": ".", "interpolate": 3}, "interpolate: .* task=interpolate"),
+        (
+            {"task": "encode", "input": ".", "interpolate": 3},
+            "interpolate: does nothing with task=encode",
+        ),
         ({"task": "encode", "input": ".", "anomalous": 3}, "anomalous: does nothing"),
-        ({"input": "."}, "input: does nothing with task=sample"),
-        ({"task": "decode"}, "task: unknown value 'decode'; did you mean 'encode'"),
+        ({"strength": 2.0}, "strength: does nothing with task=sample"),
+        ({"task": "decode"}, "task: unknown task 'decode'; did you mean 'encode'"),
     ],
 )
 def test_keys_that_mean_nothing_are_refused_before_a_checkpoint_is_opened(keys, told):
     with pytest.raises(ConfigError, match=told):
-        checked({"run": "x", **keys})
+        perform(checked_options({"run": "x", **keys}), Path("outputs/none"))
+
+
+def test_a_model_of_latents_takes_no_inputs():
+    saved(roles=("generator", "discriminator", "encoder"))
+    told = "input: the model makes samples of nothing but seeds; leave it out"
+    with pytest.raises(ConfigError, match=told):
+        run("sample", input=".")
+    with pytest.raises(ConfigError, match=told):
+        run("sample", dataset={"seed": 1})
 
 
 def test_images_of_another_shape_are_refused_with_advice():
     saved()
     np.savez("some.npz", images=np.zeros((2, 8, 8, 1), np.uint8))
-    with pytest.raises(ConfigError, match=r"shape \(1, 8, 8\), and the model is for \(1, 4, 6\)"):
+    with pytest.raises(
+        ConfigError, match=r"shape \(1, 8, 8\), and the model takes image of shape \(1, 4, 6\)"
+    ):
         run("encode", input="some.npz")
-    with pytest.raises(ConfigError, match="count: is 100, and there are 60 images"):
+    with pytest.raises(ConfigError, match="count: is 100, and there are 60 samples"):
         run("encode", count=100)
 
 
@@ -365,4 +376,4 @@ def test_a_trained_bigan_goes_through_every_task(tmp_path):
     for task in ("reconstruct", "encode", "interpolate", "anomaly", "evaluate"):
         files, told = run(task, dataset={"count": 20})
         assert files
-        assert "20 images" in told or task == "interpolate"
+        assert "20 samples" in told or task == "interpolate"

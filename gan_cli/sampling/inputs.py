@@ -13,7 +13,7 @@ from gan_cli.data.sets import datasets
 from gan_cli.data.sets.folder import Folder
 from gan_cli.data.sets.npz import read_samples
 from gan_cli.data.spec import Field
-from gan_cli.sampling.options import SampleOptions
+from gan_cli.sampling.options import SampleOptions, no_inputs
 from gan_cli.utils.errors import ConfigError
 
 
@@ -45,10 +45,7 @@ def open_inputs(
     Fewer than there are are picked once and for all, since data may be sorted.
     """
     if options.input is None and options.dataset is None:
-        raise ConfigError(
-            f"input: task={options.task} needs samples; type input=FOLDER (or a zip or npz file), "
-            "or dataset=NAME, one of the two"
-        )
+        raise ConfigError(no_inputs(options))
     field = checkpoint.spec.fields[key]
     dataset = open_dataset(options, checkpoint, field)
     part: Any = part_with(dataset, key) if key in dataset.spec.fields else dataset

@@ -156,3 +156,11 @@ def output_errors(options: SampleOptions) -> Iterator[str]:
         yield "input: excludes dataset; leave one of them out"
     if Path(options.output or "").suffix[1:] in exports.entries:
         yield f"output: is a folder; type output={Path(options.output or '').with_suffix('')}"
+
+
+def no_inputs(options: SampleOptions) -> str:
+    """What to tell of a task, or a model, that needs samples and was given none."""
+    return (
+        f"input: task={options.task} needs samples; type input=FOLDER (or a zip or npz file), or "
+        "dataset=NAME, one of the two"
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gan_cli.checkpoints.choice import opened
 from gan_cli.checkpoints.contents import Checkpoint
-from gan_cli.sampling.options import SampleOptions
+from gan_cli.sampling.options import SampleOptions, no_inputs
 from gan_cli.sampling.task import Job, Task, find_task
 from gan_cli.utils.errors import ConfigError, StorageError
 
@@ -37,12 +37,13 @@ def perform(options: SampleOptions, run: Path | None) -> str:
 
 
 def check_keys(task: Task, options: SampleOptions) -> None:
-    """ConfigError lists the options that the task does not read."""
+    """ConfigError lists the options that the task does not read, and that it lacks."""
     unread = sorted(options.given_keys() - task.keys - {"output"})
-    if unread:
-        raise ConfigError(
-            *(f"{key}: does nothing with task={options.task}; leave it out" for key in unread)
-        )
+    faults = [f"{key}: does nothing with task={options.task}; leave it out" for key in unread]
+    if "inputs" in task.needs and options.input is None and options.dataset is None:
+        faults.append(no_inputs(options))
+    if faults:
+        raise ConfigError(*faults)
 
 
 def prepare(job: Job, task: Task, checkpoint: Checkpoint) -> None:
