@@ -6,19 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gan_cli.sampling.request import checked
 from PIL import Image
 from torch import nn
 
-from gan_cli.checkpoints import files as checkpoint
-from gan_cli.checkpoints.contents import plain
+from gan_cli.checkpoints.choice import run_folder
 from gan_cli.data.sets import datasets
 from gan_cli.data.sets.in_memory import InMemory
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import Spec, image_spec
 from gan_cli.networks import networks
-from gan_cli.sample import as_list, run_folder
-from gan_cli.sampling.tasks import perform
+from gan_cli.sample import as_list
+from gan_cli.sampling.options import checked_options
+from gan_cli.sampling.perform import perform
 from gan_cli.utils.errors import ConfigError
+from tests import checkpoint_files
+from tests.checkpoint_files import Deaf
 
 SHAPE = (1, 4, 4)
 LATENT = 3
@@ -65,32 +66,30 @@ class Noise(InMemory):
 def workshop(monkeypatch, tmp_path):
     monkeypatch.setitem(networks.entries, "plane", Plane)
     monkeypatch.setitem(networks.entries, "half", Half)
+    monkeypatch.setitem(networks.entries, "deaf", Deaf)
     monkeypatch.setitem(datasets.entries, "noise", Noise)
     monkeypatch.chdir(tmp_path)
 
 
 def saved(*roles: str, prior: str = "normal") -> None:
+    """Of a generator alone, or with an encoder that inverts it."""
     nodes = {"generator": {"name": "plane", "prior": prior}, "encoder": {"name": "half"}}
-    weights = {role: {"weight": BASIS} for role in roles}
-    state = {
-        "format": 1,
-        "step": 7,
-        "config": {
-            "model": {"game": {"name": "bigan"}, "networks": {role: nodes[role] for role in roles}},
-            "dataset": {"name": "noise", "count": 30, "seed": 0},
-        },
-        "spec": plain(Spec(SHAPE, 3)),
-        "networks": weights,
-        "averages": weights,
-    }
-    checkpoint.save(Path("outputs/x/checkpoints/step-0000007.pt"), state)
+    known = {role: nodes[role] for role in roles}
+    if "encoder" not in roles:
+        known["discriminator"] = {"name": "deaf"}
+    state = checkpoint_files.state_of(
+        known,
+        image_spec(SHAPE, 3),
+        game="inversion" if "encoder" in roles else "gan",
+        dataset={"name": "noise", "count": 30, "seed": 0},
+    )
+    checkpoint_files.write(state)
 
 
 def asked(task: str, **keys) -> tuple[dict[str, Path], str]:
     keys = {"run": "x", "output": "out", "dataset": {"seed": 1}, **keys}
-    told = perform(
-        checked({"task": task, "device": {"accelerator": "cpu"}, **keys}), run_folder("x")
-    )
+    options = checked_options({"task": task, "device": {"accelerator": "cpu"}, **keys})
+    told = perform(options, run_folder("x"))
     return {path.name: path for path in Path("out").iterdir()}, told
 
 
