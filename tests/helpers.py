@@ -8,6 +8,10 @@ from omegaconf import OmegaConf
 
 from gan_cli.config.command_line import hydra_arguments
 from gan_cli.config.schema import Config
+from gan_cli.data.sets import datasets
+from gan_cli.data.spec import Spec
+from gan_cli.games.build import build_game
+from gan_cli.games.game import Game
 from gan_cli.training.logger import Logger
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
@@ -43,6 +47,14 @@ def composed(*overrides: str) -> dict:
 
 def small(*overrides: str) -> Config:
     return validate(composed(*SMALL, *overrides))
+
+
+def built(config: Config, spec: Spec | None = None) -> Game:
+    """The game of a config before its first step, for samples of its data set or of `spec`."""
+    if spec is None:
+        spec = datasets.build(config.dataset, where="dataset").spec
+    torch.manual_seed(config.seed)
+    return build_game(config.model, config.loss, config.augment, spec)
 
 
 def trained(config: Config, folder: Path) -> Run:

@@ -6,14 +6,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from gan_cli.data.sets import datasets
-from gan_cli.data.spec import Spec
-from gan_cli.games.build import build_game
+from gan_cli.data.spec import image_spec
+from gan_cli.games.draw import drawn
+from gan_cli.games.request import Request
 from gan_cli.losses import losses, penalties
 from gan_cli.losses.objective import Objective
 from gan_cli.networks import networks
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
-from tests.helpers import SMALL, composed, names, small, tensors_of, trained
+from tests.helpers import SMALL, built, composed, names, small, tensors_of, trained
 
 WIDTHS = tuple(
     f"model.networks.{role}.width=8" for role in ("generator", "encoder", "discriminator")
@@ -29,9 +30,7 @@ def build(name: str, **options):
 
 
 def game_of(*overrides: str):
-    config = small("model=bigan", *WIDTHS, *overrides)
-    torch.manual_seed(0)
-    return build_game(config, datasets.build(config.dataset, where="dataset").spec)
+    return built(small("model=bigan", *WIDTHS, *overrides))
 
 
 # ---- What the encoder minimizes
@@ -142,9 +141,7 @@ def test_without_weights_there_are_no_cycles():
 @pytest.mark.parametrize("model", [name for name in names("model") if name.startswith("bigan")])
 def test_every_network_moves(model, loss, tmp_path):
     config = small(f"model={model}", f"loss={loss}", *WIDTHS, "steps=1")
-    torch.manual_seed(config.seed)
-    before = build_game(config, datasets.build(config.dataset, where="dataset").spec)
-    after = trained(config, tmp_path).game
+    before, after = built(config), trained(config, tmp_path).game
     for role, network in before.networks.items():
         pairs = zip(network.parameters(), after.networks[role].parameters(), strict=True)
         assert any(not torch.equal(a, b) for a, b in pairs), role
@@ -154,17 +151,21 @@ def test_vectors_play_too(tmp_path):
     tree = composed(*(key for key in SMALL if "dataset" not in key), "dataset=ring", *MLP)
     run = trained(validate(tree), tmp_path)
     assert len(list((tmp_path / "samples").rglob("*.png"))) == 2
-    assert run.game.reconstruct(torch.randn(5, 2)).shape == (5, 2)
+    (shown,) = run.game.preview({"real": torch.randn(5, 2)}).values()
+    assert [part.shape for part in shown] == [(5, 2), (5, 2)]
 
 
 def test_previews_show_each_real_image_beside_its_reconstruction():
     game = game_of()
     game.networks.eval()
     real = torch.rand(6, *datasets_shape()) * 2 - 1
-    shown = game.preview({"real": real}, torch.Generator().manual_seed(0))
-    assert shown["samples"].shape == real.shape
-    assert torch.equal(shown["reconstructions"][0::2], real[:3])
-    torch.testing.assert_close(shown["reconstructions"][1::2], game.reconstruct(real)[:3])
+    shown = game.preview({"real": real})
+    assert set(shown) == {"reconstructions"}
+    left, right = shown["reconstructions"]
+    assert torch.equal(left, real)
+    latents = game.networks["encoder"](real)
+    torch.testing.assert_close(right, game.networks["generator"](latents))
+    assert drawn(game, Request(range(6))).shape == real.shape
 
 
 @pytest.mark.parametrize(("loss", "stochastic"), [("nonsaturating", "true"), ("wgan_gp", "false")])
@@ -217,7 +218,7 @@ def test_an_encoder_is_needed():
 
 def network(name: str, shape: tuple[int, ...], **options) -> nn.Module:
     torch.manual_seed(0)
-    return networks.build({"name": name, **options}, Spec(shape), where="model.networks.it")
+    return networks.build({"name": name, **options}, image_spec(shape), where="model.networks.it")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -5,14 +5,14 @@ import itertools
 import pytest
 import torch
 
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import Spec, image_spec
 from gan_cli.networks import networks
 from gan_cli.networks.layers.norm import Normalize
 from gan_cli.utils.errors import ConfigError
 
 FAMILIES = ("mlp", "dcgan", "resnet")
-SPEC = Spec((2, 16, 16), classes=5)
-UNLABELLED = Spec((2, 16, 16))
+SPEC = image_spec((2, 16, 16), classes=5)
+UNLABELLED = image_spec((2, 16, 16))
 
 
 def build(name: str, spec: Spec = SPEC, **options) -> torch.nn.Module:

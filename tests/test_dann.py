@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 
 from gan_cli.data.sets import datasets
-from gan_cli.games.build import build_game
+from gan_cli.data.spec import Spec
 from gan_cli.games.dann import balanced, reverse_gradient
 from gan_cli.networks import networks
 from gan_cli.training.session import farewell
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
-from tests.helpers import composed, names, tensors_of, trained
+from tests.helpers import built, composed, names, tensors_of, trained
 
 PAIR = (
     "run=test",
@@ -34,6 +34,12 @@ PAIR = (
 )
 
 
+def pair_spec(spec: Spec) -> Spec:
+    """The spec of a pair whose domains both have samples of `spec`, the source its labels."""
+    image, label = spec.fields[spec.target], spec.fields[spec.label]
+    return Spec({"source": image, "source_label": label, "target": image}, "target")
+
+
 def config_of(*overrides):
     return validate(composed(*PAIR, *overrides))
 
@@ -41,9 +47,8 @@ def config_of(*overrides):
 def game_of(*overrides):
     """The game of a config, and a batch of its data."""
     config = config_of(*overrides)
-    torch.manual_seed(0)
     data = datasets.build(config.dataset, where="dataset")
-    game = build_game(config, data.spec)
+    game = built(config, data.spec)
     parts = [part.tensors() for part in data.parts()]
     batch = {key: value[:8] for part in parts for key, value in part.items()}
     batch = {k: v / 127.5 - 1 if v.dtype == torch.uint8 else v for k, v in batch.items()}
@@ -136,7 +141,7 @@ def test_a_penalty_is_of_the_critic_alone():
 
 
 def test_the_conditional_discriminator_reads_the_outer_product():
-    spec = datasets.build({"name": "synthetic", "size": 16}, where="dataset").spec
+    spec = pair_spec(datasets.build({"name": "synthetic", "size": 16}, where="dataset").spec)
     node = {"name": "dann_domain_discriminator", "features": 6, "width": 5, "conditional": True}
     network = networks.build(node, spec, where="x")
     features, predictions = torch.randn(7, 6), torch.rand(7, 4)
@@ -235,7 +240,7 @@ def test_the_bounds_are_one_setting_each():
 @pytest.mark.parametrize("norm", ["none", "batch"])
 def test_networks_fit_any_image(size, norm):
     data = {"name": "synthetic", "size": size, "height": size + 3, "classes": 7}
-    spec = datasets.build(data, where="dataset").spec
+    spec = pair_spec(datasets.build(data, where="dataset").spec)
     nodes = {
         "feature_extractor": {"norm": norm, "features": 64, "reconstructs": True},
         "label_predictor": {"features": 64},
@@ -255,8 +260,8 @@ def test_networks_fit_any_image(size, norm):
 def test_on_28_pixels_the_layers_are_those_of_figure_4():
     """Weights and biases of conv 5x5 to 32 and 48 maps, fc 100-100-10 and 100-1 on 768 features."""
     config = validate(composed("run=x", "model=dann"))
-    spec = datasets.build({"name": "mnist_5k", "size": 28}, where="dataset").spec
-    game = build_game(config, spec)
+    spec = pair_spec(datasets.build({"name": "mnist_5k", "size": 28}, where="dataset").spec)
+    game = built(config, spec)
     counts = [sum(p.numel() for p in game.networks[role].parameters()) for role in game.averaged]
     hidden = 768 * 100 + 100
     assert counts[0] == (25 * 32 + 32) + (25 * 32 * 48 + 48)
@@ -363,7 +368,7 @@ def test_features_must_be_as_wide_everywhere():
     config = config_of("model=dann", "model.networks.label_predictor.features=16")
     spec = datasets.build(config.dataset, where="dataset").spec
     with pytest.raises(ConfigError, match=r"feature_extractor 32, label_predictor 16, .*alone"):
-        build_game(config, spec)
+        built(config, spec)
 
 
 def test_a_run_is_scored_on_what_it_has_not_seen(tmp_path):

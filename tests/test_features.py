@@ -74,12 +74,14 @@ def test_vectors_are_their_own_features() -> None:
     assert torch.equal(built("identity", vectors)(vectors).features, vectors)
 
 
-@pytest.mark.parametrize(("name", "dimensions"), [("random", 3), ("pixels", 3), ("identity", 1)])
-def test_what_they_say_of_themselves(name: str, dimensions: int) -> None:
-    samples = random_images(2, *(3, 8, 8)[:dimensions])
-    features = built(name, samples if dimensions == 3 else samples.float())
+@pytest.mark.parametrize(
+    ("name", "kind"), [("random", "image"), ("pixels", "image"), ("identity", "vector")]
+)
+def test_what_they_say_of_themselves(name: str, kind: str) -> None:
+    samples = random_images(2, 3, 8, 8) if kind == "image" else random_images(2, 3).float()
+    features = built(name, samples)
     assert features.name == name
-    assert features.dimensions == dimensions
+    assert features.kinds == {kind}
     assert not features.classifies
     assert features.describe() == {"version": 1}
     assert features(samples).logits is None

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from gan_cli.sampling.request import checked
 from torch import nn
 
+from gan_cli.checkpoints.choice import run_folder
 from gan_cli.checkpoints.contents import plain
 from gan_cli.checkpoints.files import Checkpoints, load
 from gan_cli.games.inversion import Inversion
 from gan_cli.games.latent_regressor import LatentRegressor
 from gan_cli.losses import losses
 from gan_cli.losses.objective import Objective
-from gan_cli.sample import run_folder
-from gan_cli.sampling.tasks import perform
+from gan_cli.sampling.options import checked_options
+from gan_cli.sampling.perform import perform
 from gan_cli.utils.errors import ConfigError, StorageError
 from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, composed, small, tensors_of, trained
@@ -154,7 +154,7 @@ def test_the_generator_stays_what_the_checkpoint_says_it_was():
     """Its average, with batch norm as it was: buffers do not move, either."""
     origin = gan()
     run = inverted("steps=3")
-    average = origin.average.networks["generator"].state_dict()
+    average = origin.ema.networks["generator"].state_dict()
     for network in (run.game.networks["generator"], run.ema.networks["generator"]):
         for name, value in network.state_dict().items():
             assert torch.equal(value, average[name]), name
@@ -222,10 +222,8 @@ def test_vectors_play_too():
     encoder = "model.networks.encoder={name: mlp_encoder, width: 8, depth: 2}"
     tree = composed(*base, *data, "model=inversion", encoder, FROM, "every.preview=2")
     run = trained(validate(tree), Path("outputs/inv"))
-    assert set(run.game.preview({"real": torch.randn(4, 2)}, torch.Generator())) == {
-        "reconstructions",
-        "inversions",
-    }
+    shown = run.game.preview({"real": torch.randn(4, 2)})
+    assert set(shown) == {"reconstructions", "inversions"}
 
 
 # ---- Refusals
@@ -366,7 +364,7 @@ def test_what_cannot_work_jointly_is_refused(override, advice):
 
 def asked(task: str, name: str = "inv", **keys) -> tuple[dict[str, Path], str]:
     keys = {"dataset": {"count": 20, "seed": 5}, "output": f"out-{task}", **keys}
-    config = checked({"task": task, "run": name, "device": {"accelerator": "cpu"}, **keys})
+    config = checked_options({"task": task, "run": name, "device": {"accelerator": "cpu"}, **keys})
     told = perform(config, run_folder(name))
     return {path.name: path for path in Path(keys["output"]).iterdir()}, told
 
@@ -388,7 +386,7 @@ def test_every_task_goes_without_the_origin(kind):
     assert header[-1] == ("reconstruction" if kind == "inversion" else "f_anogan")
     files, told = asked("invert", steps=2, count=4)
     assert "encoder_and_optimization: squared error" in told
-    sampled = checked({"run": "inv", "count": 2, "output": "drawn"})
+    sampled = checked_options({"run": "inv", "count": 2, "output": "drawn"})
     assert "seeds: 0-1" in perform(sampled, run_folder("inv"))
 
 

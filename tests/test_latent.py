@@ -8,32 +8,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import vector_spec
 from gan_cli.networks import networks
-from gan_cli.networks.layers.latent import draw_latent, slerp
+from gan_cli.networks.layers.latent import (
+    draw_latent,
+    seeded_latent,
+    slerp,
+    truncated_normal,
+)
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.noise import Noise
 
 CPU = torch.device("cpu")
 
 
 def generator(prior: str, latent_dim: int = 50) -> torch.nn.Module:
     node = {"name": "mlp_generator", "prior": prior, "latent_dim": latent_dim}
-    return networks.build(node, Spec((2,)), where="it")
+    return networks.build(node, vector_spec(2), where="it")
 
 
 def draw(prior: str, truncation: float | None = None) -> torch.Tensor:
-    rng = torch.Generator().manual_seed(1)
-    return draw_latent(generator(prior), 1000, CPU, rng, truncation)
+    """Latents of the seeds 0 to 999."""
+    return seeded_latent(generator(prior), Noise(range(1000)), truncation)
 
 
 @pytest.mark.parametrize(
     ("prior", "law"), [("normal", stats.norm()), ("uniform", stats.uniform(-1, 2))]
 )
 def test_priors(prior, law):
-    latent = draw(prior)
-    assert latent.shape == (1000, 50)
-    assert latent.dtype == torch.float32
-    assert stats.kstest(latent.flatten().numpy(), law.cdf).pvalue > 0.01
+    torch.manual_seed(1)
+    for latent in draw(prior), draw_latent(generator(prior), 1000, CPU):
+        assert latent.shape == (1000, 50)
+        assert latent.dtype == torch.float32
+        assert stats.kstest(latent.flatten().numpy(), law.cdf).pvalue > 0.01
 
 
 @pytest.mark.parametrize("bound", [0.04, 0.5, 1.0, 2.0, 6.0, 50.0])
@@ -45,15 +52,25 @@ def test_truncation(bound):
     assert stats.kstest(latent.double().numpy(), law.cdf).pvalue > 0.01
 
 
-def test_an_own_random_stream_repeats_and_leaves_the_global_one_alone():
-    network, own = generator("normal"), torch.Generator()
+def test_truncated_numbers_redraw_those_beyond_the_bound():
+    """Quantile by quantile: scipy's inverse of the truncated distribution function."""
+    uniform = torch.arange(0, 1000, dtype=torch.float64) / 1000
+    expected = stats.truncnorm(-1.5, 1.5).ppf(uniform.numpy())
+    found = truncated_normal(uniform, 1.5).numpy()
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_seeds_repeat_and_leave_the_global_stream_alone():
+    network = generator("normal")
     before = torch.get_rng_state()
-    first, second = (draw_latent(network, 4, CPU, own.manual_seed(1)) for _ in range(2))
+    first, second = (seeded_latent(network, Noise([1, 5, 1])) for _ in range(2))
     assert torch.equal(first, second)
+    assert torch.equal(first[0], first[2])
+    assert not torch.equal(first[0], first[1])
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_without_one_the_global_stream_decides():
+def test_in_training_the_global_stream_decides():
     network = generator("normal")
     torch.manual_seed(3)
     latent = draw_latent(network, 4, CPU)

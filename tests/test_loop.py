@@ -16,6 +16,7 @@ from gan_cli.games.game import Turn
 from gan_cli.losses.terms import Terms
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.training.run import Run
+from gan_cli.training.turns import Turns
 from gan_cli.utils.errors import NonFiniteError
 from tests.helpers import small, tensors_of, trained
 
@@ -55,11 +56,12 @@ def test_accumulated_parts_make_the_step_of_the_whole_batch():
     def after(accumulate: int) -> torch.Tensor:
         torch.manual_seed(0)
         network = torch.nn.Linear(3, 1)
-        runtime = Runtime(Device(accelerator="cpu"), accumulate)
+        runtime = Runtime(Device(accelerator="cpu"))
         runtime.place(torch.nn.ModuleDict({"net": network}))
-        player = runtime.player([network], {"name": "sgd", "lr": 0.1})
+        turns = Turns(runtime, accumulate)
+        player = turns.player([network], {"name": "sgd", "lr": 0.1})
         turn = Turn("net", lambda batch: Terms({"square": network(batch["x"]).square().mean()}))
-        terms = runtime.play(turn, player, {"x": torch.arange(24.0).view(8, 3) / 24})
+        terms = turns.play(turn, player, {"x": torch.arange(24.0).view(8, 3) / 24})
         return torch.cat([network.weight.flatten(), terms.losses["square"][None]])
 
     assert torch.allclose(after(1), after(4), atol=1e-7)  # the weights, and what is logged
@@ -142,7 +144,7 @@ def spy(self, step, player, terms):
 Meters.add = spy
 run = trained(config, folder / f"rank{rank}")
 torch.save({"tensors": tensors_of(run), "losses": seen}, folder / f"{rank}.pt")
-run.runtime.close()
+run.runtime.processes.close()
 """
 
 
@@ -177,9 +179,9 @@ def test_a_compiled_turn_plays_like_an_eager_one(tmp_path):
     settings = ("model=mlp", "loss=r3gan", "steps=1", *widths)
     eager = logged(trained(small(*settings), tmp_path / "eager").folder)[0]
     compiled = trained(small(*settings, "device.compile=true"), tmp_path / "compiled")
-    assert set(compiled.runtime.compiled) == {
+    assert set(compiled.turns.compiled) == {
         ("discriminator", (("r1", "r2"), False)),
-        ("generator", None),
+        ("generator", ()),
     }
     for name in ("discriminator/r1", "discriminator/real_logits"):  # what no noise enters
         assert logged(compiled.folder)[0][name] == pytest.approx(eager[name], rel=1e-4, abs=1e-7)

@@ -5,12 +5,10 @@ import itertools
 import pytest
 import torch
 
-from gan_cli.data.sets import datasets
-from gan_cli.games.build import build_game
 from gan_cli.networks import networks
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
-from tests.helpers import SMALL, composed, names, small, tensors_of, trained
+from tests.helpers import SMALL, built, composed, names, small, tensors_of, trained
 
 # Games on pairs of domains, and without a critic: test_dann.py and test_inversion.py have them.
 OTHERS = ("dann", "dann_alternating", "f_anogan", "inversion")
@@ -47,9 +45,7 @@ def test_pair_plays(model, loss, tmp_path):
 @pytest.mark.parametrize("loss", ["wgan_gp", "r3gan"])
 def test_every_network_moves(model, loss, tmp_path):
     config = small(f"model={model}", f"loss={loss}", *tiny(model), "steps=1")
-    torch.manual_seed(config.seed)
-    before = build_game(config, datasets.build(config.dataset, where="dataset").spec)
-    after = trained(config, tmp_path).game
+    before, after = built(config), trained(config, tmp_path).game
     for role in ("generator", "discriminator"):
         pairs = zip(
             before.networks[role].parameters(), after.networks[role].parameters(), strict=True
@@ -95,7 +91,7 @@ def test_batch_norm_in_a_users_critic_is_refused(monkeypatch):
     tree.model.networks.discriminator = {"name": "own_critic"}
     config = validate(tree)
     with pytest.raises(ConfigError, match=r"discriminator: its layer body\.1 is batch norm"):
-        build_game(config, datasets.build(config.dataset, where="dataset").spec)
+        built(config)
 
 
 def test_wgan_gp_is_right_as_typed():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import Spec, image_spec, vector_spec
 from gan_cli.networks import networks
 from gan_cli.networks.layers.latent import draw_latent
 from gan_cli.networks.layers.norm import Normalize
@@ -27,7 +27,8 @@ LARGE = [(3, 64, 64), (3, 96, 64), (1, 128, 128)]
 def build(name: str, shape: tuple[int, ...], classes: int = 0, **options) -> nn.Module:
     torch.manual_seed(0)
     node = {"name": name, **options}
-    return networks.build(node, Spec(shape, classes), where="model.networks.it")
+    spec = vector_spec(*shape, classes) if len(shape) == 1 else image_spec(shape, classes)
+    return networks.build(node, spec, where="model.networks.it")
 
 
 def count(network: nn.Module) -> int:
@@ -252,14 +253,14 @@ def test_layer_norm_is_torchs_layer_norm():
     ("side", "seed", "levels"), [(8, 4, 1), (28, 7, 2), (32, 4, 3), (36, 9, 2), (96, 6, 4)]
 )
 def test_pyramid(side, seed, levels):
-    size = pyramid(Spec((1, side, side)))
+    size = pyramid(image_spec((1, side, side)))
     assert (size.seed, size.levels) == ((seed, seed), levels)
 
 
 @settings(deadline=None)
 @given(st.integers(1, 600), st.integers(1, 600))
 def test_sizes_are_taken_or_answered_with_sizes_that_are(height, width):
-    spec = Spec((3, height, width))
+    spec = image_spec((3, height, width))
     if refusal(spec) is None:
         size = pyramid(spec)
         assert size.levels >= 1
@@ -267,7 +268,7 @@ def test_sizes_are_taken_or_answered_with_sizes_that_are(height, width):
         return
     for h, w in zip(nearest_sizes(height), nearest_sizes(width), strict=True):
         assert f"{h} x {w}" in str(refusal(spec))
-        assert refusal(Spec((3, h, w))) is None
+        assert refusal(image_spec((3, h, w))) is None
 
 
 def refusal(spec: Spec) -> ConfigError | None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import vector_spec
 from gan_cli.games.gan import GAN
 from gan_cli.losses import losses, penalties
 from gan_cli.losses.objective import Objective
@@ -125,7 +125,7 @@ def test_equal_samples_are_seen_and_differentiated(kind):
     """A collapsed batch: other logits than those of a varied one, and finite second derivatives."""
     torch.manual_seed(0)
     node = {"name": "mlp_discriminator", "minibatch": kind, "width": 8}
-    judge = networks.build(node, Spec((2,)), where="")
+    judge = networks.build(node, vector_spec(2), where="")
     one, others = torch.randn(1, 2), torch.randn(7, 2)
     equal = one.expand(8, 2).clone().requires_grad_()
     logits = judge(equal)
@@ -144,8 +144,8 @@ def test_maxout_is_the_largest_of_its_pieces():
 def test_published_parameter_counts_of_pacgans_toy_networks():
     """Lin et al. 2018, code: G 4 x (Linear 400, BN), Linear 2; D 3 x maxout(200, 5), Linear 1."""
     config = small("experiment=ring8_paper_pacgan", "dataset=ring", "batch_size=4").model.networks
-    generator = networks.build(config["generator"], Spec((2,)), where="")
-    judge = networks.build(config["discriminator"], Spec((4,)), where="")
+    generator = networks.build(config["generator"], vector_spec(2), where="")
+    judge = networks.build(config["discriminator"], vector_spec(4), where="")
     sizes = [sum(p.numel() for p in network.parameters()) for network in (generator, judge)]
     assert sizes[0] == 2 * 400 + 3 * 400**2 + 4 * 800 + 400 * 2 + 2
     assert sizes[1] == (4 + 1) * 1000 + 2 * (200 + 1) * 1000 + 201

@@ -10,9 +10,9 @@ from gan_cli.config.schedules import Schedule
 from gan_cli.losses import losses, penalties
 from gan_cli.losses.gradient_penalties import interpolate, norm
 from gan_cli.losses.objective import Objective
-from gan_cli.losses.penalty import Penalty, Round, Sample
+from gan_cli.losses.penalty import Penalty, Round, Sample, logits_and_gradient
 
-NAMES = tuple(penalties.entries)
+NAMES = tuple(name for name, entry in penalties.entries.items() if entry.player == "critic")
 
 
 def build(name: str, **options: Any) -> Penalty:

@@ -11,7 +11,7 @@ from gan_cli.losses import losses, penalties
 from gan_cli.losses.objective import Objective
 from gan_cli.optim.differentiable import inner_step
 from gan_cli.utils.errors import ConfigError
-from tests.helpers import small, tensors_of, trained
+from tests.helpers import built, small, tensors_of, trained
 
 OPTIMIZERS = {
     "sgd": lambda p: optim.SGD(p, 0.05, momentum=0.9, weight_decay=0.02),
@@ -173,12 +173,11 @@ def test_bilinear_game_in_closed_form():
 @pytest.mark.parametrize("norm", ["batch", "none"])
 def test_unrolled_steps_leave_no_trace_in_the_discriminator(norm):
     from gan_cli.data.sets import datasets
-    from gan_cli.games.build import build_game
 
     options = (f"model.networks.discriminator.norm={norm}",)
     config = small(*MLP, *WIDTHS, *options, "model.networks.discriminator.spectral_norm=true")
     data = datasets.build(config.dataset, where="dataset")
-    game = build_game(config, data.spec)
+    game = built(config, data.spec)
     judge = game.networks["discriminator"].requires_grad_(False)
     game.optimizers = {"discriminator": optim.Adam(judge.parameters())}
     state = copy.deepcopy(judge.state_dict())

@@ -96,7 +96,9 @@ COMPANY = {  # what a choice cannot do without
 }
 
 
-@pytest.mark.parametrize("group", ["dataset", "optimizer", "device", "metrics", "experiment"])
+@pytest.mark.parametrize(
+    "group", ["dataset", "optimizer", "device", "metrics", "experiment", "augment"]
+)
 def test_every_choice_of_a_group_is_sound(group):
     for name in names(group):
         extra = COMPANY.get(name, [])
@@ -112,6 +114,7 @@ def test_what_is_filled_in_reads_back_the_same():
 
 
 def test_every_component_is_reachable_from_a_yaml():
+    from gan_cli.augment import augments
     from gan_cli.games import games
     from gan_cli.losses import losses, penalties
     from gan_cli.metrics import extractors, metrics
@@ -119,11 +122,12 @@ def test_every_component_is_reachable_from_a_yaml():
     from gan_cli.optim.optimizers import optimizers
     from gan_cli.utils.paths import CONFIGS
 
-    used = set()
+    used = {"mode_seeking"}  # added to any loss: loss.penalties.mode_seeking.weight=1
     for file in CONFIGS.glob("**/*.yaml"):
         words = file.read_text().replace(",", " ").replace("{", " ").replace("}", " ").split()
         used |= {word.rstrip(":") for word in words}
-    for registry in (games, losses, penalties, extractors, metrics, networks, optimizers):
+    registries = (games, losses, penalties, extractors, metrics, networks, optimizers, augments)
+    for registry in registries:
         entries = registry.entries.items()  # other tests may have registered components of theirs
         ours = {name for name, entry in entries if entry.__module__.startswith("gan_cli.")}
         assert ours <= used, registry.kind
