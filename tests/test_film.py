@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gan_cli.sampling.request import checked
 from PIL import Image
 
-from gan_cli.sampling.tasks import film as tasks_film
-from gan_cli.sampling.tasks import perform
+from gan_cli.sampling.options import checked_options
+from gan_cli.sampling.perform import perform
+from gan_cli.sampling.tasks import film
 from gan_cli.utils.errors import ConfigError, StorageError
 from gan_cli.utils.images import save_png
 
@@ -19,7 +19,8 @@ def in_a_folder(tmp_path, monkeypatch):
 
 
 def shot(**keys):
-    return perform(checked({"run": "x", "task": "film", **keys}), Path("x")).splitlines()
+    options = checked_options({"run": "x", "task": "film", **keys})
+    return perform(options, None if options.run is None else Path("x")).splitlines()
 
 
 def take(name, step, shade, size=(30, 40)):
@@ -32,7 +33,7 @@ def test_film_shows_every_picture_in_order_of_steps():
     take("reconstructions", 50, 0)
     told, *files = shot()
     assert told == "x: step 1000"
-    home = Path("x/generated/step-0001000")
+    home = Path("x/generated/pictures")
     assert sorted(map(Path, files)) == [home / "reconstructions.gif", home / "samples.gif"]
     gif = Image.open(home / "samples.gif")
     shades, durations, captions = [], [], []
@@ -78,15 +79,17 @@ def test_mp4(monkeypatch):
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"run": None, "checkpoint": "x.pt"}, "run: has no value; task=film shows the pictures"),
+        ({"run": None, "checkpoint": "x.pt"}, "run: has no value; task=film is for runs, type run"),
         ({"seeds": "0-3"}, "seeds: does nothing with task=film"),
         ({"which": "best"}, "which: does nothing with task=film"),
+        ({"weights": "live"}, "weights: does nothing with task=film"),
         ({"input": "."}, "input: does nothing with task=film"),
         ({"format": "grid"}, "format: unknown format of films 'grid'; Known: gif, mp4"),
-        ({}, "x has no pictures; every.preview says when"),
+        ({}, "x has no pictures; every.preview sets how often"),
     ],
 )
 def test_what_makes_no_film_is_refused(keys, told):
+    Path("x.pt").touch()
     with pytest.raises(ConfigError, match=told):
         shot(**keys)
 
@@ -96,6 +99,6 @@ def test_a_folder_that_cannot_be_written_is_a_storage_error(monkeypatch):
         raise OSError(28, "No space left on device")
 
     take("samples", 1, 0)
-    monkeypatch.setitem(tasks_film.__globals__["WRITERS"], "gif", full)
+    monkeypatch.setitem(film.WRITERS, "gif", full)
     with pytest.raises(StorageError, match="No space left on device"):
         shot()

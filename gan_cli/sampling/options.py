@@ -16,7 +16,8 @@ from gan_cli.utils.lists import several
 from gan_cli.utils.text import unknown
 
 TRAINING_KEYS = ("compile", "resident", "resident_gib", "workers")  # of the device group
-EVERY_TASK = frozenset({"task", "run", "checkpoint", "which", "weights", "imports", "device"})
+EVERY_TASK = frozenset({"task", "run", "checkpoint", "output", "imports", "device"})
+EVERY_MODEL = frozenset({"which", "weights"})  # read by all tasks that open a checkpoint
 
 
 class Seeds(tuple[int, ...]):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gan_cli.checkpoints.choice import opened
 from gan_cli.checkpoints.contents import Checkpoint
-from gan_cli.sampling.options import SampleOptions, no_inputs
+from gan_cli.sampling.options import EVERY_MODEL, SampleOptions, no_inputs
 from gan_cli.sampling.task import Job, Task, find_task
 from gan_cli.utils.errors import ConfigError, StorageError
 
@@ -38,7 +38,8 @@ def perform(options: SampleOptions, run: Path | None) -> str:
 
 def check_keys(task: Task, options: SampleOptions) -> None:
     """ConfigError lists the options that the task does not read, and that it lacks."""
-    unread = sorted(options.given_keys() - task.keys - {"output"})
+    read = task.keys | (EVERY_MODEL if "model" in task.needs else frozenset())
+    unread = sorted(options.given_keys() - read)
     faults = [f"{key}: does nothing with task={options.task}; leave it out" for key in unread]
     if "inputs" in task.needs and options.input is None and options.dataset is None:
         faults.append(no_inputs(options))
