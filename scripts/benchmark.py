@@ -2,6 +2,7 @@
 
     python scripts/benchmark.py [--steps 50] [--pairs 5] [--device cpu] [--only loops startup]
     python scripts/benchmark.py metrics     see benchmark_metrics.py
+    python scripts/benchmark.py sampling    see benchmark_sampling.py
 
 Everything is measured in one run, in turns (A B C A B C ...), and a ratio is the median of the
 ratios within a round: a machine that slows down slows all of them. Same networks (DCGAN, width 64),
@@ -20,8 +21,8 @@ from pathlib import Path
 from statistics import median
 
 import benchmark_metrics
+import benchmark_sampling
 import torch
-from gan_cli.training.build import build_game
 from hydra import compose, initialize_config_dir
 from startup import startup_times
 from textbook import textbook_training
@@ -29,8 +30,9 @@ from textbook import textbook_training
 from gan_cli.config.command_line import hydra_arguments
 from gan_cli.config.schema import Config
 from gan_cli.data.sets import datasets
-from gan_cli.runtime.runtime import pick_device
-from gan_cli.training.logger import Journal
+from gan_cli.games.build import build_game
+from gan_cli.runtime.device import pick_device
+from gan_cli.training.logger import Logger
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
 from gan_cli.utils.paths import CONFIGS
@@ -38,6 +40,7 @@ from gan_cli.utils.stop_signals import StopSignal
 from gan_cli.validation.validate import validate
 
 BATCH = 64
+WHATS = ("training", "metrics", "sampling")
 WARM_UP = 3  # untimed steps before each block: the caches and queues hold another loop's data
 SETTING = [
     *("model=dcgan", "dataset=synthetic", "dataset.size=32", "dataset.channels=3"),
@@ -57,12 +60,12 @@ def configure(overrides: list[str]) -> Config:
 
 def our_loop(overrides: list[str], folder: Path) -> Loop:
     """A run that goes on where it stopped, every time it is called."""
-    run, journal = Run(configure(overrides), folder), Journal(folder)
+    run, logger = Run(configure(overrides), folder), Logger(folder)
 
     def train(steps: int) -> None:
         run.config = replace(run.config, steps=run.step + steps)
         display = Display(run.config.steps, run.step, silent=True)
-        run.train(journal, display, StopSignal())
+        run.train(logger, display, StopSignal())
         display.close()
 
     return timed(train, run.runtime.device)
@@ -73,7 +76,7 @@ def textbook_loop(overrides: list[str]) -> Loop:
     config = configure(overrides)
     device = pick_device(config.device.accelerator)
     dataset = datasets.build(config.dataset, where="dataset")
-    pair = build_game(config, dataset.spec).networks
+    pair = build_game(config.model, config.loss, config.augment, dataset.spec).networks
     tensors = dataset.tensors()
     assert tensors is not None
     training = textbook_training(
@@ -120,10 +123,10 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="a file of configs/device (%(default)s)")
     parts = ("loops", "wgan_gp", "startup")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
-    parser.add_argument("what", nargs="?", choices=("training", "metrics"), default="training")
+    parser.add_argument("what", nargs="?", choices=WHATS, default="training")
     options = parser.parse_args()
-    if options.what == "metrics":
-        benchmark_metrics.main()
+    if options.what != "training":
+        {"metrics": benchmark_metrics, "sampling": benchmark_sampling}[options.what].main()
         return
     device = [f"device={options.device}"]
     if "startup" in options.only:

@@ -40,8 +40,8 @@ def first_step_time() -> float:
     with tempfile.TemporaryDirectory() as folder:
         start = time.time()
         python(["-m", "gan_cli.train", "dataset=synthetic", "steps=1"], folder)
-        (journal,) = Path(folder).rglob("metrics.jsonl")
-        line = json.loads(journal.read_text().splitlines()[0])
+        (logger,) = Path(folder).rglob("metrics.jsonl")
+        line = json.loads(logger.read_text().splitlines()[0])
         assert line["step"] == 1
         return line["time"] - start
 

@@ -42,7 +42,9 @@ def undisturbed(networks: nn.Module) -> Iterator[None]:
     device = next(networks.parameters()).device
     devices = [device] if device.type == "cuda" else []
     with torch.no_grad(), evaluation_mode(networks), torch.random.fork_rng(devices):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # torch.manual_seed formats a stack trace: 0.3 ms
+        if devices:
+            torch.cuda.manual_seed(0)
         yield
 
 

@@ -1,4 +1,4 @@
-"""Training and evaluation mode of networks."""
+"""Train and eval mode of networks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +8,12 @@ from torch import nn
 
 @contextmanager
 def evaluation_mode(network: nn.Module) -> Iterator[None]:
-    """Sets `network` to evaluation mode and restores the mode of every submodule on exit."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
+    """Eval mode inside the block; after it every submodule is back in the mode that it had."""
+    training = [module for module in network.modules() if module.training]
+    if training:
+        network.eval()
     try:
         yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module in training:
+            module.training = True
