@@ -24,6 +24,7 @@ from gan_cli.losses import losses
 from gan_cli.losses.objective import Objective
 from gan_cli.networks import networks
 from gan_cli.training.run import Run
+from gan_cli.utils.errors import StorageError
 from gan_cli.utils.images import save_png
 from gan_cli.validation.validate import validate
 from tests.helpers import composed, small, tensors_of, trained
@@ -125,11 +126,11 @@ def test_separability_of_equal_and_of_far_distributions():
     assert sample_signals.separability(real, fake + 20).item() == 1
 
 
-def held_against(*overrides: str) -> tuple[sample_signals.Pictures, torch.Tensor]:
-    """Pictures of a small run, and its training images in [-1, 1]."""
+def held_against(*overrides: str) -> tuple[sample_signals.SampleSignals, torch.Tensor]:
+    """Signals of a small run's data, and its training images in [-1, 1]."""
     run = Run(small("dataset.count=200", "dataset.size=16", *overrides), Path("unused"))
     real = torch.stack([run.dataset[i]["real"] for i in range(200)]).float() / 127.5 - 1
-    return sample_signals.Pictures(run.dataset, torch.device("cpu")), real
+    return sample_signals.SampleSignals(run.dataset, torch.device("cpu")), real
 
 
 def test_what_pictures_say_of_copies_repetitions_and_noise():
@@ -342,13 +343,12 @@ def test_a_resumed_run_takes_up_its_readings(tmp_path):
     assert resumed.health.watch.state_dict() == straight.health.watch.state_dict()
 
 
-def test_a_checkpoint_of_an_earlier_version_has_no_readings(tmp_path):
+def test_a_checkpoint_without_readings_is_none_of_this_format(tmp_path):
     run = trained(small(*TINY, *WIDTHS, "every.checkpoint=2"), tmp_path)
     path = run.checkpoints.path(2)
     save(path, {key: value for key, value in load(path).items() if key != "health"})
-    again = Run(run.config, tmp_path)
-    again.resume()
-    assert again.step == 2
+    with pytest.raises(StorageError, match=r"does not fit the run \('health'\)"):
+        Run(run.config, tmp_path).resume()
 
 
 # ---- Runs made to fail
