@@ -16,7 +16,10 @@ from scipy.spatial.distance import pdist
 from torch import nn
 
 from gan_cli.checkpoints.files import load, save
+from gan_cli.data.kinds import kind_of
 from gan_cli.data.sets import datasets
+from gan_cli.data.sets.in_memory import InMemory
+from gan_cli.data.spec import Field
 from gan_cli.health import Finding, sample_signals
 from gan_cli.health.player_signals import player_signals
 from gan_cli.health.watch import READINGS, STEPS, Watch
@@ -150,6 +153,37 @@ def test_what_pictures_say_of_copies_repetitions_and_noise():
     noise = data.compare(torch.rand(64, *real.shape[1:]) * 2 - 1)
     assert noise["novelty"] > 1
     assert noise["separability"] > 0.8
+
+
+KINDS = {
+    "audio": (Field("audio", sample_rate=8000), lambda r: r.integers(-9000, 9000, (200, 1, 400))),
+    "tokens": (Field("tokens", vocabulary=tuple("abcdefgh")), lambda r: r.integers(0, 8, (200, 9))),
+    "vector": (Field("vector"), lambda r: r.normal(size=(200, 3))),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_copies_are_known_whatever_their_kind(kind):
+    field, draw = KINDS[kind]
+    own = kind_of(field)
+    dtype = {"audio": np.int16, "tokens": np.int64, "vector": np.float32}[kind]
+    stored = torch.from_numpy(draw(np.random.default_rng(0)).astype(dtype))
+    data = sample_signals.SampleSignals(
+        InMemory({"real": stored}, field=field), torch.device("cpu")
+    )
+    assert tuple(data.spaces) == own.health_features
+    space = data.first
+    copied = data.compare(own.to_model(stored[:64]))
+    assert copied["novelty"] == 0
+    assert copied["duplicates"] == 0
+    assert copied[f"diversity_{space}"] == pytest.approx(1, abs=0.1)
+    same = data.compare(own.to_model(stored[:1].repeat(64, *[1] * (stored.ndim - 1))))
+    assert same[f"diversity_{space}"] == 0
+    assert same["duplicates"] > 0.7
+    fresh = torch.from_numpy(draw(np.random.default_rng(1)).astype(dtype))[:64]
+    fair = data.compare(own.to_model(fresh))
+    assert fair["novelty"] == pytest.approx(1, abs=0.2)
+    assert fair["separability"] == pytest.approx(0.5, abs=0.15)
 
 
 def test_a_mirrored_copy_is_a_copy():
