@@ -13,13 +13,14 @@ from gan_cli.config.registry import keys_of
 from gan_cli.config.schema import Metrics
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.sets.mnist_5k import MNIST5k
-from gan_cli.evaluation.collect import Batch
-from gan_cli.evaluation.evaluation import Evaluation, Sampler
+from gan_cli.evaluation.evaluation import Evaluation
+from gan_cli.games.game import Game
+from gan_cli.games.request import Request
 from gan_cli.metrics import metrics
 from gan_cli.metrics.features.untrained import Random
 from gan_cli.metrics.metric import value_name
 from gan_cli.metrics.scorecard import Scorecard
-from gan_cli.metrics.settings import unmet
+from gan_cli.metrics.settings import parse_metrics, unmet_needs
 from gan_cli.training.best import Scores
 from gan_cli.utils.errors import ConfigError, NonFiniteError
 
@@ -48,29 +49,35 @@ def blobs(count: int, seed: int, channels: int = 3, size: int = 24) -> Tensor:
     return (inside[:, None] * colour).to(torch.uint8)
 
 
-def replay(images: Tensor) -> Sampler:
-    """A sampler that hands out uint8 images in order, as a generator would draw them."""
-    return handing_out(images.float() / 127.5 - 1)
+class HandsOut(Game):
+    """Sample k is the sample of seed k."""
+
+    def __init__(self, samples: Tensor) -> None:
+        super().__init__(nn.ModuleDict({"generator": nn.Linear(1, 1)}))
+        self.samples = samples
+
+    def sample(self, request: Request) -> Tensor:
+        return self.samples[list(request.seeds)]
 
 
-def handing_out(samples: Tensor) -> Sampler:
-    each = iter(samples)
-    return lambda count, rng: (torch.stack([next(each) for _ in range(count)]), None)
+def replay(images: Tensor) -> Game:
+    """A game that hands out uint8 images in order, as a generator would draw them."""
+    return HandsOut(images.float() / 127.5 - 1)
 
 
 def settings(features: str, compute: str = "fd", **shared: int | None) -> Metrics:
     faults: list[str] = []
     node = {"features": features, "compute": [compute], **shared}
-    config = Metrics.from_config(node, "metrics", faults)
+    config = parse_metrics(node, "metrics", faults)
     assert not faults
     return config
 
 
 def evaluate(
-    features: str, dataset: InMemory, sample: Sampler, count: int, real_count: int | None = None
+    features: str, dataset: InMemory, game: Game, count: int, real_count: int | None = None
 ) -> float:
     config = settings(features, count=count, real_count=real_count)
-    card = Evaluation(config, dataset, CPU).evaluate(sample, nn.Identity())
+    card = Evaluation(config, dataset, CPU).evaluate(game)
     return card.values[f"fd_{features}"]
 
 
@@ -136,15 +143,15 @@ def test_generated_images_are_rounded_like_files() -> None:
     wobble = 0.8 * torch.rand(real.shape, generator=torch.Generator().manual_seed(0)) - 0.4
     images = (real.float() + wobble) / 127.5 - 1
     images = torch.where(real == 255, images + 3, images)
-    assert evaluate("random", held(real), handing_out(images), 200) < 1e-6
+    assert evaluate("random", held(real), HandsOut(images), 200) < 1e-6
 
 
 def test_vectors() -> None:
     """N(0, I) against N(mu, 4 I) in two dimensions: |mu|^2 + 2 (2 - 1)^2."""
     rng = torch.Generator().manual_seed(0)
     real, fake = torch.randn(2, 20_000, 2, generator=rng)
-    sample = handing_out(fake * 2 + torch.tensor([3.0, 0.0]))
-    assert evaluate("identity", held(real), sample, 20_000) == pytest.approx(11, rel=0.02)
+    game = HandsOut(fake * 2 + torch.tensor([3.0, 0.0]))
+    assert evaluate("identity", held(real), game, 20_000) == pytest.approx(11, rel=0.02)
 
 
 def test_both_kinds_of_data_set_give_the_same_statistics(monkeypatch, tmp_path) -> None:
@@ -159,9 +166,9 @@ def test_both_kinds_of_data_set_give_the_same_statistics(monkeypatch, tmp_path) 
 
 
 def test_non_finite_samples_are_no_number() -> None:
-    sample = handing_out(torch.full((20, 3, 24, 24), torch.nan))
+    game = HandsOut(torch.full((20, 3, 24, 24), torch.nan))
     with pytest.raises(NonFiniteError, match="not finite"):
-        evaluate("pixels", held(blobs(20, 0)), sample, 20)
+        evaluate("pixels", held(blobs(20, 0)), game, 20)
 
 
 def test_real_statistics_are_cached_by_content(monkeypatch, tmp_path) -> None:
@@ -194,12 +201,12 @@ def test_a_damaged_cache_is_computed_anew(monkeypatch, tmp_path) -> None:
 
 def test_too_few_samples_are_said() -> None:
     card = Evaluation(settings("random", count=60), held(blobs(60, 0)), CPU).evaluate(
-        replay(blobs(60, 1)), nn.Identity()
+        replay(blobs(60, 1))
     )
     assert len(card.warnings) == 2
     assert "only 60 generated samples for features of 128 dimensions" in card.warnings[1]
     enough = Evaluation(settings("random", count=200), held(blobs(200, 0)), CPU)
-    assert not enough.evaluate(replay(blobs(200, 1)), nn.Identity()).warnings
+    assert not enough.evaluate(replay(blobs(200, 1))).warnings
 
 
 # Evaluation
@@ -217,37 +224,52 @@ class Noisy(nn.Module):
         return torch.tanh(self.norm(z + torch.randn_like(z)))
 
 
+class Draws(Game):
+    """The samples of a Noisy network, whose game must not learn while it is judged."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.ModuleDict({"generator": Noisy()}))
+
+    def sample(self, request: Request) -> Tensor:
+        network = self.networks["generator"]
+        assert not network.training
+        assert not torch.is_grad_enabled()
+        return network(request.noise.normal(3, 24, 24))
+
+
 def test_an_evaluation_leaves_no_trace() -> None:
-    network = Noisy()
+    game = Draws()
+    network = game.networks["generator"]
     weights = {key: value.clone() for key, value in network.state_dict().items()}
     config = Metrics(
         300, None, {"fd": {"name": "fd"}, "prdc": {"name": "prdc"}}, {"name": "random"}
     )
     evaluation = Evaluation(config, held(blobs(300, 0)), CPU)
-
-    def sample(count: int, rng: torch.Generator) -> Batch:
-        assert not network.training
-        return network(torch.randn(count, 3, 24, 24, generator=rng)), None
-
     before = torch.get_rng_state()
-    first = evaluation.evaluate(sample, network)
+    first = evaluation.evaluate(game)
     assert torch.equal(torch.get_rng_state(), before)
     assert network.training
     assert network.norm.training
     assert not network.frozen.training
     assert all(torch.equal(weights[key], value) for key, value in network.state_dict().items())
     torch.manual_seed(123)  # wherever the training's stream stands, the same samples are judged
-    assert evaluation.evaluate(sample, network) == first
+    assert evaluation.evaluate(game) == first
     assert {"fd_random", "coverage_random", "recall_random"} <= first.values.keys()
     assert first.headlines == {"fd_random": True, "coverage_random": False}
 
 
 def test_modes_come_back_after_an_error() -> None:
-    network = Noisy()
+    class Breaks(Draws):
+        def sample(self, request: Request) -> Tensor:
+            return super().sample(request) / (1 // 0)
+
+    game = Breaks()
     evaluation = Evaluation(settings("pixels"), held(blobs(20, 0)), CPU)
+    before = torch.get_rng_state()
     with pytest.raises(ZeroDivisionError):
-        evaluation.evaluate(lambda count, rng: 1 / 0, network)  # type: ignore[arg-type, return-value]
-    assert network.training
+        evaluation.evaluate(game)
+    assert game.networks["generator"].training
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 # Settings
@@ -255,7 +277,7 @@ def test_modes_come_back_after_an_error() -> None:
 
 def faults_of(**node: object) -> str:
     faults: list[str] = []
-    Metrics.from_config(node, "metrics", faults)
+    parse_metrics(node, "metrics", faults)
     return "\n".join(faults)
 
 
@@ -273,9 +295,7 @@ def test_an_option_of_other_features_is_refused() -> None:
 
 def test_fid_is_a_name_for_the_distance_and_never_for_its_value() -> None:
     config = settings("random", "fid", count=200)
-    card = Evaluation(config, held(blobs(200, 0)), CPU).evaluate(
-        replay(blobs(200, 1)), nn.Identity()
-    )
+    card = Evaluation(config, held(blobs(200, 0)), CPU).evaluate(replay(blobs(200, 1)))
     assert list(card.values) == ["fd_random"]
     assert value_name("fd", "inception") == "fid"
     assert value_name("kd_std", "inception") == "kid_std"
@@ -286,17 +306,17 @@ def test_fid_is_a_name_for_the_distance_and_never_for_its_value() -> None:
 @pytest.mark.parametrize(
     ("compute", "features", "provided", "told"),
     [
-        ("is", "random", {"label"}, "needs features that classify"),
-        ("class_fd", "random", set(), "needs labels"),
+        ("is", "random", {"label"}, "needs features with class logits"),
+        ("class_fd", "random", set(), "needs labelled data"),
         ("modes", "pixels", {"label"}, "needs data with known modes"),
         ("kd", "random", set(), "metrics.count: kd needs 1000 or more, got 500"),
     ],
 )
 def test_unmet_needs(compute: str, features: str, provided: set[str], told: str) -> None:
     config = settings(features, compute, count=500, real_count=2000)
-    assert told in "\n".join(unmet(config, frozenset(provided)))
+    assert told in "\n".join(unmet_needs(config, frozenset(provided)))
     met = settings("random", "fd", count=500)
-    assert not list(unmet(met, frozenset()))
+    assert not list(unmet_needs(met, frozenset()))
 
 
 def test_features_and_shapes_must_fit() -> None:
