@@ -3,8 +3,11 @@
 import io
 import json
 import logging
+import os
 import pickle
+import struct
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from gan_cli.config.registry import ConfigError
 from gan_cli.data.files import survey
 from gan_cli.data.files.image import fit, read_image
 from gan_cli.data.sets import datasets
+from gan_cli.data.sets.folder import Folder
 
 
 def folder(path, **options):
@@ -319,7 +323,7 @@ def test_broken_images_stop_the_run_with_their_list(damaged, tmp_path, packed):
     said = refusal(path)
     assert "5 of 9 images cannot be used; type dataset.skip_broken=true" in said
     assert "cat/empty.png: empty file" in said
-    assert "dog/text.jpg: not a PNG, JPEG, WebP or BMP image" in said
+    assert "dog/text.jpg: not an image that can be read" in said
     assert "dog/tiny.png: only 4x30 pixels" in said
     assert "cat/cut.png: " in said
     assert "dog/cut.jpg: image file is truncated" in said
@@ -377,8 +381,8 @@ def test_a_missing_path_names_its_neighbour(classes):
 def test_a_folder_without_images_says_what_it_holds(tmp_path):
     assert "which holds nothing" in refusal(tmp_path)
     for i in range(3):
-        (tmp_path / f"{i}.gif").write_bytes(b"GIF89a")
-    assert "which holds 3 .gif; readable are .png, .jpg" in refusal(tmp_path)
+        (tmp_path / f"{i}.svg").write_bytes(b"<svg/>")
+    assert "which holds 3 .svg; readable are .apng, .avif" in refusal(tmp_path)
 
 
 def test_a_file_that_is_no_zip(tmp_path):
@@ -443,3 +447,75 @@ def test_labels_without_an_image_are_mentioned(classes, caplog):
 
 def test_labels_that_are_missing(classes):
     assert "needs a file dataset.json" in refusal(classes, labels="json")
+
+
+# ---- Formats, links, transparency
+
+
+def test_other_formats_are_read_and_the_rest_is_reported(tmp_path, caplog):
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    for suffix in ("png", "tif", "gif", "jfif", "jpe", "jp2", "ppm", "tga"):
+        Image.fromarray(pixels).save(tmp_path / f"a.{suffix}")
+    (tmp_path / "drawing.svg").write_text("<svg/>")
+    (tmp_path / "notes.txt").write_text("no image, and none was meant")
+    with caplog.at_level("WARNING"):
+        dataset = Folder(path=str(tmp_path))
+    assert len(dataset) == 8
+    assert "1 .svg" in caplog.text
+    assert "txt" not in caplog.text
+    for i, name in enumerate(dataset.names):
+        if name.endswith((".png", ".tif", ".ppm", ".tga")):  # without loss
+            assert (dataset[i]["real"].permute(1, 2, 0).numpy() == pixels).all(), name
+
+
+def test_links_to_parents_add_nothing_and_end(tmp_path):
+    for i in range(5):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        Image.new("RGB", (16, 16)).save(tmp_path / "a" / f"{i}.png")
+    (tmp_path / "a" / "back").symlink_to("..")
+    (tmp_path / "a" / "self").symlink_to(".")
+    os.mkfifo(tmp_path / "a" / "pipe.png")
+    assert len(Folder(path=str(tmp_path))) == 5
+
+
+def test_a_linked_folder_is_read(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    Image.new("RGB", (16, 16)).save(tmp_path / "elsewhere" / "a.png")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "cat").symlink_to(tmp_path / "elsewhere")
+    assert Folder(path=str(tmp_path / "data")).names == ["cat/a.png"]
+
+
+def test_pictures_of_runs_are_no_data(tmp_path):
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
+    (tmp_path / "outputs" / "first" / "samples").mkdir(parents=True)
+    (tmp_path / "outputs" / "first" / "run.json").write_text("{}")
+    Image.new("RGB", (90, 90)).save(tmp_path / "outputs" / "first" / "samples" / "grid.png")
+    assert Folder(path=str(tmp_path)).names == ["a.png"]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_transparent_colour_becomes_white(tmp_path, channels):
+    """PNG's tRNS chunk: a colour of an RGB image, a gray value of 8 or 16 bits."""
+    image = np.full((16, 16, 3), 50, np.uint8)
+    image[:8] = (10, 20, 30)
+    Image.fromarray(image).save(tmp_path / "rgb.png", transparency=(10, 20, 30))
+    Image.fromarray(image[..., 0]).save(tmp_path / "gray.png", transparency=10)
+    wide = Image.fromarray(image[..., 0].astype(np.uint16) * 257)
+    wide.save(tmp_path / "wide.png")
+    data = (tmp_path / "wide.png").read_bytes()
+    chunk = b"tRNS" + struct.pack(">H", 10 * 257)
+    end = data.index(b"IDAT") - 4
+    keyed = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "wide.png").write_bytes(data[:end] + keyed + data[end:])
+    dataset = Folder(path=str(tmp_path), channels=channels)
+    for i in range(3):
+        pixels = dataset[i]["real"]
+        assert (pixels[:, :8] == 255).all(), dataset.names[i]
+        assert (pixels[:, 8:] == 50).all(), dataset.names[i]
+
+
+def test_floating_point_pixels_are_refused(tmp_path):
+    Image.fromarray(np.zeros((16, 16), np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(ConfigError, match="floating-point pixels"):
+        Folder(path=str(tmp_path))

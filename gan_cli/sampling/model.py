@@ -15,7 +15,7 @@ from gan_cli.data.spec import Field, Spec
 from gan_cli.games.draw import BATCH, draw
 from gan_cli.games.game import Samples
 from gan_cli.games.request import Request
-from gan_cli.games.restore import build_network, restored_game
+from gan_cli.games.restore import build_network, restore_game
 from gan_cli.networks.layers.latent import slerp
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.utils.errors import ConfigError
@@ -30,7 +30,7 @@ class Model:
     def __init__(self, checkpoint: Checkpoint, averaged: bool = True, device: Device = Device()):  # noqa: B008
         self.checkpoint, self.averaged = checkpoint, averaged
         self.spec: Spec = checkpoint.spec
-        self.game = restored_game(checkpoint, averaged)
+        self.game = restore_game(checkpoint, averaged)
         self.runtime = Runtime(device)
         self.runtime.place(self.game.networks)
 

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,18 +24,40 @@ class Archive(Protocol):
 
 
 class FolderArchive:
-    """The files of a folder and its sub-folders; symbolic links are followed."""
+    """The files of a folder and its sub-folders.
+
+    Symbolic links are followed, each folder once: a link to a parent adds nothing. Folders of runs,
+    which hold pictures of their own, are excluded. Raises ConfigError for unreadable sub-folders.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.names = visible(
-            Path(folder, file).relative_to(root).as_posix()
-            for folder, _, files in os.walk(root, followlinks=True)
-            for file in files
-        )
+        self.names = visible(files_below(root, root, set()))
 
     def read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
+
+
+def files_below(folder: Path, root: Path, visited: set[tuple[int, int]]) -> Iterator[str]:
+    """Paths of all regular files below `folder`, relative to `root`."""
+    try:
+        status = folder.stat()
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise ConfigError(
+            f"dataset.path: {folder} cannot be read ({error.strerror}); allow it, or move it away"
+        ) from None
+    identity = (status.st_dev, status.st_ino)
+    if identity in visited or any(entry.name == "run.json" for entry in entries):
+        return
+    visited.add(identity)
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from files_below(Path(entry.path), root, visited)
+        elif entry.is_file():  # no pipe, no broken link
+            yield Path(entry.path).relative_to(root).as_posix()
 
 
 class ZipArchive:

@@ -1,6 +1,7 @@
 """Decodes image files to pixels of a given mode and size."""
 
 import io
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -14,32 +15,60 @@ from gan_cli.config.registry import ConfigError
 Resize = Literal["none", "crop", "stretch", "pad"]
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # channels -> Pillow's mode
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+# What Pillow decodes by itself. Not EPS and the like, which start other programs.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
 FILTER = Image.Resampling.LANCZOS  # antialiased, as in StyleGAN3's dataset_tool.py
 
 
 def read_image(data: bytes, channels: int) -> Image.Image:
     """Decodes an image file in mode L, RGB or RGBA, rotated according to its EXIF data.
 
-    Transparent images are composited over white unless `channels` is 4, since the colour of a
-    transparent pixel is often arbitrary. 16-bit gray values are scaled to 8 bits. All errors of
-    Pillow are passed on.
+    Transparent pixels are composited over white unless `channels` is 4, since their colour is
+    often arbitrary. 16-bit gray values are scaled to 8 bits. Of several frames or pages the first
+    is read. All errors of Pillow are passed on.
     """
-    image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    image: Image.Image = Image.open(io.BytesIO(data), formats=readable_formats())
     image.load()  # Image.open reads the header only; a truncated file fails here
     ImageOps.exif_transpose(image, in_place=True)
-    if image.mode.startswith("I"):  # 16-bit gray PNG: "I;16", or "I" in Pillow 10
-        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
-        image = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
-    mode = MODES[channels]
-    if image.mode == mode:
-        return image
-    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+    if image.mode == "F":
+        raise ValueError("floating-point pixels, whose range is unknown; save it with 8 bits")
+    if image.mode.startswith("I"):  # 16-bit gray: "I;16", or "I" in Pillow 10
+        image = eight_bits(image)
+    key = image.info.get("transparency")
+    if isinstance(key, tuple) and max(key) > 255:  # of 16-bit RGB, whose high bytes are read
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+    if image.mode in ("LA", "PA", "RGBA") or key is not None:
         image = image.convert("RGBA")
         if channels != 4:
             white = Image.new("RGBA", image.size, "white")
             image = Image.alpha_composite(white, image)
-    return image.convert(mode)
+    mode = MODES[channels]
+    return image if image.mode == mode else image.convert(mode)
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit gray scaled to 8 bits; with an alpha channel if one gray value is transparent."""
+    wide = np.asarray(image).astype(np.int64).clip(0, 65535)
+    gray = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+    key = image.info.get("transparency")
+    if not isinstance(key, int):
+        return gray
+    alpha = np.where(wide == key, 0, 255).astype(np.uint8)
+    return Image.merge("LA", [gray, Image.fromarray(alpha)])
+
+
+@cache
+def readable_formats() -> list[str]:
+    """The formats of FORMATS that this Pillow can decode."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+@cache
+def image_suffixes() -> tuple[str, ...]:
+    """Suffixes of the files that `read_image` decodes, in lower case."""
+    known = Image.registered_extensions() if readable_formats() else {}
+    return tuple(sorted(suffix for suffix, name in known.items() if name in readable_formats()))
 
 
 def fit(image: Image.Image, height: int, width: int, resize: Resize) -> Image.Image:

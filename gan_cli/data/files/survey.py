@@ -88,7 +88,7 @@ def examine(archive: Archive, name: str, shape: Shape, result: Survey, position:
         if min(image.size) < MIN_SIZE:
             raise ValueError(f"only {image.width}x{image.height} pixels")
     except UnidentifiedImageError:
-        result.broken[name] = "not a PNG, JPEG, WebP or BMP image"
+        result.broken[name] = "not an image that can be read"
     except Exception as fault:  # Pillow and zipfile raise many types for damaged files
         result.broken[name] = " ".join(str(fault).split()) or type(fault).__name__
     else:

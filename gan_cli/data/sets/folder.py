@@ -2,8 +2,6 @@
 
 import hashlib
 import logging
-import os
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -12,20 +10,19 @@ from torch import Tensor
 
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
-from gan_cli.data.files.archive import Archive, open_archive
+from gan_cli.data.files.archive import open_archive
 from gan_cli.data.files.image import Resize, fit, read_image, to_tensor
+from gan_cli.data.files.image_names import image_names
 from gan_cli.data.files.labels import Labels, labels_of
 from gan_cli.data.files.survey import Shape, broken_images, check_sizes, survey
 from gan_cli.data.spec import image_spec
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 log = logging.getLogger(__name__)
 
 
 @datasets.register("folder")
 class Folder:
-    """Every PNG, JPEG, WebP and BMP below `path`, a folder or a zip archive.
+    """Every image (PNG, JPEG, WebP, GIF, TIFF, AVIF, ...) below `path`, a folder or a zip archive.
 
     All images come out `height` x `width`, or `size` x `size`, or, with neither, as they are, which
     must then be one size. `skipped` counts the broken images that `skip_broken` dropped.
@@ -117,15 +114,3 @@ def wanted_size(
     if faults:
         raise ConfigError(*faults)
     return None if given[0] is None or given[1] is None else (given[0], given[1])
-
-
-def image_names(archive: Archive, path: str) -> list[str]:
-    names = [name for name in archive.names if name.lower().endswith(SUFFIXES)]
-    if names:
-        return names
-    others = Counter(os.path.splitext(name)[1].lower() or "no suffix" for name in archive.names)
-    held = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(5))
-    raise ConfigError(
-        f"dataset.path: no images in {os.path.abspath(path)}, which holds {held or 'nothing'}; "
-        f"readable are {', '.join(SUFFIXES)}"
-    )

@@ -10,7 +10,7 @@ from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.archive import open_archive
 from gan_cli.data.files.image import fit, read_image, square, to_tensor
-from gan_cli.data.sets.folder import image_names
+from gan_cli.data.files.image_names import image_names
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.sets.mixtures import check
 from gan_cli.data.sets.mnist_5k import MNIST5k

@@ -1,0 +1,39 @@
+"""Which files of an archive are images, and a report of those that are not."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable
+
+from gan_cli.config.registry import ConfigError
+from gan_cli.data.files.archive import Archive
+from gan_cli.data.files.image import image_suffixes
+
+log = logging.getLogger(__name__)
+
+QUIET = (".json", ".txt", ".csv", ".md", ".db", ".ini")  # lists and notes beside images
+
+
+def image_names(archive: Archive, path: str) -> list[str]:
+    """The files that have the suffix of an image; logs how many others there are, by suffix.
+
+    Raises ConfigError if there is none.
+    """
+    suffixes = image_suffixes()
+    names = [name for name in archive.names if name.lower().endswith(suffixes)]
+    others = [name for name in archive.names if not name.lower().endswith(suffixes)]
+    if not names:
+        raise ConfigError(
+            f"dataset.path: no images in {os.path.abspath(path)}, which holds "
+            f"{by_suffix(others) or 'nothing'}; readable are {', '.join(suffixes)}"
+        )
+    left_out = [name for name in others if not name.lower().endswith(QUIET)]
+    if left_out:
+        log.warning("left out of %s: %s", path, by_suffix(left_out))
+    return names
+
+
+def by_suffix(names: Iterable[str]) -> str:
+    """Counts such as "7 .svg, 2 no suffix", the most frequent first."""
+    counts = Counter(os.path.splitext(name)[1].lower() or "no suffix" for name in names)
+    return ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(5))
