@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gan_cli.evaluation.request import checked
 
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.evaluation.compare import compared
+from gan_cli.evaluation.options import checked_options
 from gan_cli.evaluation.score import score
 from gan_cli.fid import card_of, full
 from gan_cli.metrics.frechet import Moments, frechet_distance
@@ -23,8 +23,8 @@ def fid(cwd: Path, run: str | None = None, **keys: object) -> dict:
     metrics = {"compute": {"fd": {}}, "features": "random", "count": None, "real_count": None}
     metrics |= keys.pop("metrics", {})  # type: ignore[arg-type]
     output = cwd / f"card-{len(list(cwd.glob('card-*')))}.json"
-    config = checked({"run": run, "output": str(output), **keys, "metrics": metrics})
-    score(config, None if run is None else Path(run))
+    options = checked_options({"run": run, "output": str(output), **keys, "metrics": metrics})
+    score(options, None if run is None else Path(run))
     return json.loads(output.read_text()) | {"path": output}
 
 
@@ -189,7 +189,7 @@ def test_transport_of_plane_data_is_drawn(tmp_path) -> None:
 )
 def test_what_is_refused_before_anything_is_opened(keys, told) -> None:
     with pytest.raises(ConfigError) as error:
-        checked({"metrics": {}, **keys})
+        checked_options({"metrics": {}, **keys})
     assert told in "\n".join(error.value.faults)
 
 
