@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from gan_cli.api import score as score
     from gan_cli.api import train as train
 
-__all__ = ["LoadedModel", "TrainedRun", "load", "score", "train"]
+__all__ = ["LoadedModel", "TrainedRun", "__version__", "load", "score", "train"]
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:

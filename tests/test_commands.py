@@ -48,6 +48,15 @@ def test_help_teaches_and_needs_no_torch(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["train", "sample", "fid"])
+def test_version_is_that_of_gan_cli(command, tmp_path):
+    words = [sys.executable, "-m", f"gan_cli.{command}", "--version"]
+    done = subprocess.run(
+        words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "gan-cli 0.2.0\n", "")
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "fid"])
 @pytest.mark.parametrize("flags", ["--help", "--cfg all"])
 def test_what_only_prints_ends_quietly_with_its_pipe(command, flags, tmp_path):
     piped = f"{shlex.quote(sys.executable)} -m gan_cli.{command} {flags} | true"

@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_cli import __version__
 from gan_cli.utils.errors import ConfigError, SignalError, UserError
 from gan_cli.utils.paths import CONFIGS
 from gan_cli.utils.text import unknown
@@ -34,6 +35,9 @@ def run_command(command: Callable[[], Any], config_name: str) -> None:
     """Runs a Hydra command on sys.argv; after an error, exits with the status of that error."""
     if PRINTING_FLAGS & {word.partition("=")[0] for word in sys.argv[1:]}:
         exit_with_pipe()
+    if "--version" in sys.argv[1:]:  # Hydra would print its own
+        print(f"gan-cli {__version__}")
+        return
     if {"--help", "-h"} & set(sys.argv[1:]):
         print(help_text(config_name, sys.argv[1:]))
         return
