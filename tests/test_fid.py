@@ -12,7 +12,10 @@ from gan_cli.evaluation.compare import compared
 from gan_cli.evaluation.options import checked_options
 from gan_cli.evaluation.score import score
 from gan_cli.fid import card_of, full
+from gan_cli.metrics.features.untrained import Random, RandomFeatures
 from gan_cli.metrics.frechet import Moments, frechet_distance
+from gan_cli.sampling import options as sampling_options
+from gan_cli.sampling.perform import perform
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.images import save_png
 from tests.helpers import small, trained
@@ -114,6 +117,32 @@ def test_a_run_scores_as_it_did_in_training(run, tmp_path) -> None:
     assert (run.folder / "cards" / "best.json").exists()
 
 
+@pytest.mark.parametrize(("draw", "seeds"), [(0, "0-39"), (1, f"{2**32}-{2**32 + 39}")])
+def test_what_is_scored_are_the_samples_of_gan_sample(
+    draw, seeds, run, tmp_path, monkeypatch
+) -> None:
+    """Bit for bit, under the labels that the data lends; draw k begins at seed k * 2^32."""
+    embedded: list[torch.Tensor] = []
+    plain = Random.__call__
+    monkeypatch.setattr(
+        Random, "__call__", lambda self, x: embedded.append(x.clone()) or plain(self, x)
+    )
+    card = fid(tmp_path, str(run.folder), metrics={"count": 40}, seeds=str(draw))
+    scored = torch.cat(embedded)[-40:].permute(0, 2, 3, 1).numpy()
+
+    rng = torch.Generator().manual_seed(draw)
+    labels = run.dataset.labels()[torch.randint(64, (40,), generator=rng)].tolist()
+    keys = {"run": "x", "seeds": seeds, "label": labels, "format": "npz"}
+    keys |= {"output": str(tmp_path / "drawn"), "device": {"accelerator": "cpu"}}
+    perform(sampling_options.checked_options(keys), run.folder)
+    with np.load(tmp_path / "drawn" / "samples.npz") as arrays:
+        assert arrays["labels"].tolist() == labels
+        assert np.array_equal(arrays["images"], scored)
+    fake, data = str(tmp_path / "drawn" / "samples.npz"), dict(run.config.dataset)
+    again = fid(tmp_path, fake=fake, dataset=data)
+    assert again["values"]["fd_random"] == pytest.approx(card["values"]["fd_random"], rel=1e-6)
+
+
 def test_what_shapes_a_value_is_in_the_card(run, tmp_path) -> None:
     metrics = {"count": 40, "compute": {"kd": {"subset_size": 20, "subsets": 3}}}
     card = fid(tmp_path, str(run.folder), metrics=metrics, truncation=0.5, weights="live")
@@ -122,6 +151,7 @@ def test_what_shapes_a_value_is_in_the_card(run, tmp_path) -> None:
     }  # fmt: skip
     assert card["metrics"]["kd"] == {"name": "kd", "subset_size": 20, "subsets": 3, "seed": 2020}
     assert card["protocol"]["features"] == {"name": "random", "version": 1}
+    assert card["protocol"]["rounding"] == "rounded to uint8"
     assert card["protocol"]["real"]["content"]
     assert card["subject"]["real"]["name"] == "synthetic"
     assert card["versions"]["torch"] == torch.__version__.partition("+")[0]
@@ -239,8 +269,6 @@ def test_short_words(word, meant) -> None:
 
 def test_saved_moments_are_those_of_the_images(sources, tmp_path) -> None:
     """The npz as pytorch-fid reads it: mu and an unbiased sigma of the features."""
-    from gan_cli.metrics.features.untrained import RandomFeatures
-
     saved = tmp_path / "s.npz"
     fid(tmp_path, real=str(sources / "real"), fake=str(sources / "fake"), save=str(saved))
     images = torch.from_numpy(pictures(150, 0)).permute(0, 3, 1, 2)
