@@ -1,8 +1,10 @@
 """The Frechet distance against closed forms, scipy's matrix square root and known bias."""
 
+import math
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from gan_cli.evaluation.collect import collect
+from gan_cli.evaluation.options import FidOptions
+from gan_cli.evaluation.score import score
+from gan_cli.metrics import metrics
 from gan_cli.metrics.frechet import Moments, frechet_distance, frechet_infinity
-from gan_cli.utils.errors import ConfigError
+from gan_cli.metrics.metric import Collected, Embedded, Need, naming_side
+from gan_cli.utils.errors import ConfigError, NonFiniteError
 
 
 def gaussian(mean: Tensor, covariance: Tensor) -> Moments:
@@ -178,13 +185,120 @@ def test_statistics_are_saved_as_in_pytorch_fid(count: int, tmp_path: Path) -> N
     [
         ({"mu": np.zeros(3)}, "there is no sigma"),
         ({"mu": np.zeros(3), "sigma": np.eye(4)}, r"\(3,\) and \(4, 4\)"),
-        ({"mu": np.zeros(3), "sigma": np.full((3, 3), np.nan)}, "not finite"),
+        ({"mu": np.zeros((3, 1)), "sigma": np.eye(3)}, r"\(3, 1\) and \(3, 3\)"),
+        ({"mu": np.zeros(3), "sigma": np.ones(3)}, r"\(3,\) and \(3,\)"),
+        ({"mu": np.zeros(0), "sigma": np.zeros((0, 0))}, "mu is empty"),
+        ({"mu": np.array(["a"]), "sigma": np.eye(1)}, "mu must hold real numbers"),
+        ({"mu": np.zeros(1), "sigma": np.eye(1) * 1j}, "sigma must hold real numbers"),
+        ({"mu": np.zeros(3), "sigma": np.full((3, 3), np.nan)}, "sigma is not finite.* row 0"),
+        ({"mu": np.array([0, 0, np.inf]), "sigma": np.eye(3)}, "mu is not finite.* row 2"),
+        ({"mu": np.zeros(2), "sigma": np.array([[1, 0.5], [0.4, 1]])}, "not symmetric.* by 0.1$"),
+        ({"mu": np.zeros(2), "sigma": np.diag([1, -0.01])}, "least eigenvalue is -0.01$"),
+        ({"mu": np.zeros(2), "sigma": np.array([[1, 2.0], [2, 1]])}, "least eigenvalue is -1$"),
+        ({"mu": np.zeros(2), "sigma": -np.eye(2)}, "least eigenvalue is -1$"),
         ({"mu": np.zeros(3), "sigma": np.eye(3), "n": 1}, "n is 1"),
     ],
 )
 def test_unfit_statistics(state: dict[str, np.ndarray], fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
         Moments.from_state(state)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rank", [0, 1, 20, 64])
+def test_statistics_may_be_singular_and_rounded(rank: int, dtype: type) -> None:
+    """numpy's covariances of few samples, or of features of which some are always zero."""
+    samples = np.zeros((rank + 1, 64))
+    samples[:, :40] = 1e3 * np.random.default_rng(rank).normal(size=(rank + 1, 40))
+    sigma = np.cov(samples, rowvar=False, ddof=0).astype(dtype)
+    sigma += np.float32(1e-7) * np.triu(sigma)  # asymmetric by the rounding of float32
+    loaded = Moments.from_state({"mu": samples.mean(0), "sigma": sigma})
+    torch.testing.assert_close(loaded.covariance.numpy(), sigma.astype(float), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(loaded.covariance, loaded.covariance.T)
+
+
+def test_a_distance_between_unequal_dimensions_is_refused() -> None:
+    a, b = (gaussian(torch.zeros(n), torch.eye(n)) for n in (3, 4))
+    with pytest.raises(ConfigError, match="real features have 3 dimensions and generated ones 4"):
+        frechet_distance(a, b)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("count", [6, 40])
+def test_a_distance_is_never_made_of_what_is_not_finite(bad: float, count: int) -> None:
+    features = torch.randn(count, 8, generator=torch.Generator().manual_seed(0))
+    sound, broken = Moments.of(features), Moments.of(features.index_fill(0, torch.tensor(3), bad))
+    with pytest.raises(NonFiniteError, match="real features"):
+        frechet_distance(broken, sound)
+    with pytest.raises(NonFiniteError, match="generated features"):
+        frechet_distance(sound, broken)
+    with pytest.raises(NonFiniteError, match="generated features"):
+        frechet_distance(sound, sound + broken)
+
+
+def test_a_distance_that_overflows_is_refused() -> None:
+    huge = Moments(3, torch.full((2,), 1e200, dtype=torch.float64), torch.eye(2).double())
+    with pytest.raises(NonFiniteError, match="overflows"):
+        frechet_distance(huge, gaussian(torch.zeros(2), torch.eye(2)))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("name", ["kd", "prdc", "memorisation", "fd_infinity"])
+def test_no_metric_is_made_of_features_that_are_not_finite(name: str, bad: float) -> None:
+    options = {"subset_size": 50} if name == "kd" else {}
+    metric = metrics.build({"name": name, **options}, where="metrics.compute.x")
+    rng = torch.Generator().manual_seed(0)
+    sides = [torch.randn(200, 4, generator=rng) for _ in range(2)]
+    for broken in range(2):
+        features = [side.clone() for side in sides]
+        features[broken][:, 2] = bad
+        with pytest.raises(NonFiniteError):
+            metric(*(Collected(200, Moments.of(side), side) for side in features))
+
+
+class Overflowing:
+    """Features that overflow float32 at sample 300, which is in the second batch."""
+
+    def __call__(self, samples: Tensor) -> Embedded:
+        features = samples.double()
+        return Embedded(torch.where(features == 300, features * 1e40, features))
+
+
+def batches(samples: Tensor) -> list[tuple[Tensor, None]]:
+    return [(part, None) for part in samples.split(250)]
+
+
+@pytest.mark.parametrize("needs", [{"moments"}, {"features"}, {"samples", "moments"}])
+def test_what_is_collected_names_the_first_row_that_is_not_finite(needs: set[Need]) -> None:
+    wanted, cpu = frozenset(needs), torch.device("cpu")
+    samples = torch.arange(400.0)[:, None].expand(400, 2).clone()
+    with (
+        pytest.raises(NonFiniteError, match=r"generated features .* row 300"),
+        naming_side("generated"),
+    ):
+        collect(batches(samples), Overflowing(), wanted, cpu)
+    samples[[275, 290], 1] = math.nan
+    with pytest.raises(NonFiniteError, match=r"real samples .* row 275"), naming_side("real"):
+        collect(batches(samples), Overflowing(), wanted, cpu)
+    with pytest.raises(NonFiniteError, match="row 275"):
+        collect(batches(samples), None, frozenset[Need](), cpu)
+
+
+@pytest.mark.parametrize("side", ["real", "fake"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_file_of_samples_that_are_not_finite_is_refused(
+    side: str, bad: float, tmp_path: Path
+) -> None:
+    samples = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
+    np.savez(tmp_path / "sound.npz", samples=samples)
+    samples[260, 1] = bad
+    np.savez(tmp_path / "broken.npz", samples=samples)
+    files: dict[str, Any] = {key: str(tmp_path / "sound.npz") for key in ("real", "fake")}
+    files[side] = str(tmp_path / "broken.npz")
+    metric = {"compute": {"fd": {}}, "features": "identity", "count": None, "real_count": None}
+    told = {"real": "real samples", "fake": "generated samples"}[side]
+    with pytest.raises(NonFiniteError, match=f"metrics: {told} are not finite, first in row 260"):
+        score(FidOptions(**files, metrics=metric, output=str(tmp_path / "card.json")), None)
 
 
 def test_frechet_infinity() -> None:

@@ -12,9 +12,8 @@ from gan_cli.data.dataset import Dataset, part_with, pick
 from gan_cli.data.ground_truth import Known
 from gan_cli.data.kinds import Kind
 from gan_cli.metrics.frechet import Moments
-from gan_cli.metrics.metric import Collected, Features, Need
+from gan_cli.metrics.metric import Collected, Features, Need, check_finite
 from gan_cli.utils.cache import cached, content_hash
-from gan_cli.utils.errors import NonFiniteError
 
 BATCH = 250  # samples drawn and embedded at a time
 Batch = tuple[Tensor, Tensor | None]  # samples (N, *shape), labels (N,) if there are any
@@ -45,6 +44,7 @@ def collect(
             if "moments" in needs:
                 new = Moments.of(embedded.features)
                 moments = new if moments is None else moments + new
+        check_finite(found, count - len(samples))
         for key in needs & found.keys():
             assert found[key] is not None, f"a metric was let through without {key}"
             kept[key].append(found[key].cpu())  # type: ignore[union-attr]
@@ -55,12 +55,11 @@ def collect(
 def labelled(kind: Kind, drawn: Iterable[Tensor], labels: Tensor | None) -> Iterator[Batch]:
     """Generated samples as a data set would hold them, with their labels.
 
-    What is generated is rounded as what is real was; NonFiniteError, since uint8 has no NaN.
+    What is generated is rounded as what is real was; checked before, since uint8 has no NaN.
     """
     start = 0
     for samples in drawn:
-        if not samples.isfinite().all():
-            raise NonFiniteError("metrics: a generated sample is not finite")
+        check_finite({"samples": samples}, start)
         stop = start + len(samples)
         yield kind.to_stored(samples), None if labels is None else labels[start:stop]
         start = stop

@@ -26,7 +26,7 @@ from gan_cli.evaluation.sides import (
     open_side,
     save_statistics,
 )
-from gan_cli.metrics.metric import Collected, metrics
+from gan_cli.metrics.metric import Collected, metrics, naming_side
 from gan_cli.metrics.settings import parse_metrics, unmet_needs
 from gan_cli.metrics.transport import Transport, picked, wasserstein
 from gan_cli.plots.scatter import transport_plan
@@ -52,9 +52,12 @@ def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
     check(settings, real, fake)
     data = next((side.dataset for side in (real, fake) if isinstance(side, Data)), None)
     panel = Panel(settings, data, device, watched)
-    truth, scores = real.collect(panel, 0), {}
+    scores = {}
+    with naming_side("real"):
+        truth = real.collect(panel, 0)
     for seed in options.all_seeds:
-        drawn = fake.collect(panel, seed)
+        with naming_side("generated"):
+            drawn = fake.collect(panel, seed)
         for side, found in (("real", truth), ("generated", drawn)):
             panel.check_count(side, found.count)
         scores[seed] = panel.score(truth, drawn)

@@ -1,5 +1,6 @@
 """Frechet distance between Gaussians fitted to two samples, and the moments it is computed from."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.errors import ConfigError, NonFiniteError
+
+ROUNDING = 1e-5  # of published covariances, some of them float32, relative to their size
 
 
 @dataclass(frozen=True)
@@ -98,14 +101,11 @@ class Moments:
         for key in ("mu", "sigma"):
             if key not in state:
                 raise ConfigError(f"statistics need the arrays mu and sigma; there is no {key}")
+            if np.asarray(state[key]).dtype.kind not in "fiu":
+                raise ConfigError(f"statistics: {key} must hold real numbers")
         mean, covariance = (torch.as_tensor(state[key]).double() for key in ("mu", "sigma"))
-        if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
-            raise ConfigError(
-                "statistics need mu (D,) and sigma (D, D); these are "
-                f"{tuple(mean.shape)} and {tuple(covariance.shape)}"
-            )
-        if not (mean.isfinite().all() and covariance.isfinite().all()):
-            raise ConfigError("statistics: mu or sigma is not finite")
+        check_statistics(mean, covariance)
+        covariance = (covariance + covariance.T) / 2
         if "n" not in state:
             return cls(None, mean, covariance)
         count = int(state["n"])
@@ -119,7 +119,35 @@ def compact(rows: Tensor) -> Tensor:
     return rows if len(rows) < rows.shape[1] else rows.T @ rows
 
 
-def frechet_distance(a: Moments, b: Moments) -> float:
+def check_statistics(mean: Tensor, covariance: Tensor) -> None:
+    """ConfigError unless these are the mean (D,) and covariance (D, D) of some distribution."""
+    if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
+        raise ConfigError(
+            "statistics need mu (D,) and sigma (D, D); these are "
+            f"{tuple(mean.shape)} and {tuple(covariance.shape)}"
+        )
+    if not len(mean):
+        raise ConfigError("statistics: mu is empty")
+    for key, array in (("mu", mean), ("sigma", covariance)):
+        if not array.isfinite().all():
+            row = int((~array.isfinite()).nonzero()[0, 0])
+            raise ConfigError(f"statistics: {key} is not finite, first in row {row}")
+    asymmetry = (covariance - covariance.T).abs().max().item()
+    if asymmetry > ROUNDING * covariance.abs().max().item():
+        raise ConfigError(
+            f"statistics: sigma is not symmetric; it differs from its transpose by {asymmetry:.3g}"
+        )
+    tolerance = ROUNDING * covariance.diagonal().abs().sum()  # the sum of variances
+    shifted = covariance + tolerance * torch.eye(len(mean), dtype=covariance.dtype)
+    if torch.linalg.cholesky_ex(shifted).info:  # 20 times as fast as the eigenvalues
+        least = torch.linalg.eigvalsh(covariance)[0].item()
+        if least < -tolerance:
+            raise ConfigError(
+                f"statistics: sigma is no covariance; its least eigenvalue is {least:.3g}"
+            )
+
+
+def frechet_distance(real: Moments, fake: Moments) -> float:
     """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)): Heusel et al. 2017, equation 6.
 
     With S1 = R^T R, the nonzero eigenvalues of S1 S2 are those of R S2 R^T, which is symmetric,
@@ -127,11 +155,22 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     no jitter if S is singular. For two small samples, the trace of the root is the nuclear norm of
     the product of their deviations.
     """
-    small, large = sorted((a, b), key=lambda moments: len(moments.spread))
+    if len(real.mean) != len(fake.mean):
+        raise ConfigError(
+            f"metrics.features: real features have {len(real.mean)} dimensions and generated ones "
+            f"{len(fake.mean)}; compare features of one network"
+        )
+    for side, moments in (("real", real), ("generated", fake)):
+        if not (moments.mean.isfinite().all() and moments.spread.isfinite().all()):
+            raise NonFiniteError(f"metrics: the moments of the {side} features are not finite")
+    small, large = sorted((real, fake), key=lambda moments: len(moments.spread))
     eigenvalues = torch.linalg.eigvalsh(small.root @ large.times(small.root.T))
     overlap = eigenvalues.clamp(min=0).sqrt().sum()
-    distance = (a.mean - b.mean).square().sum() + a.variance + b.variance - 2 * overlap
-    return max(0.0, distance.item())  # rounding may turn 0 into -1e-8
+    shift = (real.mean - fake.mean).square().sum()
+    distance = (shift + real.variance + fake.variance - 2 * overlap).item()
+    if not math.isfinite(distance):
+        raise NonFiniteError("metrics: the features are so large that their distance overflows")
+    return max(0.0, distance)  # rounding may turn 0 into -1e-8
 
 
 def frechet_infinity(real: Moments, fake: Tensor, sizes: int = 15, seed: int = 0) -> float:

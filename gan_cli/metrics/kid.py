@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gan_cli.config.registry import ConfigError
 from gan_cli.metrics.metric import Collected, Need, metrics
+from gan_cli.utils.errors import NonFiniteError
 
 
 @metrics.register("kd")
@@ -42,6 +43,8 @@ class KernelDistance:
         for _ in range(self.subsets):
             subset = self.draw(fake.features, rng)  # fakes first, as in torch-fidelity
             values.append(squared_mmd(subset, self.draw(real.features, rng)))
+        if not np.isfinite(values).all():
+            raise NonFiniteError("metrics: the kernel distance between the features is not finite")
         return {"kd": float(np.mean(values)), "kd_std": float(np.std(values))}
 
     def draw(self, features: Tensor, rng: np.random.RandomState) -> Tensor:

@@ -1,5 +1,7 @@
 """Protocols of metrics and features, and the collected samples that a metric compares."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -8,6 +10,7 @@ from torch import Tensor
 from gan_cli.config.registry import Registry
 from gan_cli.data.ground_truth import Density, Modes
 from gan_cli.metrics.frechet import Moments
+from gan_cli.utils.errors import NonFiniteError
 
 
 @dataclass(frozen=True)
@@ -97,3 +100,25 @@ def value_name(value: str, features: str) -> str:
     if features == "inception" and value in PUBLISHED:
         return PUBLISHED[value]
     return f"{value}_{features}"
+
+
+def check_finite(found: Mapping[str, Tensor | None], start: int) -> None:
+    """Raises NonFiniteError at the first row that is not finite of samples, features or logits.
+
+    `start` is the number of rows in the batches before this one.
+    """
+    for key in ("samples", "features", "logits"):
+        rows = found.get(key)
+        if rows is None or rows.isfinite().all():
+            continue
+        row = start + int((~rows.flatten(1).isfinite().all(1)).nonzero()[0])
+        raise NonFiniteError(f"{key} are not finite, first in row {row} (counted from 0)")
+
+
+@contextmanager
+def naming_side(side: str) -> Iterator[None]:
+    """Adds to a NonFiniteError which side of the comparison it is about."""
+    try:
+        yield
+    except NonFiniteError as error:
+        raise NonFiniteError(f"metrics: {side} {error}") from error

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gan_cli.config.registry import ConfigError
 from gan_cli.metrics.metric import Collected, Need, metrics
+from gan_cli.utils.errors import NonFiniteError
 
 CELLS = 2**22  # distances in memory at a time: 32 MB in float64
 RESOLUTION = 1e-14  # of squared norms: 1e-7 of a norm, about the resolution of float32 features
@@ -31,7 +32,10 @@ def squared_distances(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
         part = a[rows].cpu().double() - center  # (n, D)
         norms = part.square().sum(1, keepdim=True) + b.square().sum(1)  # (n, M)
         squared = torch.addmm(norms, part, b.T, alpha=-2)
-        yield rows, squared.masked_fill_(squared <= norms.mul_(RESOLUTION), 0).float()
+        distances = squared.masked_fill_(squared <= norms.mul_(RESOLUTION), 0).float()
+        if not distances.isfinite().all():
+            raise NonFiniteError("metrics: distances between features are not finite")
+        yield rows, distances
 
 
 def nearest(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
