@@ -18,7 +18,10 @@ from gan_cli.utils.text import unknown
 
 def compatibility_errors(config: Config) -> list[str]:
     """Errors in the combination of parts that are valid on their own."""
-    parts = (check_networks, check_players, check_data, check_loss, check_critics, check_augment)
+    parts = (
+        *(check_networks, check_players, check_data, check_loss),
+        *(check_penalties, check_critics, check_augment),
+    )
     game = games.entries[config.model.game["name"]].compatibility_errors
     checks = (*parts, game, check_metrics, check_numbers)
     faults = (fault for check in checks for fault in check(config))
@@ -91,6 +94,20 @@ def check_loss(config: Config) -> Iterator[str]:
             losses.build(config.loss.adversarial, where="loss.adversarial")
         except ConfigError as error:
             yield from error.faults
+
+
+def check_penalties(config: Config) -> Iterator[str]:
+    """A penalty on the generator has no effect in a game of critics that trains none."""
+    name = config.model.game["name"]
+    rules = games.entries[name]
+    if not rules.critics or hasattr(rules, "sample"):
+        return
+    for key, node in config.loss.penalties.items():
+        if penalties.entries[node["name"]].player == "generator":
+            yield (
+                f"loss.penalties.{key}: is for a generator, and game '{name}' trains none; leave "
+                "it out"
+            )
 
 
 def check_critics(config: Config) -> Iterator[str]:
