@@ -184,18 +184,25 @@ def test_one_process_at_a_time_in_a_folder(tmp_path):
 
 
 def test_own_network_loss_and_dataset(tmp_path):
-    """Exactly the files and the command that the README shows."""
-    readme = (REPOSITORY / "README.md").read_text()
-    blocks = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", readme, re.DOTALL)
-    assert len(blocks) == 4
-    for name, text in blocks:
+    """Exactly the files and the commands that the documentation shows."""
+    page = (REPOSITORY / "docs" / "extending.md").read_text()
+    blocks = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", page, re.DOTALL)
+    conf = ("conf/model/flat.yaml", "conf/loss/mean_gap.yaml", "conf/dataset/rows.yaml")
+    assert [name for name, _ in blocks][:4] == ["mine.py", *conf]
+    for name, text in blocks[:4]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    command = re.search(r"^gan-train ('imports=.*)$", readme, re.MULTILINE)
-    words = shlex.split(command[1])
+    words = shlex.split(re.search(r"^gan-train ('imports=.*)$", page, re.MULTILINE)[1])
     done = gan_train(tmp_path, *words, "run=own", "steps=2", "every.log=1", "batch_size=4")
     assert done.returncode == 0, done.stderr
     assert "discriminator/gap" in (tmp_path / "outputs/own/metrics.jsonl").read_text()
+    shown = re.search(r"^gan-sample ('imports=.*) run=RUN$", page, re.MULTILINE)[1]
+    command = [sys.executable, "-m", "gan_cli.sample", *shlex.split(shown), "run=own"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "outputs/own/generated/step-0000002/grid.png").exists()
 
 
 @pytest.mark.parametrize(
