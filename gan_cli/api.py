@@ -92,7 +92,9 @@ def typed(settings: Mapping[str, Any]) -> list[str]:
                     f"{key}: is a group of which one is chosen by name; type {key}=NAME, and its "
                     f'keys as "{key}.KEY=VALUE"'
                 )
-            plain = value is None or re.fullmatch(r"[\w.-]+", value)  # quoted, it is not checked
+            plain = value is None or re.fullmatch(
+                r"[\w.-]+", value, re.ASCII
+            )  # quoted, it is not checked
             words.append(f"{key}={(value or 'null') if plain else hydra_value(value)}")
         else:
             words.append(f"{key}={hydra_value(value)}")
@@ -111,7 +113,8 @@ def hydra_value(value: Any) -> str:
         return "[" + ",".join(map(hydra_value, value)) + "]"
     if isinstance(value, str | Path):
         text = str(value)
-        return text if text.isidentifier() and not RESERVED.fullmatch(text) else quoted(text)
+        plain = re.fullmatch(r"[A-Za-z_]\w*", text, re.ASCII) and not RESERVED.fullmatch(text)
+        return text if plain else quoted(text)
     return str(value)
 
 

@@ -1,8 +1,11 @@
 """gan-train: composes a config, checks it, trains."""
 
 import logging
+import sys
 import time
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -39,6 +42,18 @@ def run_folder(name: str) -> Path:
 
 def main() -> None:
     run_command(train, "train")
+
+
+class CallableModule(ModuleType):
+    """Importing this module makes it the attribute gan_cli.train: it stays the function there."""
+
+    def __call__(self, *overrides: str, **settings: Any) -> Any:
+        from gan_cli import api
+
+        return api.train(*overrides, **settings)
+
+
+sys.modules[__name__].__class__ = CallableModule
 
 
 if __name__ == "__main__":
