@@ -7,7 +7,7 @@ from torch import nn
 
 from gan_cli.data.sets import datasets
 from gan_cli.data.spec import image_spec
-from gan_cli.games.draw import drawn
+from gan_cli.games.draw import draw_all
 from gan_cli.games.request import Request
 from gan_cli.losses import losses, penalties
 from gan_cli.losses.objective import Objective
@@ -118,7 +118,7 @@ def test_cycles_are_mean_absolute_or_squared_errors(p):
     game.networks.eval()
     generator, encoder = game.networks["generator"], game.networks["encoder"]
     real, latent = torch.rand(4, *datasets_shape()), torch.randn(4, 64)
-    terms = game.cycles(real, encoder(real), latent, generator(latent)).losses
+    terms = game.cycle_terms(real, encoder(real), latent, generator(latent)).losses
     error = {1: F.l1_loss, 2: F.mse_loss}[p]
     torch.testing.assert_close(terms["reconstruction_x"], 3 * error(generator(encoder(real)), real))
     torch.testing.assert_close(
@@ -165,7 +165,7 @@ def test_previews_show_each_real_image_beside_its_reconstruction():
     assert torch.equal(left, real)
     latents = game.networks["encoder"](real)
     torch.testing.assert_close(right, game.networks["generator"](latents))
-    assert drawn(game, Request(range(6))).shape == real.shape
+    assert draw_all(game, Request(range(6))).shape == real.shape
 
 
 @pytest.mark.parametrize(("loss", "stochastic"), [("nonsaturating", "true"), ("wgan_gp", "false")])

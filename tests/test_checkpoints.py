@@ -17,7 +17,7 @@ from gan_cli.checkpoints.choice import find, known_runs, opened, run_folder
 from gan_cli.checkpoints.contents import Checkpoint, plain, read_spec
 from gan_cli.checkpoints.files import load, save
 from gan_cli.data.spec import Field, Spec, image_spec, sample_spec, vector_spec
-from gan_cli.games.restore import build_network, restored_game, sees_one_sample
+from gan_cli.games.restore import build_network, restore_game, sees_one_sample
 from gan_cli.utils.errors import ConfigError, StorageError
 
 OLD = Path(__file__).parent / "data" / "format1"
@@ -197,7 +197,7 @@ def test_weights_of_format_1_compute_what_the_old_code_did(game, averaged):
 @pytest.mark.parametrize("game", ALL)
 def test_whole_games_of_format_1(game):
     checkpoint = Checkpoint.load(OLD / f"{game}.pt")
-    restored = restored_game(checkpoint)
+    restored = restore_game(checkpoint)
     for role, network in restored.networks.items():
         assert not network.training
         for name, value in checkpoint.weights(role, averaged=True).items():
@@ -221,10 +221,12 @@ def test_networks_that_are_not_registered_need_an_import():
     checkpoint = Checkpoint.load(OLD / "gan.pt")
     checkpoint.config["imports"] = ["mine.networks"]
     checkpoint.node("generator")["name"] = "my_generator"
-    with pytest.raises(ConfigError, match=r"'my_generator' is no network .* imports=\[mine\.netw"):
+    with pytest.raises(
+        ConfigError, match=r"'my_generator' is not a network .* imports=\[mine\.netw"
+    ):
         build_network(checkpoint, "generator")
     checkpoint.game["name"] = "my_game"
-    with pytest.raises(ConfigError, match="'my_game' is no game of gan_cli"):
+    with pytest.raises(ConfigError, match="'my_game' is not a game of gan_cli"):
         build_network(checkpoint, "discriminator")
 
 

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 
 from gan_cli.data.sets import datasets
 from gan_cli.data.spec import Spec
-from gan_cli.games.dann import balanced, reverse_gradient
+from gan_cli.games.dann import reverse_gradient
+from gan_cli.games.dann_evaluation import balanced_accuracy
 from gan_cli.networks import networks
 from gan_cli.training.session import farewell
 from gan_cli.utils.errors import ConfigError
@@ -337,14 +338,14 @@ def test_the_bound_learns_from_the_target_alone():
         ),
         (
             "model.game.train_on=target dataset.target.classes=0",
-            r"train_on: 'target' needs labels .*take a target that has some",
+            r"train_on: 'target' needs labels .*use a target that has labels",
         ),
-        ("dataset.target_labels=3", r"target_labels: would not be looked at; set .*train_on=both"),
+        ("dataset.target_labels=3", r"target_labels: has no effect; set .*train_on=both"),
         ("metrics=fd_random", "draws no samples to measure; use metrics=none"),
         ("dataset.target.classes=0", None),
         (
             "model.game.reconstruction=0.1",
-            r"0\.1 weighs the work of a decoder, .*reconstructs=true",
+            r"is 0\.1, but there is no decoder to train; .*reconstructs=true",
         ),
         (
             "model.networks.feature_extractor.reconstructs=true",
@@ -400,8 +401,12 @@ def test_domains_told_apart():
     rng = torch.Generator().manual_seed(0)
     source, target = torch.randn(20_000, generator=rng), torch.randn(5_000, generator=rng)
     for distance, right in ((0.0, 0.5), (0.5, 0.69146), (1.0, 0.84134), (3.0, 0.99865)):
-        assert balanced(source + distance, target - distance) == pytest.approx(right, abs=0.01)
-    assert balanced(target - 3, source + 3) < 0.01  # a critic who has it the wrong way round
+        assert balanced_accuracy(source + distance, target - distance) == pytest.approx(
+            right, abs=0.01
+        )
+    assert (
+        balanced_accuracy(target - 3, source + 3) < 0.01
+    )  # a critic who has it the wrong way round
 
 
 @pytest.mark.slow

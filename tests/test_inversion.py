@@ -268,7 +268,7 @@ def test_a_conditional_generator_is_refused():
 
 def test_a_discriminator_of_pairs_is_refused():
     gan(model="bigan")
-    with pytest.raises(ConfigError, match="is one of pairs"):
+    with pytest.raises(ConfigError, match="takes pairs"):
         inverted("model.pretrained.discriminator=gan", "model.game.lambda_f=1")
 
 

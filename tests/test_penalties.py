@@ -10,7 +10,7 @@ from gan_cli.config.schedules import Schedule
 from gan_cli.losses import losses, penalties
 from gan_cli.losses.gradient_penalties import interpolate, norm
 from gan_cli.losses.objective import Objective
-from gan_cli.losses.penalty import Penalty, Round, Sample, logits_and_gradient
+from gan_cli.losses.penalty import CriticTurn, Penalty, Sample, logits_and_gradient
 
 NAMES = tuple(name for name, entry in penalties.entries.items() if entry.player == "critic")
 
@@ -21,7 +21,7 @@ def build(name: str, **options: Any) -> Penalty:
 
 def play(penalty: Penalty, critic: Any, real: Sample, fake: Sample) -> Tensor:
     gradients = logits_and_gradient(critic, real)[1], logits_and_gradient(critic, fake)[1]
-    return penalty(Round(critic, real, fake, *gradients))
+    return penalty(CriticTurn(critic, real, fake, *gradients))
 
 
 def images(count: int = 8, seed: int = 0) -> tuple[Sample, Sample]:
@@ -123,7 +123,7 @@ def test_dragan_looks_around_the_real_data_only() -> None:
 
     real = 10 + 2 * torch.randn(4000, 3)
     penalty = build("dragan", noise=0.5)
-    penalty(Round(critic, (real,), (real - 1000,), tuple, tuple))
+    penalty(CriticTurn(critic, (real,), (real - 1000,), tuple, tuple))
     offset = seen[-1] - real
     assert offset.min() >= 0
     assert offset.max() <= 0.5 * real.std() + 1e-4
@@ -150,6 +150,22 @@ def test_the_norm_has_subgradient_zero_at_zero() -> None:
     gradient = torch.zeros(2, 3, requires_grad=True)
     (slope,) = torch.autograd.grad(norm((gradient,)).sum(), gradient, create_graph=True)
     assert (slope == 0).all()
+    (bend,) = torch.autograd.grad(slope.sum(), gradient)
+    assert (bend == 0).all()
+
+
+def test_the_norm_is_that_of_vectors_bit_for_bit() -> None:
+    image, latent = torch.randn(5, 2, 3), torch.randn(5, 4)
+    image[2], latent[2] = 0, 0
+    whole = torch.cat([image.flatten(1), latent], 1)
+    expected = torch.linalg.vector_norm(whole, dim=1)
+    assert torch.equal(norm((image, latent)), expected)
+    weight = torch.randn(5)
+    slopes = []
+    for length in (lambda x: torch.linalg.vector_norm(x, dim=1), lambda x: norm((x,))):
+        leaf = whole.clone().requires_grad_()
+        slopes.append(torch.autograd.grad((weight * length(leaf)).sum(), leaf)[0])
+    assert torch.equal(*slopes)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -166,7 +182,7 @@ def test_parameter_gradients_are_those_of_autograd_grad(name: str) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("gan_cli.losses.gradient_penalties.logits_and_gradient", judging)
             gradients = judging(critic, real)[1], judging(critic, fake)[1]
-            value = penalty(Round(critic, real, fake, *gradients))
+            value = penalty(CriticTurn(critic, real, fake, *gradients))
         return torch.autograd.grad(value, list(critic.parameters())[:-1])  # a bias has no slope
 
     ours, reference = parameter_gradients(logits_and_gradient), parameter_gradients(by_autograd)

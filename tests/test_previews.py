@@ -9,8 +9,8 @@ from gan_cli.data.kinds import Context, kind_of
 from gan_cli.data.sets import datasets
 from gan_cli.data.spec import Field, vector_spec
 from gan_cli.games.build import build_game
-from gan_cli.games.draw import critic_of, drawn
-from gan_cli.games.game import Game, Judges, Shown
+from gan_cli.games.draw import draw_all, logits_function
+from gan_cli.games.game import Game, HasLogits, PreviewContent
 from gan_cli.games.request import Request
 from gan_cli.training.previews import Previews
 from tests.helpers import small, tensors_of, trained
@@ -41,7 +41,7 @@ MLP = ("model=mlp", "dataset=ring", "dataset.count=64")
 def test_a_critic_judges_single_samples_or_says_that_it_cannot(words, judges):
     config = small(*MLP, *words)
     game = build_game(config.model, config.loss, config.augment, vector_spec(2, 8))
-    assert isinstance(game, Judges)
+    assert isinstance(game, HasLogits)
     points = torch.randn(6, 2, generator=torch.Generator().manual_seed(0))
     logits = game.logits(points)
     assert (logits is not None) == judges
@@ -49,7 +49,7 @@ def test_a_critic_judges_single_samples_or_says_that_it_cannot(words, judges):
         assert not logits.requires_grad
         alone = torch.cat([game.logits(point[None]) for point in points])
         torch.testing.assert_close(logits, alone)
-        assert torch.equal(critic_of(game)(points), logits)
+        assert torch.equal(logits_function(game)(points), logits)
 
 
 @pytest.mark.parametrize("dataset", ["mixture1d", "ring"])
@@ -83,7 +83,7 @@ class Paints(Game):
         assert not torch.is_grad_enabled()
         return self.networks["generator"](self.latent(request), request.label)
 
-    def preview(self, batch: dict[str, Tensor]) -> dict[str, Shown]:
+    def preview(self, batch: dict[str, Tensor]) -> dict[str, PreviewContent]:
         assert not self.networks.training
         halves = batch["real"].flatten(1).chunk(2)
         return {
@@ -116,7 +116,7 @@ def test_samples_are_those_of_the_seeds_under_sorted_labels_of_the_first_data():
     name, picture = next(previews.pictures())
     assert name == "samples"
     assert picture.shape == (8 * 6 - 2, 8 * 6 - 2, 1)
-    expected = drawn(previews.game, Request(range(64), labels.sort().values))
+    expected = draw_all(previews.game, Request(range(64), labels.sort().values))
     shades = ((expected + 1) * 127.5).round().clamp(0, 255).numpy()
     for i in (0, 1, 31, 63):
         top, left = 6 * (i // 8), 6 * (i % 8)

@@ -9,7 +9,7 @@ import yaml
 
 import gan_cli
 from gan_cli.config.schema import Config
-from gan_cli.games.draw import drawn
+from gan_cli.games.draw import draw_all
 from gan_cli.games.request import Request
 from gan_cli.sampling.options import checked_options
 from gan_cli.sampling.perform import perform
@@ -110,7 +110,7 @@ def test_learns_something(name, tmp_path):
 
 def purity(run: Run) -> float:
     """Share of the energy of generated sounds that lies at the 500 Hz of the data."""
-    power = torch.fft.rfft(drawn(run.ema.game, Request(range(64)))).abs().square().sum((0, 1))
+    power = torch.fft.rfft(draw_all(run.ema.game, Request(range(64)))).abs().square().sum((0, 1))
     hertz = torch.fft.rfftfreq(512, 1 / 8000)
     return (power[(hertz - 500).abs() < 40].sum() / power.sum()).item()
 

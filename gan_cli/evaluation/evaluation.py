@@ -23,7 +23,7 @@ from gan_cli.evaluation.collect import (
     unwatched,
 )
 from gan_cli.evaluation.generated import request_of
-from gan_cli.games.draw import critic_of, draw, undisturbed
+from gan_cli.games.draw import draw, isolated_evaluation, logits_function
 from gan_cli.games.game import Evaluates, Game
 from gan_cli.games.request import Request
 from gan_cli.metrics.metric import (
@@ -33,6 +33,7 @@ from gan_cli.metrics.metric import (
     Need,
     extractors,
     metrics,
+    naming_side,
     value_name,
 )
 from gan_cli.metrics.scorecard import Scorecard
@@ -119,7 +120,8 @@ class Evaluation:
 
     @cached_property
     def real(self) -> Collected:
-        return self.panel.data(self.dataset, self.config.real_count)
+        with naming_side("real"):
+            return self.panel.data(self.dataset, self.config.real_count)
 
     @cached_property
     def about_data(self) -> dict[str, Any]:
@@ -131,12 +133,13 @@ class Evaluation:
         card = Scorecard()
         if self.panel.metrics:
             request = request_of(game, self.dataset, self.config.count, self.seed)
-            fake = self.panel.generated(game, self.dataset.spec, request)
-            critic = critic_of(game)
+            with naming_side("generated"):
+                fake = self.panel.generated(game, self.dataset.spec, request)
+            critic = logits_function(game)
             sides = (self.with_critic_logits(side, critic) for side in (self.real, fake))
             card = self.panel.score(*sides)
         if isinstance(game, Evaluates):
-            with undisturbed(game.networks):
+            with isolated_evaluation(game.networks):
                 card |= game.evaluate(self.dataset)
         return card
 

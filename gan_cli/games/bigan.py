@@ -1,7 +1,7 @@
 """BiGAN (Donahue et al. 2017, arXiv:1605.09782) and ALI (Dumoulin et al. 2017, arXiv:1606.00704).
 
-An encoder learns to invert the generator: the discriminator tells pairs (x, E(x)) from (G(z), z),
-and generator and encoder together, one player, make it err on both.
+An encoder learns to invert the generator. The discriminator distinguishes pairs (x, E(x)) from
+(G(z), z); generator and encoder are one player, which learns to fool it on both.
 """
 
 from collections.abc import Iterator
@@ -12,21 +12,22 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.games.encoders import check_latents, check_weights
-from gan_cli.games.game import Batch, Game, Shown, Turn, games
+from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
 from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
-from gan_cli.losses.penalty import Critic, Made, Sample
+from gan_cli.losses.penalty import Critic, GeneratorTurn, Sample
 from gan_cli.losses.terms import Terms
 from gan_cli.networks.layers.latent import draw_latent
 
 
 @games.register("bigan")
 class BiGAN(Game):
-    """Equation 3 of BiGAN, under any adversarial loss; its cycles are optional.
+    """Bidirectional GAN: Equation 3 of BiGAN with any adversarial loss.
 
-    `lambda_x` weighs |x - G(E(x))|^p and `lambda_z` |z - E(G(z))|^p, both means over elements, so
-    that a weight means the same at every size. Without them G(E(x)) resembles x in kind more than
-    in detail; ALICE (Li et al. 2017, arXiv:1709.01215, Section 3.2) explains why they are needed.
+    `lambda_x` is the weight of |x - G(E(x))|^p and `lambda_z` that of |z - E(G(z))|^p. Both are
+    means over elements, so that a weight has the same effect at every size. Without them, G(E(x))
+    shares the content of x but not its details (ALICE, Li et al. 2017, arXiv:1709.01215, Section
+    3.2).
     """
 
     players = {"discriminator": ("discriminator",), "generator": ("generator", "encoder")}
@@ -52,8 +53,8 @@ class BiGAN(Game):
         self.constrain()
 
     def turns(self, step: int) -> Iterator[Turn]:
-        """In the order of the plain GAN: the critic's first turn judges the player's own pairs."""
-        due = tuple(self.objective.of_player("generator", self.objective.schedule(step)))
+        """Yields the generator's turn first; the critic's first turn then reuses its pairs."""
+        due = tuple(self.objective.penalties_of("generator", self.objective.schedule(step)))
         yield Turn("generator", partial(self.generator_loss, due=due), variant=due)
         yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
@@ -67,7 +68,7 @@ class BiGAN(Game):
         return self.objective.critic_terms(critic, *pairs(batch), due)
 
     def critic(self, role: str, batch: Batch) -> Critic:  # noqa: ARG002
-        """The discriminator as a function of pairs (sample, latent)."""
+        """Returns the discriminator as a function of pairs (sample, latent)."""
         discriminator = self.networks[role]
         return lambda sample, latent: discriminator(self.augment(sample), latent)
 
@@ -75,16 +76,18 @@ class BiGAN(Game):
         real, latent = batch["real"], self.draw(batch)
         generated = self.networks["generator"](latent)
         inferred = self.networks["encoder"](real)
-        played = {"latent": latent, "generated": generated, "inferred": inferred}
-        batch |= {key: value.detach() for key, value in played.items()}  # for the critic's turn
+        made = {"latent": latent, "generated": generated, "inferred": inferred}
+        batch |= {key: value.detach() for key, value in made.items()}  # for the critic's turn
         critic = self.critic("discriminator", batch)
         terms = self.objective.encoder_terms(critic, (real, inferred), (generated, latent))
-        made = Made(self.networks["generator"], latent, generated)
-        terms |= self.objective.generator_penalties(made, due)
-        return terms | self.cycles(real, inferred, latent, generated)
+        turn = GeneratorTurn(self.networks["generator"], latent, generated)
+        terms |= self.objective.generator_penalties(turn, due)
+        return terms | self.cycle_terms(real, inferred, latent, generated)
 
-    def cycles(self, real: Tensor, inferred: Tensor, latent: Tensor, generated: Tensor) -> Terms:
-        """Each is computed only if it has a weight: it costs a pass through a network."""
+    def cycle_terms(
+        self, real: Tensor, inferred: Tensor, latent: Tensor, generated: Tensor
+    ) -> Terms:
+        """Reconstruction errors of samples and of latents, each only if its weight is not 0."""
         terms = {}
         if self.lambda_x:
             error = real - self.networks["generator"](inferred)
@@ -102,15 +105,15 @@ class BiGAN(Game):
         return self.networks["generator"](self.latent(request))
 
     def encode(self, samples: Tensor) -> Tensor:
-        """Latents (N, latent_dim) of samples (N, *shape) in model form."""
+        """Returns latents (N, latent_dim) of samples (N, *shape) in model form."""
         return self.networks["encoder"](samples)
 
-    def preview(self, batch: Batch) -> dict[str, Shown]:
-        """Real samples, each beside G(E(x))."""
+    def preview(self, batch: Batch) -> dict[str, PreviewContent]:
+        """Returns real samples x, each next to G(E(x))."""
         real = batch["real"]
         return {"reconstructions": (real, self.networks["generator"](self.encode(real)))}
 
 
 def pairs(batch: Batch) -> tuple[Sample, Sample]:
-    """(x, E(x)) and (G(z), z)."""
+    """Returns the pairs (x, E(x)) and (G(z), z)."""
     return (batch["real"], batch["inferred"]), (batch["generated"], batch["latent"])

@@ -1,4 +1,4 @@
-"""Builds the game of a config: its networks, its objective, its augmentation and its rules."""
+"""Builds the game of a config with its networks, objective and augmentation."""
 
 from torch import nn
 
@@ -15,7 +15,7 @@ from gan_cli.utils.errors import ConfigError
 
 
 def build_game(model: Model, loss: Loss, augment: Component, spec: Spec) -> Game:
-    """ConfigError if parts that are each sound do not fit together."""
+    """Returns the game; raises ConfigError if its parts do not fit together."""
     rules = games.find(model.game, "model.game")
     roles = {
         role: networks.build(
@@ -26,8 +26,8 @@ def build_game(model: Model, loss: Loss, augment: Component, spec: Spec) -> Game
     parts = (nn.ModuleDict(roles), build_objective(loss) if rules.critics else None)
     game = games.build(model.game, *parts, where="model.game")
     game.augment = augments.build(augment, where="augment")
-    refuse_batch_norm(game)
-    refuse_kind(game, spec, augment["name"])
+    check_batch_norm(game)
+    check_kind(game, spec, augment["name"])
     return game
 
 
@@ -41,8 +41,8 @@ def build_objective(config: Loss) -> Objective:
     return Objective(loss, penalty, config.critic_steps, config.weight_clip)
 
 
-def refuse_kind(game: Game, spec: Spec, augment: str) -> None:
-    """Samples that the augmentation does not know, or that no penalty can differentiate by."""
+def check_kind(game: Game, spec: Spec, augment: str) -> None:
+    """Raises ConfigError if augmentation or penalties do not support this kind of samples."""
     if not game.augments:
         return
     if spec.kind not in game.augment.kinds:
@@ -53,13 +53,15 @@ def refuse_kind(game: Game, spec: Spec, augment: str) -> None:
     if by_gradient and not kind_of(spec.fields[spec.target]).differentiable:
         raise ConfigError(
             f"loss.penalties.{by_gradient[0]}: differentiates the critic with respect to samples, "
-            f"and {spec.kind} are whole numbers; choose a loss without it"
+            f"but samples of kind {spec.kind} are integers; choose a loss without it"
         )
 
 
-def refuse_batch_norm(game: Game) -> None:
-    """In a critic under a per-sample penalty. validate() sees the options called norm; this sees
-    the layers of any network, a user's own too."""
+def check_batch_norm(game: Game) -> None:
+    """Raises ConfigError if a critic with a per-sample penalty has batch norm.
+
+    validate() reads the options named `norm`; this inspects the layers, also of users' networks.
+    """
     active = game.objective.penalties if game.critics else {}
     penalty = next((key for key, p in active.items() if p.per_sample), None)
     for role in game.critics if penalty else ():
@@ -67,6 +69,6 @@ def refuse_batch_norm(game: Game) -> None:
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 raise ConfigError(
                     f"model.networks.{role}: its layer {name} is batch norm, which couples the "
-                    f"samples of a batch and falsifies the per-sample penalty '{penalty}'; use "
-                    "another norm or another loss"
+                    f"samples of a batch, and the penalty '{penalty}' is per sample; use another "
+                    "norm or another loss"
                 )

@@ -1,6 +1,6 @@
 """Domain-adversarial training: Ganin et al. 2016 (arXiv:1505.07818)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Literal
 
@@ -11,32 +11,29 @@ from torch import Tensor, nn
 from gan_cli.config.schedules import Schedule
 from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Dataset, datasets
-from gan_cli.data.kinds import kind_of
 from gan_cli.data.sets.domain import UNKNOWN
-from gan_cli.data.spec import Field
 from gan_cli.games.dann_compatibility import check_features, decoder_errors
-from gan_cli.games.game import Batch, Game, Shown, Turn, games
+from gan_cli.games.dann_evaluation import domains, held_out_accuracies
+from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.penalty import Critic, Sample
 from gan_cli.losses.terms import Terms, mean_terms
 from gan_cli.metrics.scorecard import Scorecard
 
-CHUNK = 500  # held-out images that are scored at a time
-
 
 @games.register("dann")
 class DANN(Game):
-    """Features that tell the classes of the source, and do not tell the domain: Section 4.2.
+    """Learns features that predict the classes of the source but not the domain: Section 4.2.
 
-    One player. The domain discriminator is the critic of the loss's game, with the source's
-    features as the real samples; through the gradient reversal the extractor plays the same game
-    with the sign turned and `adaptation` (the paper's lambda) as its weight, 0 being training on
-    the source alone. `train_on` says whose labels are learned; those of the target are looked at
-    by both (semi-supervised, of dataset.target_labels samples) and target alone.
+    There is one player. The domain discriminator minimizes the critic's loss, with source features
+    as real samples and target features as fakes. Gradient reversal makes the feature extractor
+    maximize it, with the weight `adaptation` (lambda in the paper); 0 trains on the source alone.
+    `train_on` selects the domains whose labels are used: "source", "target", or "both", which is
+    semi-supervised with dataset.target_labels labels of the target.
 
-    Each of several sources plays a game of its own against the target, all of one weight.
-    `reconstruction` weighs the error of target images rebuilt from their features: DRCN,
-    Ghifary et al. 2016 (arXiv:1607.03516), Equation 4, there without a discriminator.
+    With several sources, the discriminator has one logit for each, and the losses are averaged.
+    `reconstruction` is the weight of the error of target images decoded from their features, as in
+    DRCN (Ghifary et al. 2016, arXiv:1607.03516, Equation 4), which has no discriminator.
     """
 
     players = {"classifier": ("feature_extractor", "label_predictor", "domain_discriminator")}
@@ -58,7 +55,8 @@ class DANN(Game):
         check_features(networks)
         self.adaptation, self.train_on = adaptation, train_on
         self.reconstruction = reconstruction
-        self.strength = torch.zeros(())  # a tensor: its schedule neither recompiles nor recaptures
+        # A tensor, so that a schedule neither recompiles a turn nor invalidates a CUDA graph.
+        self.strength = torch.zeros(())
         self.constrain()
 
     @classmethod
@@ -69,15 +67,15 @@ class DANN(Game):
                 "set loss.critic_steps=1, or model=dann_alternating"
             )
         train_on = config.model.game["train_on"]
-        known = "target_label" in datasets.entries[config.dataset["name"]].provides(config.dataset)
-        if train_on != "source" and not known:
+        provided = datasets.entries[config.dataset["name"]].provides(config.dataset)
+        if train_on != "source" and "target_label" not in provided:
             yield (
                 f"model.game.train_on: '{train_on}' needs labels of the target; set "
-                "dataset.target_labels=null for all of them, or take a target that has some"
+                "dataset.target_labels=null for all of them, or use a target that has labels"
             )
         if train_on == "source" and config.dataset.get("target_labels"):
             yield (
-                "dataset.target_labels: would not be looked at; set model.game.train_on=both, or "
+                "dataset.target_labels: has no effect; set model.game.train_on=both or "
                 "dataset.target_labels=null"
             )
         yield from decoder_errors(config)
@@ -88,136 +86,106 @@ class DANN(Game):
         yield Turn("classifier", partial(self.loss, due=due), True, due, self.after_critic)
 
     def loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
-        seen, logits = self.predict(batch)
-        penalties = self.penalty_terms([tuple(x.detach() for x in sample) for sample in seen], due)
-        turned = [tuple(reverse_gradient(x, self.strength) for x in sample) for sample in seen]
-        terms = Terms({"adversarial": self.domain_loss(turned)}) | penalties
-        return terms | self.classification(logits, batch) | self.rebuilt(seen, batch)
+        samples, logits = self.predict(batch)
+        detached = [tuple(x.detach() for x in sample) for sample in samples]
+        penalties = self.penalty_terms(detached, due)
+        flipped = [tuple(reverse_gradient(x, self.strength) for x in s) for s in samples]
+        terms = Terms({"adversarial": self.domain_loss(flipped)}) | penalties
+        return terms | self.classification(logits, batch) | self.decoding(samples, batch)
 
-    def penalty_terms(self, seen: list[Sample], due: tuple[str, ...]) -> Terms:
-        """Penalties act on the critic alone; the features learn through the reversal only."""
-        terms = self.critic_terms(seen, due)
+    def penalty_terms(self, samples: list[Sample], due: tuple[str, ...]) -> Terms:
+        """Returns the penalties on the critic; they do not train the feature extractor."""
+        terms = self.critic_terms(samples, due)
         losses = {name: term for name, term in terms.losses.items() if name != "adversarial"}
         return Terms(losses, terms.observed)
 
-    def critic_terms(self, seen: list[Sample], due: tuple[str, ...]) -> Terms:
-        """Loss and penalties of the critics, their mean over the sources."""
+    def critic_terms(self, samples: list[Sample], due: tuple[str, ...]) -> Terms:
+        """Returns loss and penalties of the critics, averaged over the sources."""
         terms = [
             self.objective.critic_terms(critic, source, target, due)
-            for critic, source, target in self.matches(seen)
+            for critic, source, target in self.critic_inputs(samples)
         ]
         return mean_terms(terms)
 
-    def domain_loss(self, seen: list[Sample]) -> Tensor:
-        """What the critics minimize, of samples that may carry gradients."""
+    def domain_loss(self, samples: list[Sample]) -> Tensor:
+        """Returns the critics' loss, differentiable by the samples."""
         losses = [
             self.objective.loss.critic(critic(*source).float(), critic(*target).float())
-            for critic, source, target in self.matches(seen)
+            for critic, source, target in self.critic_inputs(samples)
         ]
         return torch.stack(losses).mean()
 
-    def matches(self, seen: list[Sample]) -> Iterator[tuple[Critic, Sample, Sample]]:
-        """(critic, source, target) for each source; the target comes last in `seen`."""
-        network, (*sources, target) = self.networks["domain_discriminator"], seen
+    def critic_inputs(self, samples: list[Sample]) -> Iterator[tuple[Critic, Sample, Sample]]:
+        """Yields (critic, source, target) for each source; the last of `samples` is the target."""
+        network, (*sources, target) = self.networks["domain_discriminator"], samples
         for k, source in enumerate(sources):
-            own = (lambda *x, k=k: network(*x)[:, k]) if len(sources) > 1 else network
-            yield own, source, target
+            critic = (lambda *x, k=k: network(*x)[:, k]) if len(sources) > 1 else network
+            yield critic, source, target
 
     def predict(self, batch: Batch) -> tuple[list[Sample], Tensor]:
-        """What the critics see of each domain, and class logits (domains * N, classes) of all."""
+        """Returns the critics' sample of each domain, and class logits (domains * N, classes)."""
         images = [batch[domain] for domain in domains(batch)]
         features = self.networks["feature_extractor"](torch.cat(images))
         logits = self.networks["label_predictor"](features)
-        parts = (x.chunk(len(images)) for x in self.seen(features, logits))
+        parts = (x.chunk(len(images)) for x in self.critic_sample(features, logits))
         return list(zip(*parts, strict=True)), logits
 
-    def seen(self, features: Tensor, logits: Tensor) -> Sample:
-        """By the critic: features (N, F), and for CDAN predictions (N, classes).
+    def critic_sample(self, features: Tensor, logits: Tensor) -> Sample:
+        """Returns what a critic takes: features (N, F), with CDAN also probabilities (N, classes).
 
-        The latter are detached, as in the code of CDAN's authors.
+        The probabilities are detached, as in the code of CDAN's authors.
         """
         discriminator: Any = self.networks["domain_discriminator"]
         return (features, logits.softmax(1).detach()) if discriminator.conditional else (features,)
 
     def classification(self, logits: Tensor, batch: Batch) -> Terms:
-        """Cross-entropy over the labels that are known; the accuracy is of them too."""
+        """Returns cross-entropy and accuracy over the samples whose labels are known."""
         label = torch.cat([self.label(batch, domain) for domain in domains(batch)])
         known = label != UNKNOWN
-        count = known.sum().clamp(min=1)  # a batch may have none
+        count = known.sum().clamp(min=1)  # a batch may have no known label
         loss = F.cross_entropy(logits.float(), label, ignore_index=UNKNOWN, reduction="sum")
         hits = (logits.detach().argmax(1) == label).sum() / count
         observed = {"label_accuracy": hits, "adaptation": self.strength.clone()}
         return Terms({"classification": loss / count}, observed)
 
-    def rebuilt(self, seen: list[Sample], batch: Batch) -> Terms:
-        """The squared error, a pixel, of the target's images out of their features."""
+    def decoding(self, samples: list[Sample], batch: Batch) -> Terms:
+        """Returns the mean squared error of target images decoded from their features."""
         if not self.reconstruction:
             return Terms({})
         extractor: Any = self.networks["feature_extractor"]
-        error = F.mse_loss(extractor.reconstruct(seen[-1][0]).float(), batch["target"])
+        error = F.mse_loss(extractor.reconstruct(samples[-1][0]).float(), batch["target"])
         return Terms(
             {"reconstruction": self.reconstruction * error},
             {"reconstruction_error": error.detach()},
         )
 
     def label(self, batch: Batch, domain: str) -> Tensor:
-        """(N,) int64, -1 where it is not learned."""
+        """Returns the labels of a domain (N,) int64, -1 where they are not used for training."""
         role = "target" if domain == "target" else "source"
         if self.train_on in (role, "both"):
             return batch[f"{domain}_label"]
         return batch["source_label"].new_full((len(batch[domain]),), UNKNOWN)
 
     def embed(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (N, F), class logits (N, classes), domain logits (N, ...) of (N, C, H, W)."""
+        """Returns features (N, F), class logits (N, classes) and domain logits (N, ...).
+
+        `images` are (N, C, H, W) in model form.
+        """
         features = self.networks["feature_extractor"](images)
         logits = self.networks["label_predictor"](features)
-        domain = self.networks["domain_discriminator"](*self.seen(features, logits))
+        domain = self.networks["domain_discriminator"](*self.critic_sample(features, logits))
         return features.float(), logits.float(), domain.float()
 
-    def embed_stored(self, images: Tensor, field: Field) -> tuple[Tensor, Tensor, Tensor]:
-        """The same of stored images, in chunks."""
-        to_model = kind_of(field).to_model
-        found = [self.embed(to_model(part.to(self.device))) for part in images.split(CHUNK)]
-        features, logits, domain = (torch.cat(parts) for parts in zip(*found, strict=True))
-        return features, logits, domain
-
     def evaluate(self, dataset: Dataset) -> Scorecard:
-        """Accuracies on held-out images; a domain accuracy of 0.5 means domains look alike."""
-        held: dict[str, Tensor] = dataset.held_out()  # type: ignore[attr-defined]
-        values, judged = {}, {}
-        for domain in reversed(domains(held)):  # the target first: it is what counts
-            _, logits, domain_logits = self.embed_stored(held[domain], dataset.spec.fields[domain])
-            judged[domain] = domain_logits.reshape(len(logits), -1)  # (N, sources)
-            if f"{domain}_label" in held:
-                hits = logits.argmax(1).cpu() == held[f"{domain}_label"]
-                values[f"{domain}_accuracy"] = hits.double().mean().item()
-        *sources, target = (judged[domain] for domain in domains(held))
-        apart = [balanced(source[:, k], target[:, k]) for k, source in enumerate(sources)]
-        values["domain_accuracy"] = sum(apart) / len(apart)
-        return Scorecard(values, {next(iter(values)): False})
+        """Returns accuracies on held-out images; 0.5 means that domains are indistinguishable."""
+        return held_out_accuracies(self.embed, dataset, self.device)
 
-    def preview(self, batch: Batch) -> dict[str, Shown]:
-        """The features of all domains."""
+    def preview(self, batch: Batch) -> dict[str, PreviewContent]:
+        """Returns the features of source and target, to be shown as a scatter plot."""
         *sources, target = (self.embed(batch[domain])[0] for domain in domains(batch))
         return {"embedding": {"source": torch.cat(sources), "target": target}}
 
 
-def domains(batch: Mapping[str, Tensor]) -> list[str]:
-    """Keys of images: the sources in the order of the data set, the target last."""
-    sources = [k for k in batch if k.startswith("source") and not k.endswith("label")]
-    return [*sources, "target"]
-
-
 def reverse_gradient(x: Tensor, strength: Tensor) -> Tensor:
-    """The gradient reversal layer, Section 4.2: x itself, whose gradient is -`strength` times."""
+    """Gradient reversal layer, Section 4.2: returns x and multiplies gradients by -`strength`."""
     return x + (1 + strength) * (x.detach() - x)
-
-
-def balanced(source: Tensor, target: Tensor) -> float:
-    """Accuracy of telling domain logits (N,) and (M,) apart halfway between their means.
-
-    Both domains weigh alike. Not at zero: only some losses have a boundary there.
-    """
-    halfway = (source.mean() + target.mean()) / 2
-    right = (source > halfway).double().mean() + (target < halfway).double().mean()
-    return right.item() / 2

@@ -1,4 +1,4 @@
-"""Domain adaptation as a game of turns, with any adversarial loss."""
+"""Domain adaptation by alternating updates, with any adversarial loss."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -16,12 +16,12 @@ from gan_cli.losses.terms import Terms, mean_terms
 
 @games.register("dann_alternating")
 class AlternatingDANN(DANN):
-    """DANN by turns: the critic takes its steps, then the classifier; no gradient is reversed.
+    """DANN with alternating turns of classifier and critic instead of gradient reversal.
 
-    `confusion` is what the features play for. generator: the loss's own generator, of the target's
-    features alone, as ADDA has it with nonsaturating (Tzeng et al. 2017, arXiv:1702.05464), here
-    with one extractor for both domains. critic: against the critic's loss, with the features of
-    both, which under wgan_gp is WDGRL (Shen et al. 2018, arXiv:1707.01217).
+    `confusion` selects the loss that the features minimize. "generator": the generator's loss on
+    target features, as in ADDA with loss=nonsaturating (Tzeng et al. 2017, arXiv:1702.05464), but
+    with one extractor for both domains. "critic": the negated critic's loss on the features of both
+    domains; with loss=wgan_gp this is WDGRL (Shen et al. 2018, arXiv:1707.01217).
     """
 
     players = {
@@ -55,20 +55,20 @@ class AlternatingDANN(DANN):
 
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
         with torch.no_grad():
-            seen, _ = self.predict(batch)
-        return self.critic_terms(seen, due)
+            samples, _ = self.predict(batch)
+        return self.critic_terms(samples, due)
 
     def classifier_loss(self, batch: Batch) -> Terms:
-        seen, logits = self.predict(batch)
+        samples, logits = self.predict(batch)
         by_critic = self.confusion == "critic"
-        confusion = -self.domain_loss(seen) if by_critic else self.generator_loss(seen)
+        confusion = -self.domain_loss(samples) if by_critic else self.generator_loss(samples)
         adversarial = Terms({"adversarial": self.strength * confusion})
-        return adversarial | self.classification(logits, batch) | self.rebuilt(seen, batch)
+        return adversarial | self.classification(logits, batch) | self.decoding(samples, batch)
 
-    def generator_loss(self, seen: list[Sample]) -> Tensor:
-        """The loss's own generator, who makes the target's features; mean over the sources."""
+    def generator_loss(self, samples: list[Sample]) -> Tensor:
+        """Returns the generator's loss with target features as fakes; mean over the sources."""
         terms = [
             self.objective.generator_terms(critic, target, source)
-            for critic, source, target in self.matches(seen)
+            for critic, source, target in self.critic_inputs(samples)
         ]
         return mean_terms(terms).losses["adversarial"]

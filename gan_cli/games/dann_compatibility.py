@@ -1,4 +1,4 @@
-"""Which networks and options of domain adaptation go together."""
+"""Checks that networks and options of domain adaptation are compatible."""
 
 from collections.abc import Iterator
 
@@ -9,24 +9,24 @@ from gan_cli.utils.errors import ConfigError
 
 
 def decoder_errors(config: Config) -> Iterator[str]:
-    """A weight and a decoder: both or neither."""
+    """Yields errors unless both a decoder and its weight are set, or neither."""
     weight, where = config.model.game["reconstruction"], "model.game.reconstruction"
     key = "model.networks.feature_extractor.reconstructs"
     decodes = config.model.networks.get("feature_extractor", {}).get("reconstructs", False)
     if weight < 0:
         yield f"{where}: must be 0 or more, got {weight}"
     elif weight > 0 and not decodes:
-        yield f"{where}: {weight} weighs the work of a decoder, and there is none; set {key}=true"
+        yield f"{where}: is {weight}, but there is no decoder to train; set {key}=true"
     elif weight == 0 and decodes:
         yield f"{key}: the decoder would not be trained; set {where}=0.3, say, or {key}=false"
 
 
 def check_features(networks: nn.ModuleDict) -> None:
-    """As wide as they leave the extractor they must enter the others."""
+    """Raises ConfigError if the networks differ in their number of features."""
     sizes = {role: getattr(network, "features", None) for role, network in networks.items()}
     if len(set(sizes.values())) > 1:
-        told = ", ".join(f"{role} {size}" for role, size in sizes.items())
+        listed = ", ".join(f"{role} {size}" for role, size in sizes.items())
         raise ConfigError(
-            f"model.networks: differ in their number of features ({told}); set it for the "
-            "feature_extractor alone, the others take it from there"
+            f"model.networks: differ in their number of features ({listed}); set it for the "
+            "feature_extractor only, the others take it from there"
         )

@@ -1,4 +1,4 @@
-"""The one way in which samples are drawn: previews, metrics, health, gan-sample, gan-fid, API."""
+"""Draws samples for previews, metrics, health, gan-sample, gan-fid and the Python API."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,39 +6,39 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from gan_cli.games.game import Game, Judges, Samples
+from gan_cli.games.game import Game, HasLogits, Samples
 from gan_cli.games.request import Request
 from gan_cli.utils.modes import evaluation_mode
 
-# Samples computed at a time. Always as many, or float32 sums would be ordered differently and a
-# pixel would now and then round the other way: one at a time differs by 2e-7 and takes 4 times as
-# long (DCGAN, 32x32, 2 CPU cores).
+# Samples computed at a time. The number is fixed because another batch size changes the order of
+# float32 sums, and a pixel may then round differently: batches of 1 differ by 2e-7 and take 4
+# times as long (DCGAN, 32x32, 2 CPU cores).
 BATCH = 64
 
 
 def draw(game: Game, request: Request, batch_size: int = BATCH) -> Iterator[Tensor]:
-    """Samples in model form on the game's device, in batches of at most `batch_size`.
+    """Yields samples in model form on the game's device, in batches of at most `batch_size`.
 
-    A sample has the same bits for every N and every order of the seeds. Neither the networks nor
-    the global random numbers are changed.
+    The bits of a sample do not depend on the number or order of the seeds. The networks and the
+    global random state are left unchanged.
     """
-    assert isinstance(game, Samples), "a game without sample() was asked for samples"
+    assert isinstance(game, Samples), "the game has no method sample()"
     left = len(request)
     for part in request.batches(batch_size):
-        with undisturbed(game.networks):
+        with isolated_evaluation(game.networks):
             samples = game.sample(part)
         yield samples[:left]
         left -= batch_size
 
 
-def drawn(game: Game, request: Request, batch_size: int = BATCH) -> Tensor:
-    """All samples of `draw` in one tensor (N, *shape)."""
+def draw_all(game: Game, request: Request, batch_size: int = BATCH) -> Tensor:
+    """Returns all samples of `draw` in one tensor (N, *shape)."""
     return torch.cat(list(draw(game, request, batch_size)))
 
 
 @contextmanager
-def undisturbed(networks: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients, in which random numbers are seeded and then put back."""
+def isolated_evaluation(networks: nn.Module) -> Iterator[None]:
+    """Context of eval mode without gradients and with a fixed seed; restores mode and seed."""
     device = next(networks.parameters()).device
     devices = [device] if device.type == "cuda" else []
     with torch.no_grad(), evaluation_mode(networks), torch.random.fork_rng(devices):
@@ -48,17 +48,17 @@ def undisturbed(networks: nn.Module) -> Iterator[None]:
         yield
 
 
-def critic_of(game: Game) -> Callable[[Tensor], Tensor | None] | None:
-    """The critic's logits of samples on the device, of games that have such a critic.
+def logits_function(game: Game) -> Callable[[Tensor], Tensor | None] | None:
+    """Returns the function from samples on the device to the critic's logits, if there is one.
 
-    In eval mode: looking must not move spectral norm's vectors or batch norm's statistics.
+    It runs in eval mode, so that spectral norm's vectors and batch norm's statistics do not change.
     """
-    if not isinstance(game, Judges):
+    if not isinstance(game, HasLogits):
         return None
-    judges = game
+    critic = game
 
     def logits(samples: Tensor) -> Tensor | None:
-        with undisturbed(game.networks):
-            return judges.logits(samples)
+        with isolated_evaluation(game.networks):
+            return critic.logits(samples)
 
     return logits

@@ -1,4 +1,4 @@
-"""What the games with an encoder have in common."""
+"""Checks shared by the games with an encoder."""
 
 from typing import Any
 
@@ -8,13 +8,14 @@ from gan_cli.utils.errors import ConfigError
 
 
 def check_weights(**weights: float) -> None:
+    """Raises ConfigError if a weight is negative."""
     faults = [f"{key}: must be 0 or more, got {w}" for key, w in weights.items() if w < 0]
     if faults:
         raise ConfigError(*faults)
 
 
 def check_latents(networks: nn.ModuleDict) -> None:
-    """Generator, encoder and a discriminator of pairs must speak of latents of one length."""
+    """Raises ConfigError if the networks differ in the length of their latents."""
     sizes: dict[str, Any] = {
         role: getattr(net, "latent_dim", None) for role, net in networks.items()
     }

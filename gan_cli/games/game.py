@@ -1,4 +1,4 @@
-"""A game: the networks, the players who train them, and the order in which they move."""
+"""A game: its networks, the players that train them, and the order of their turns."""
 
 import copy
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from gan_cli.metrics.scorecard import Scorecard
 
 Batch = dict[str, Tensor]  # "real": (N, C, H, W) in [-1, 1], "label": (N,) int64, ...
-# What a preview shows: samples (N, *shape), several of them side by side, or features (N, F) of
-# several groups.
-Shown = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
+# One picture of a preview: samples (N, *shape), a tuple of samples shown side by side, or features
+# (N, F) of several groups.
+PreviewContent = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
 
 
 def no_effect(terms: Terms) -> None:
-    """The default of Turn.after."""
+    """Does nothing; the default of Turn.after."""
 
 
 @dataclass(frozen=True)
@@ -40,25 +40,25 @@ class Turn:
 
     player: str
     loss: Callable[[Batch], Terms]
-    draw: bool = True  # play on a fresh batch, or on that of the turn before
-    variant: Hashable = None  # what makes this turn's graph differ from the player's usual one
-    after: Callable[[Terms], None] = no_effect  # after the optimizer step: clipping, adaptation
+    draw: bool = True  # draw a new batch, or reuse that of the previous turn
+    variant: Hashable = None  # turns of a player that differ in this are compiled separately
+    after: Callable[[Terms], None] = no_effect  # called after the optimizer step
 
 
 class Game:
-    """Rules. A subclass names its players and yields their turns; the loop does the rest."""
+    """Base class of games. A subclass declares its players and yields their turns."""
 
     players: ClassVar[Mapping[str, tuple[str, ...]]]  # player -> names of the networks it trains
-    frozen: ClassVar[tuple[str, ...]] = ()  # networks from model.pretrained that stay as they are
+    frozen: ClassVar[tuple[str, ...]] = ()  # networks of model.pretrained that are not trained
     critics: ClassVar[tuple[str, ...]] = ()  # networks that the objective's penalties differentiate
-    reads: ClassVar[frozenset[str]] = frozenset({"real"})  # batch entries the game looks at
-    conditional: ClassVar[bool] = True  # does it hand labels to networks that want them?
+    reads: ClassVar[frozenset[str]] = frozenset({"real"})  # batch keys that the game reads
+    conditional: ClassVar[bool] = True  # does it pass labels to conditional networks?
     averaged: ClassVar[tuple[str, ...]] = ("generator",)  # networks that have a moving average
-    previewed: ClassVar[int | None] = None  # samples that preview() gets; None: as many as suit
-    learns_to_sample: ClassVar[bool] = True  # or are its samples those of frozen networks?
-    augments: ClassVar[bool] = False  # do its critics see samples, which can be augmented?
-    objective: Objective  # of games with critics
-    optimizers: Mapping[str, optim.Optimizer]  # of the players; set by the run
+    previewed: ClassVar[int | None] = None  # samples passed to preview(); None: the kind's default
+    learns_to_sample: ClassVar[bool] = True  # False if samples come from frozen networks
+    augments: ClassVar[bool] = False  # do its critics take samples, which can be augmented?
+    objective: Objective  # set if the game has critics
+    optimizers: Mapping[str, optim.Optimizer]  # by player; set by the run
     augment: Augment = NoAugment()
 
     def __init__(self, networks: nn.ModuleDict, objective: Objective | None = None) -> None:
@@ -66,70 +66,70 @@ class Game:
         if objective is not None:
             self.objective = objective
 
-    # ---- What it is built from
+    # ---- Validation and construction
 
     @classmethod
     def compatibility_errors(cls, config: Config) -> Iterator[str]:  # noqa: ARG003
-        """What of a config does not go with this game, each fault with its key and advice."""
+        """Yields an error, with key and advice, for each setting that this game excludes."""
         yield from ()
 
     @classmethod
     def spec_of(cls, role: str, spec: Spec, options: Component) -> Spec:  # noqa: ARG003
-        """The spec that the network of `role` is built to fit, under these options of the game."""
+        """Returns the spec that the network `role` is built for, given the game's `options`."""
         return spec
 
     # ---- Training
 
     def turns(self, step: int) -> Iterator[Turn]:
-        """All turns of a step: the whole scheduling, a function of `step` alone."""
+        """Yields all turns of a step; they depend only on `step`."""
         raise NotImplementedError
 
     def critic_turns(self, player: str, loss: Callable[..., Terms], step: int) -> Iterator[Turn]:
-        """The critic's critic_steps turns, all but the first on fresh batches.
+        """Yields the critic's critic_steps turns, all but the first on new batches.
 
-        `loss` takes a batch and `due`, the penalties that this step applies.
+        `loss` takes a batch and `due`, the names of the penalties applied at this step.
         """
         due = self.objective.schedule(step)
         for i in range(self.objective.critic_steps):
-            variant = (due, i > 0)  # the first one may find what the turn before it has drawn
+            variant = (due, i > 0)  # the first one may reuse the fakes of the turn before it
             yield Turn(player, partial(loss, due=due), i > 0, variant, self.after_critic)
 
     def critic(self, role: str, batch: Batch) -> Critic:  # noqa: ARG002
-        """The network `role` as a function of samples: augmented, with conditioning bound."""
+        """Returns the network `role` as a function of samples, with augmentation and labels."""
         network = self.networks[role]
         return lambda samples: network(self.augment(samples))
 
     def after_critic(self, terms: Terms) -> None:
-        """After each critic turn: weight clipping and the augmentation's adaptive rule."""
+        """Clips weights and updates the augmentation; called after each turn of a critic."""
         self.constrain()
         self.augment.after(terms.observed)
 
     def constrain(self) -> None:
-        """Hold the critics to what the loss demands of their weights."""
+        """Clips the weights of the critics if the loss requires it."""
         for role in self.critics:
             self.objective.constrain(self.networks[role])
 
     def state_dict(self) -> dict[str, Any]:
-        """What the game remembers besides its networks, as plain tensors and containers."""
+        """Returns the state besides that of networks, as plain tensors and containers."""
         return {"augment": self.augment.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.augment.load_state_dict(state["augment"])
 
     def with_networks(self, replacements: Mapping[str, nn.Module]) -> "Game":
-        """The same rules with other networks, such as their moving averages."""
-        twin = copy.copy(self)
-        twin.networks = nn.ModuleDict({**self.networks, **replacements})
-        return twin
+        """Returns a copy of the game with other networks, such as their moving averages."""
+        game = copy.copy(self)
+        game.networks = nn.ModuleDict({**self.networks, **replacements})
+        return game
 
     # ---- Samples
 
     def targets(self, spec: Spec) -> tuple[str, ...]:
-        """The batch keys that sample() can generate, the usual one first; () if it makes none."""
+        """Returns the batch keys that sample() can generate, the default first; () if none."""
         return (spec.target,) if isinstance(self, Samples) else ()
 
     def inputs(self, target: str) -> tuple[str, ...]:  # noqa: ARG002
-        """The batch keys that sample() needs in `request.given` to generate `target`."""
+        """Returns the batch keys that sample() needs in `request.given` to generate `target`."""
         return ()
 
     @property
@@ -144,44 +144,44 @@ class Game:
         return next(self.networks.parameters()).device
 
     def latent(self, request: Request) -> Tensor:
-        """The latents (N, latent_dim) of a request, on the device."""
+        """Returns the latents (N, latent_dim) of a request, on the device."""
         latent = request.latent
         if latent is None:
             latent = seeded_latent(self.networks["generator"], request.noise, request.truncation)
         return latent.to(self.device)
 
-    def preview(self, batch: Batch) -> dict[str, Shown]:  # noqa: ARG002
-        """What is worth looking at besides samples, by name; in eval mode, without gradients."""
+    def preview(self, batch: Batch) -> dict[str, PreviewContent]:  # noqa: ARG002
+        """Returns pictures besides samples, by name; called in eval mode, without gradients."""
         return {}
 
 
 @runtime_checkable
 class Samples(Protocol):
-    """A game that draws samples: what metrics of generated data need."""
+    """A game that draws samples, which metrics of generated data require."""
 
     def sample(self, request: Request) -> Tensor:
-        """Samples (N, *shape) in model form; called in eval mode, without gradients."""
+        """Returns samples (N, *shape) in model form; called in eval mode, without gradients."""
         ...
 
 
 @runtime_checkable
-class Judges(Protocol):
-    """A game with a critic of samples: what its level sets are drawn from."""
+class HasLogits(Protocol):
+    """A game with a critic of single samples, whose level sets can be drawn."""
 
     def logits(self, samples: Tensor) -> Tensor | None:
-        """Samples (N, *shape) to logits (N,), without gradients.
+        """Returns logits (N,) of samples (N, *shape), without gradients.
 
-        None if the critic is no function of one sample, but of packs, labels or the whole batch.
+        Returns None if a logit depends on a pack of samples, on a label or on the whole batch.
         """
         ...
 
 
 @runtime_checkable
 class Evaluates(Protocol):
-    """A game with scores of its own, for what its networks do besides drawing samples."""
+    """A game with scores of its own, such as the accuracy of a classifier."""
 
     def evaluate(self, dataset: "Dataset") -> "Scorecard":
-        """Scores on data that no batch holds; called in eval mode, without gradients."""
+        """Returns scores on held-out data; called in eval mode, without gradients."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The original game (Goodfellow et al. 2014, arXiv:1406.2661): a generator, a discriminator."""
+"""GAN (Goodfellow et al. 2014, arXiv:1406.2661), also conditional, AC-GAN and PacGAN."""
 
 import os
 from collections.abc import Iterator
@@ -15,20 +15,21 @@ from gan_cli.data.spec import Spec
 from gan_cli.games.game import Batch, Game, Turn, games
 from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
-from gan_cli.losses.penalty import Critic, Made, Sample
+from gan_cli.losses.penalty import Critic, GeneratorTurn, Sample
 from gan_cli.losses.terms import Terms
 from gan_cli.networks.layers.latent import draw_latent
 
 
 @games.register("gan")
 class GAN(Game):
-    """Conditional whenever its networks are; AC-GAN when the discriminator also classifies.
+    """A generator against a discriminator; conditional if its networks are.
 
-    `classify` weighs the classification terms (discriminator, generator) of an auxiliary
-    classifier; Odena et al. 2017 (arXiv:1610.09585) use (1, 1), WGAN-GP's AC-GAN (1, 0.1).
+    `classify` holds the weights of the classification terms (discriminator, generator) of AC-GAN,
+    for discriminators with an auxiliary classifier; Odena et al. 2017 (arXiv:1610.09585) use
+    (1, 1), the AC-GAN of WGAN-GP (1, 0.1).
 
-    `packing` samples are judged together: PacGAN, Lin et al. 2018 (arXiv:1712.04086), Section 2.
-    To the loss and its penalties a pack is one sample of the product of as many distributions.
+    With `packing` > 1 the discriminator takes several samples at a time: PacGAN, Lin et al. 2018
+    (arXiv:1712.04086), Section 2. The loss and its penalties treat a pack as one sample.
     """
 
     players = {"discriminator": ("discriminator",), "generator": ("generator",)}
@@ -41,7 +42,7 @@ class GAN(Game):
         objective: Objective,
         *,
         classify: tuple[float, float] = (1.0, 1.0),  # weights: discriminator, generator
-        packing: int = 1,  # samples that the discriminator judges together (PacGAN)
+        packing: int = 1,  # samples that the discriminator takes at a time (PacGAN)
     ) -> None:
         super().__init__(networks, objective)
         self.classify, self.packing = classify, packing
@@ -57,7 +58,7 @@ class GAN(Game):
         elif at_once % packing:
             yield (
                 f"batch_size: packs of {packing} (model.game.packing) do not divide the {at_once} "
-                f"samples played at once; use a multiple of {packing}"
+                f"samples computed at once; use a multiple of {packing}"
             )
         conditioning = config.model.networks.get("discriminator", {}).get("conditioning", "none")
         if packing > 1 and conditioning != "none":
@@ -69,15 +70,17 @@ class GAN(Game):
 
     @classmethod
     def spec_of(cls, role: str, spec: Spec, options: Component) -> Spec:
-        """Packs have the channels (or features) of all their samples."""
+        """Returns the spec of packs, which have the channels (or features) of all samples."""
         channels, *size = spec.shape
         packs = role in cls.critics and options["packing"] > 1
         return spec.with_shape((options["packing"] * channels, *size)) if packs else spec
 
     def turns(self, step: int) -> Iterator[Turn]:
-        """The generator's turn comes first, so that the critic's first can judge the same fakes:
-        alternation has no beginning, and one generator pass a step is saved."""
-        due = tuple(self.objective.of_player("generator", self.objective.schedule(step)))
+        """Yields the generator's turn first, so that the critic's first turn reuses its fakes.
+
+        Since turns alternate, the order matters only at step 0; it saves one pass of the generator.
+        """
+        due = tuple(self.objective.penalties_of("generator", self.objective.schedule(step)))
         yield Turn("generator", partial(self.generator_loss, due=due), variant=due)
         yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
@@ -92,47 +95,51 @@ class GAN(Game):
         latent = self.draw(batch)
         fake = self.generate(batch, latent)
         batch["fake"] = fake.detach()  # for the critic's turn on the same batch
-        return self.against_critic(batch, fake) | self.penalized(batch, latent, fake, due)
+        return self.adversarial_terms(batch, fake) | self.generator_penalties(
+            batch, latent, fake, due
+        )
 
-    def against_critic(self, batch: Batch, fake: Tensor) -> Terms:
-        """What the generator plays for, as the critic sees it."""
+    def adversarial_terms(self, batch: Batch, fake: Tensor) -> Terms:
+        """Returns the adversarial and classification terms of the generator."""
         critic = self.critic("discriminator", batch)
         terms = self.objective.generator_terms(critic, self.pack(fake), self.pack(batch["real"]))
         return terms | self.classification(fake, batch, self.classify[1])
 
-    def penalized(self, batch: Batch, latent: Tensor, fake: Tensor, due: tuple[str, ...]) -> Terms:
-        """The objective's penalties on the generator."""
-        made = Made(lambda z: self.generate(batch, z), latent, fake)
-        return self.objective.generator_penalties(made, due)
+    def generator_penalties(
+        self, batch: Batch, latent: Tensor, fake: Tensor, due: tuple[str, ...]
+    ) -> Terms:
+        """Returns the objective's penalties on the generator."""
+        turn = GeneratorTurn(lambda z: self.generate(batch, z), latent, fake)
+        return self.objective.generator_penalties(turn, due)
 
     def critic(self, role: str, batch: Batch) -> Critic:
-        """The discriminator as a function of packs (N / packing, packing * C, ...)."""
+        """Returns the discriminator as a function of packs (N / packing, packing * C, ...)."""
         discriminator, label = self.networks[role], batch.get("label")
         return lambda pack: discriminator(self.augmented(pack), label)
 
     def augmented(self, pack: Tensor) -> Tensor:
-        """The samples of a pack augmented each on its own."""
+        """Augments each sample of a pack independently."""
         if self.packing == 1:
             return self.augment(pack)
         samples = pack.reshape(-1, pack.shape[1] // self.packing, *pack.shape[2:])
         return self.augment(samples).reshape(pack.shape)
 
     def pack(self, x: Tensor) -> Sample:
-        """Joined along channels, (N, C, ...) to (N / packing, packing * C, ...)."""
+        """Joins samples along channels: (N, C, ...) to (N / packing, packing * C, ...)."""
         return (x.reshape(-1, self.packing * x.shape[1], *x.shape[2:]),)
 
     def draw(self, batch: Batch) -> Tensor:
-        """A latent for each real sample, (N, latent_dim)."""
+        """Draws a latent for each real sample, (N, latent_dim)."""
         real = batch["real"]
         return draw_latent(self.networks["generator"], len(real), real.device)
 
     def generate(self, batch: Batch, latent: Tensor | None = None) -> Tensor:
-        """Fakes (N, *shape) under the labels of the batch."""
+        """Returns fakes (N, *shape) for the labels of the batch."""
         latent = self.draw(batch) if latent is None else latent
         return self.networks["generator"](latent, batch.get("label"))
 
     def classification(self, image: Tensor, batch: Batch, weight: float) -> Terms:
-        """Equation 3 of AC-GAN: cross-entropy of the auxiliary classifier, if there is one."""
+        """Returns the cross-entropy of the auxiliary classifier, if any: Equation 3 of AC-GAN."""
         discriminator: Any = self.networks["discriminator"]
         if not discriminator.auxiliary:
             return Terms({})

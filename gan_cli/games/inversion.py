@@ -1,6 +1,6 @@
 """GAN inversion by an encoder: latent regression (Donahue et al. 2017, arXiv:1605.09782), f-AnoGAN.
 
-The generator is trained and stays as it is.
+The generator is pretrained and frozen.
 """
 
 from collections.abc import Iterator
@@ -12,30 +12,30 @@ from torch import Tensor, nn
 from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Dataset
 from gan_cli.games.encoders import check_latents, check_weights
-from gan_cli.games.game import Batch, Game, Shown, Turn, games
+from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
 from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.terms import Terms
 from gan_cli.metrics.scorecard import Scorecard
 from gan_cli.networks.layers.latent import draw_latent
 
-HELD_OUT = 1000  # latents that every evaluation inverts
+EVALUATED = 1000  # latents that every evaluation inverts
 
 
 @games.register("inversion")
 class Inversion(Game):
     """lambda_z |z - E(G(z))|^2 + lambda_x |x - G(E(x))|^2 + lambda_f |f(x) - f(G(E(x)))|^2.
 
-    Squares are means over elements. The first, of latents from the prior, is BiGAN's latent
-    regressor (Section 4.1), and ziz in f-AnoGAN (Schlegl et al. 2019, Med. Image Anal. 54, Section
-    2.2). The second, of real images, is its izi, with the third izi_f: f are the features of the
-    discriminator that the generator was trained against, frozen, too. Latent regression never sees
-    a real image, and real images are not quite what the generator makes; the others do.
+    All squares are means over elements. The first term is the latent regressor of BiGAN (Section
+    4.1), called ziz in f-AnoGAN (Schlegl et al. 2019, Med. Image Anal. 54, Section 2.2); its
+    latents are drawn from the prior. The second is izi of f-AnoGAN, and with the third izi_f: x are
+    real images and f the features of the frozen discriminator that the generator was trained
+    against. Only these two terms train the encoder on real images.
     """
 
     players = {"encoder": ("encoder",)}
     frozen = ("generator", "discriminator")
-    averaged = ("generator", "encoder")  # of a frozen network it is the network
+    averaged = ("generator", "encoder")  # the average of a frozen network equals the network
     conditional = False
     learns_to_sample = False
 
@@ -53,7 +53,7 @@ class Inversion(Game):
         check_latents(nn.ModuleDict({role: networks[role] for role in self.averaged}))
         self.lambda_z, self.lambda_x, self.lambda_f = lambda_z, lambda_x, lambda_f
         for role in networks.keys() & set(self.frozen):
-            networks[role].eval()  # batch norm as it was learned
+            networks[role].eval()  # batch norm uses the statistics of its training
 
     @classmethod
     def compatibility_errors(cls, config: Config) -> Iterator[str]:
@@ -72,26 +72,26 @@ class Inversion(Game):
             )
         if "latent_dim" in config.model.networks.get("discriminator", {}):
             yield (
-                "model.pretrained.discriminator: is one of pairs, whose features are of latents, "
-                "too; name the run of a GAN without encoder, or leave it out"
+                "model.pretrained.discriminator: takes pairs, so that its features depend on a "
+                "latent, too; name the run of a GAN without encoder, or leave it out"
             )
 
     def turns(self, step: int) -> Iterator[Turn]:  # noqa: ARG002
         yield Turn("encoder", self.loss)
 
     def loss(self, batch: Batch) -> Terms:
-        """Each term is computed only if it has a weight."""
+        """Returns the terms whose weights are not 0."""
         real, terms = batch["real"], {}
         if self.lambda_z:
             latent = draw_latent(self.networks["generator"], len(real), real.device)
             error = F.mse_loss(self.encode(self.generate(latent)).float(), latent)
             terms["reconstruction_z"] = self.lambda_z * error
         if self.lambda_x or self.lambda_f:
-            found = self.generate(self.encode(real))
+            rebuilt = self.generate(self.encode(real))
             if self.lambda_x:
-                terms["reconstruction_x"] = self.lambda_x * F.mse_loss(found.float(), real)
+                terms["reconstruction_x"] = self.lambda_x * F.mse_loss(rebuilt.float(), real)
             if self.lambda_f:
-                error = F.mse_loss(self.features(found), self.features(real))
+                error = F.mse_loss(self.features(rebuilt), self.features(real))
                 terms["reconstruction_f"] = self.lambda_f * error
         return Terms(terms)
 
@@ -109,22 +109,26 @@ class Inversion(Game):
         return discriminator.features(image, None).float()
 
     def evaluate(self, dataset: Dataset) -> Scorecard:  # noqa: ARG002
-        """Errors of latents that no step draws: that of E(G(z)), and that of G(E(G(z))).
+        """Returns the mean squared errors of E(G(z)) and of G(E(G(z))) for a fixed set of latents.
 
-        An encoder that answers with the mean has a latent error of 1, under a uniform prior of 1/3.
+        An encoder that returns the mean of the prior has a latent error equal to its variance: 1
+        for a normal prior, 1/3 for a uniform one.
         """
-        latent = self.latent(Request(range(HELD_OUT)))
-        made = self.generate(latent)
-        found = self.encode(made)
-        errors = {"latent_mse": (found, latent), "image_mse": (self.generate(found), made)}
+        latent = self.latent(Request(range(EVALUATED)))
+        generated = self.generate(latent)
+        inferred = self.encode(generated)
+        errors = {
+            "latent_mse": (inferred, latent),
+            "image_mse": (self.generate(inferred), generated),
+        }
         values = {name: F.mse_loss(a.float(), b.float()).item() for name, (a, b) in errors.items()}
         return Scorecard(values, {"latent_mse": True})
 
-    def preview(self, batch: Batch) -> dict[str, Shown]:
-        """Real samples, and generated ones, each beside what encoder and generator make of it."""
+    def preview(self, batch: Batch) -> dict[str, PreviewContent]:
+        """Returns real and generated samples, each next to its reconstruction G(E(x))."""
         real = batch["real"]
-        made = self.generate(self.latent(Request(range(len(real)))))
+        generated = self.generate(self.latent(Request(range(len(real)))))
         return {
             "reconstructions": (real, self.generate(self.encode(real))),
-            "inversions": (made, self.generate(self.encode(made))),
+            "inversions": (generated, self.generate(self.encode(generated))),
         }

@@ -1,10 +1,10 @@
-"""Joint latent regressor, Donahue et al. 2017 (arXiv:1605.09782), Section 4.1: E learns with G."""
+"""Joint latent regressor: Donahue et al. 2017 (arXiv:1605.09782), Section 4.1."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_cli.games.encoders import check_latents, check_weights
-from gan_cli.games.game import Batch, Shown, games
+from gan_cli.games.game import Batch, PreviewContent, games
 from gan_cli.games.gan import GAN
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.terms import Terms
@@ -12,11 +12,12 @@ from gan_cli.losses.terms import Terms
 
 @games.register("latent_regressor")
 class LatentRegressor(GAN):
-    """Any GAN whose generator's turn has a term more: lambda_z |z - E(G(z))|^2, over all elements.
+    """A GAN with an encoder, trained by lambda_z |z - E(G(z))|^2 in the generator's turn.
 
-    It trains the encoder, and `generator_share` of its gradient reaches the generator, too. With 0
-    that one plays the plain game; with more it makes images that tell their latents apart, in the
-    end at the cost of looking real: the authors' code has 0.25, and 1 is known to degenerate.
+    The square is a mean over all elements. The share `generator_share` of its gradient reaches the
+    generator. With 0 the generator is trained as in a plain GAN; larger shares make latents easier
+    to recover from images, at the cost of realism. The authors' code uses 0.25; 1 is known to
+    degenerate.
     """
 
     players = {
@@ -44,23 +45,25 @@ class LatentRegressor(GAN):
         latent = self.draw(batch)
         fake = self.generate(batch, latent)
         batch["fake"] = fake.detach()  # for the critic's turn on the same batch
-        terms = self.against_critic(batch, fake) | self.penalized(batch, latent, fake, due)
+        terms = self.adversarial_terms(batch, fake) | self.generator_penalties(
+            batch, latent, fake, due
+        )
         return terms | self.regression(fake, latent)
 
     def generate(self, batch: Batch, latent: Tensor | None = None) -> Tensor:
         return self.networks["generator"](self.draw(batch) if latent is None else latent)
 
     def regression(self, fake: Tensor, latent: Tensor) -> Terms:
-        """The weighted error of E(G(z)), of whose gradient a share reaches the generator."""
-        seen = fake.detach() + self.generator_share * (fake - fake.detach())
-        error = F.mse_loss(self.networks["encoder"](seen).float(), latent)
+        """Returns the weighted error of E(G(z)); the generator gets a share of its gradient."""
+        scaled = fake.detach() + self.generator_share * (fake - fake.detach())
+        error = F.mse_loss(self.networks["encoder"](scaled).float(), latent)
         return Terms({"reconstruction_z": self.lambda_z * error})
 
     def encode(self, samples: Tensor) -> Tensor:
-        """Latents (N, latent_dim) of samples (N, *shape)."""
+        """Returns latents (N, latent_dim) of samples (N, *shape)."""
         return self.networks["encoder"](samples)
 
-    def preview(self, batch: Batch) -> dict[str, Shown]:
-        """Real samples, each beside G(E(x))."""
+    def preview(self, batch: Batch) -> dict[str, PreviewContent]:
+        """Returns real samples x, each next to G(E(x))."""
         real = batch["real"]
         return {"reconstructions": (real, self.networks["generator"](self.encode(real)))}

@@ -1,4 +1,4 @@
-"""What is asked of a game when it draws samples."""
+"""A request for samples of a game."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,22 +11,23 @@ from gan_cli.utils.noise import Noise
 
 
 class Given(Protocol):
-    """Inputs (N, *shape) in model form: a tensor, or what fetches them as they are needed."""
+    """Inputs (N, *shape) in model form: a tensor, or an object that loads them when indexed."""
 
     def __getitem__(self, index: list[int], /) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class Request:
-    """N samples, one for each seed. A sample depends on its own seed, label and inputs alone.
+    """A request for N samples, one for each seed.
 
-    The game itself gets one batch of it, in which all that is `given` are tensors.
+    A sample depends only on its own seed, label and inputs. In the batches that a game receives,
+    all inputs in `given` are tensors.
     """
 
     seeds: Sequence[int]
     label: Tensor | None = None  # (N,) int64
     given: Mapping[str, Given] = field(default_factory=dict)  # inputs by batch key, model form
-    latent: Tensor | None = None  # (N, latent_dim), in place of latents drawn from the seeds
+    latent: Tensor | None = None  # (N, latent_dim), instead of latents drawn from the seeds
     truncation: float | None = None  # bound of the latents
     target: str | None = None  # batch key to generate; None: the target of the data set
 
@@ -35,11 +36,11 @@ class Request:
 
     @cached_property
     def noise(self) -> Noise:
-        """The samples' random numbers, N streams."""
+        """The random numbers of the samples, N streams."""
         return Noise(self.seeds)
 
     def batches(self, size: int) -> Iterator["Request"]:
-        """Requests of exactly `size` samples; the last repeats its last sample to fill up."""
+        """Yields requests of exactly `size` samples; the last is padded with its last sample."""
         for start in range(0, len(self), size):
             index = [min(start + i, len(self) - 1) for i in range(size)]
             yield replace(

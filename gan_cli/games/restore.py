@@ -1,4 +1,4 @@
-"""Networks rebuilt from a checkpoint."""
+"""Rebuilds networks and games from a checkpoint."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +19,13 @@ from gan_cli.utils.errors import ConfigError, StorageError
 
 
 def build_network(checkpoint: Checkpoint, role: str, averaged: bool = True) -> nn.Module:
-    """The network `role` with its weights, in eval mode on the CPU.
+    """Returns the network `role` with its weights, in eval mode on the CPU.
 
     Raises ConfigError if the module that registers the network has to be imported first,
     StorageError if there is no such network or its settings or weights do not fit.
     """
     node, where = checkpoint.node(role), f"model.networks.{role}"
-    check_known(checkpoint, role)
+    check_registered(checkpoint, role)
     spec = network_spec(checkpoint, role)
     with stored_settings(checkpoint):
         network = networks.build(node, spec, where=where)
@@ -35,45 +35,48 @@ def build_network(checkpoint: Checkpoint, role: str, averaged: bool = True) -> n
 
 @contextmanager
 def stored_settings(checkpoint: Checkpoint) -> Iterator[None]:
-    """Turns ConfigErrors into StorageErrors: the settings at fault are those of the checkpoint."""
+    """Turns ConfigErrors into StorageErrors, since the invalid settings are the checkpoint's."""
     try:
         yield
     except ConfigError as error:
         raise StorageError(f"{checkpoint.name}: {'; '.join(error.faults)}") from None
 
 
-def check_known(checkpoint: Checkpoint, role: str) -> None:
-    """A checkpoint may name the modules that it needs, but only the command line imports them."""
+def check_registered(checkpoint: Checkpoint, role: str) -> None:
+    """Raises ConfigError if the network or the game is not registered.
+
+    A checkpoint may name the modules that it needs, but only the command line imports them.
+    """
     parts = (("network", networks, checkpoint.node(role)), ("game", games, checkpoint.game))
     for kind, registry, node in parts:
         if node["name"] not in registry.entries:
             modules = ", ".join(checkpoint.imports or ("MODULE",))
             raise ConfigError(
-                f"{checkpoint.name}: '{node['name']}' is no {kind} of gan_cli; if you trust the "
+                f"{checkpoint.name}: '{node['name']}' is not a {kind} of gan_cli; if you trust the "
                 f"module that registers it, add imports=[{modules}]"
             )
 
 
 def network_spec(checkpoint: Checkpoint, role: str) -> Spec:
-    """The samples that the network was built for: packs of several for PacGAN's discriminator."""
+    """Returns the spec that the network was built for: that of packs for PacGAN's discriminator."""
     with stored_settings(checkpoint):
         rules = games.find(checkpoint.game, "model.game")
-        spec: Spec = rules.spec_of(role, checkpoint.spec, game_of(checkpoint))
+        spec: Spec = rules.spec_of(role, checkpoint.spec, game_component(checkpoint))
     return spec
 
 
-def game_of(checkpoint: Checkpoint) -> Component:
-    """The game's name and options, with defaults for those that are newer than the checkpoint."""
+def game_component(checkpoint: Checkpoint) -> Component:
+    """Returns the game's name and options, with defaults for options the checkpoint lacks."""
     return {"name": checkpoint.game["name"], **games.check(checkpoint.game, "model.game")}
 
 
 def sees_one_sample(checkpoint: Checkpoint, role: str) -> bool:
-    """Whether the network takes one sample at a time and not a pack of several."""
+    """Returns whether the network takes single samples and not packs."""
     return network_spec(checkpoint, role) == checkpoint.spec
 
 
 def load_weights(network: nn.Module, weights: Weights, where: str) -> None:
-    """StorageError, which names what does not fit, if the weights are not the network's."""
+    """Loads the weights; raises StorageError, which lists the mismatches, if they do not fit."""
     wrong = misfits(network, weights)
     if wrong:
         raise StorageError(
@@ -83,8 +86,8 @@ def load_weights(network: nn.Module, weights: Weights, where: str) -> None:
     network.load_state_dict(weights)
 
 
-def restored_game(checkpoint: Checkpoint, averaged: bool = True) -> Game:
-    """The whole game in eval mode on the CPU, with averaged networks where there are any.
+def restore_game(checkpoint: Checkpoint, averaged: bool = True) -> Game:
+    """Returns the whole game in eval mode on the CPU, with averaged networks where there are any.
 
     Raises ConfigError if a module that registers one of its parts has to be imported first,
     StorageError if its settings or weights do not fit.
@@ -93,11 +96,11 @@ def restored_game(checkpoint: Checkpoint, averaged: bool = True) -> Game:
     loss: Loss = conform(Loss, checkpoint.config.get("loss") or {}, "loss", faults)
     model: Model = conform(Model, checkpoint.config["model"], "model", faults)
     for role in model.networks:
-        check_known(checkpoint, role)
+        check_registered(checkpoint, role)
     if faults:
         raise StorageError(f"{checkpoint.name}: {faults[0]}")
     with stored_settings(checkpoint):
-        model = replace(model, game=game_of(checkpoint))
+        model = replace(model, game=game_component(checkpoint))
         game = build_game(model, loss, {"name": "none"}, checkpoint.spec)
     for role, network in game.networks.items():
         where = f"{checkpoint.name}: model.networks.{role}"

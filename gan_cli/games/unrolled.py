@@ -1,4 +1,4 @@
-"""Unrolled GAN (Metz et al. 2017, arXiv:1611.02163): the generator sees the critic's answer."""
+"""Unrolled GAN (Metz et al. 2017, arXiv:1611.02163)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,12 +23,12 @@ UNROLLABLE = ("adam", "adamw", "rmsprop", "sgd")
 
 @games.register("unrolled_gan")
 class UnrolledGAN(GAN):
-    """The generator's loss is judged by the discriminator `unroll` of its own steps ahead.
+    """A GAN whose generator plays against the discriminator after `unroll` further steps.
 
     Equations 7 to 9: theta_D^{k+1} = theta_D^k + eta df / dtheta_D^k on the generator's batch, and
-    the gradient of f(theta_G, theta_D^K(theta_G, theta_D)) goes through all K steps. They are those
-    that the discriminator's optimizer would take from where it is, and are then forgotten; the
-    discriminator itself moves by one step (Equation 11).
+    the gradient of f(theta_G, theta_D^K(theta_G, theta_D)) goes through all K steps. The steps are
+    those that the discriminator's optimizer would take next; they are discarded afterwards, and the
+    discriminator is updated by one step (Equation 11).
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class UnrolledGAN(GAN):
             )
         if config.model.networks.get("discriminator", {}).get("conditioning") == "auxiliary":
             yield (
-                "model.networks.discriminator.conditioning: an auxiliary classifier is not "
+                "model.networks.discriminator.conditioning: an auxiliary classifier cannot be "
                 "unrolled; use conditioning=projection or concat"
             )
         if config.device.compile:
             yield (
-                "device.compile: torch.compile cannot differentiate twice, which unrolling has to; "
-                "set device.compile=false"
+                "device.compile: unrolling differentiates twice, which torch.compile cannot; set "
+                "device.compile=false"
             )
         if config.device.precision == "float16":
             yield (
@@ -68,7 +68,7 @@ class UnrolledGAN(GAN):
     def turns(self, step: int) -> Iterator[Turn]:
         due = self.objective.schedule(step)
         generator, *others = super().turns(step)
-        # All penalties are due in the generator's turn, which plays the critic's steps ahead.
+        # The generator's turn contains unrolled steps of the critic, so all penalties are due.
         yield replace(generator, loss=partial(self.generator_loss, due=due), variant=due)
         yield from others
 
@@ -78,21 +78,21 @@ class UnrolledGAN(GAN):
         batch["fake"] = fake.detach()  # for the critic's turn on the same batch
         critic = self.unrolled(batch, fake, due)
         terms = self.objective.generator_terms(critic, self.pack(fake), self.pack(batch["real"]))
-        return terms | self.penalized(batch, latent, fake, due)
+        return terms | self.generator_penalties(batch, latent, fake, due)
 
     def unrolled(self, batch: Batch, fake: Tensor, due: tuple[str, ...]) -> Critic:
-        """The critic after K steps on `batch` and `fake`, a function of what made `fake`."""
+        """Returns the critic after K steps on `batch` and `fake`, differentiable by `fake`."""
         discriminator, real = self.networks["discriminator"], self.pack(batch["real"])
         names = [name for name, _ in discriminator.named_parameters()]
         weights = [p.detach().requires_grad_() for p in discriminator.parameters()]
-        # Batch and spectral norm write into their buffers: here into copies, nothing of this stays.
+        # Batch and spectral norm write to their buffers; copies keep the discriminator unchanged.
         buffers = {name: buffer.clone() for name, buffer in discriminator.named_buffers()}
         advance = inner_step(self.optimizers["discriminator"])
 
         def critic(pack: Tensor) -> Any:
             state = {**dict(zip(names, weights, strict=True)), **buffers}
-            seen = (self.augmented(pack), batch.get("label"))
-            return functional_call(discriminator, state, seen)
+            inputs = (self.augmented(pack), batch.get("label"))
+            return functional_call(discriminator, state, inputs)
 
         for _ in range(self.unroll):
             terms = self.objective.critic_terms(critic, real, self.pack(fake), due)

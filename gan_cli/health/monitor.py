@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.dataset import Dataset, Lookup, part_with
-from gan_cli.games.draw import drawn
+from gan_cli.games.draw import draw_all
 from gan_cli.games.game import Game, Samples
 from gan_cli.games.request import Request
 from gan_cli.health.player_signals import Reading, player_signals
@@ -57,7 +57,7 @@ class Health:
         """Of the live networks, from the same seeds, labels and inputs at every reading."""
         if not (isinstance(self.game, Samples) and self.game.learns_to_sample):
             return {}
-        return self.sample_signals.compare(drawn(self.game, self.request))
+        return self.sample_signals.compare(draw_all(self.game, self.request))
 
     @cached_property
     def request(self) -> Request:

@@ -6,7 +6,14 @@ import torch
 from torch import Tensor
 
 from gan_cli.config.schedules import Schedule
-from gan_cli.losses.penalty import Critic, Penalty, Round, Sample, logits_and_gradient, penalties
+from gan_cli.losses.penalty import (
+    Critic,
+    CriticTurn,
+    Penalty,
+    Sample,
+    logits_and_gradient,
+    penalties,
+)
 
 
 def joint(gradients: Sample) -> Tensor:
@@ -17,9 +24,12 @@ def joint(gradients: Sample) -> Tensor:
 def norm(gradients: Sample) -> Tensor:
     """L2 norm for each sample, (N,).
 
-    At a zero gradient the derivative of vector_norm is 0, where that of sqrt would be infinite.
+    At a zero gradient all derivatives are 0. The first of vector_norm would be, too, but not the
+    second, through which unrolled steps go.
     """
-    return torch.linalg.vector_norm(joint(gradients), dim=1)
+    gradient = joint(gradients)
+    zero = (gradient == 0).all(1)
+    return torch.linalg.vector_norm(gradient.where(~zero[:, None], 1), dim=1).where(~zero, 0)
 
 
 def interpolate(start: Sample, end: Sample) -> Sample:
@@ -48,8 +58,8 @@ class GradientPenalty(Penalty):
     weight: Schedule = Schedule(10.0)
     target: float = 1.0
 
-    def __call__(self, round: Round) -> Tensor:
-        norms = gradient_norm(round.critic, interpolate(round.real, round.fake))
+    def __call__(self, turn: CriticTurn) -> Tensor:
+        norms = gradient_norm(turn.critic, interpolate(turn.real, turn.fake))
         return (norms - self.target).square().mean()
 
 
@@ -66,9 +76,9 @@ class Dragan(Penalty):
     k: float = 1.0
     noise: float = 0.5
 
-    def __call__(self, round: Round) -> Tensor:
-        perturbed = tuple(x + self.noise * x.std() * torch.rand_like(x) for x in round.real)
-        norms = gradient_norm(round.critic, interpolate(round.real, perturbed))
+    def __call__(self, turn: CriticTurn) -> Tensor:
+        perturbed = tuple(x + self.noise * x.std() * torch.rand_like(x) for x in turn.real)
+        norms = gradient_norm(turn.critic, interpolate(turn.real, perturbed))
         return (norms - self.k).square().mean()
 
 
@@ -84,8 +94,8 @@ class R1(Penalty):
     weight: Schedule = Schedule(10.0)
     differentiates = frozenset({"real"})
 
-    def __call__(self, round: Round) -> Tensor:
-        return joint(round.real_gradient()).square().sum(1).mean() / 2
+    def __call__(self, turn: CriticTurn) -> Tensor:
+        return joint(turn.real_gradient()).square().sum(1).mean() / 2
 
 
 @penalties.register("r2")
@@ -99,5 +109,5 @@ class R2(Penalty):
     weight: Schedule = Schedule(10.0)
     differentiates = frozenset({"fake"})
 
-    def __call__(self, round: Round) -> Tensor:
-        return joint(round.fake_gradient()).square().sum(1).mean() / 2
+    def __call__(self, turn: CriticTurn) -> Tensor:
+        return joint(turn.fake_gradient()).square().sum(1).mean() / 2

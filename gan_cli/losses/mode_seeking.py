@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from gan_cli.config.schedules import Schedule
-from gan_cli.losses.penalty import Made, Penalty, penalties
+from gan_cli.losses.penalty import GeneratorTurn, Penalty, penalties
 
 EPSILON = 1e-5  # of the authors' code: the penalty of a generator that has collapsed is finite
 
@@ -24,8 +24,8 @@ class ModeSeeking(Penalty):
     by_gradient = False
     per_sample = False
 
-    def __call__(self, made: Made) -> Tensor:
-        latent = made.latent.roll(1, 0)
-        other = made.generator(latent)
-        moved = (other - made.fake).float().abs().mean()
-        return 1 / (moved / (latent - made.latent).abs().mean() + EPSILON)
+    def __call__(self, turn: GeneratorTurn) -> Tensor:
+        latent = turn.latent.roll(1, 0)
+        other = turn.generator(latent)
+        moved = (other - turn.fake).float().abs().mean()
+        return 1 / (moved / (latent - turn.latent).abs().mean() + EPSILON)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from gan_cli.config.registry import Registry
 from gan_cli.losses.penalty import (
     Critic,
-    Made,
+    CriticTurn,
+    GeneratorTurn,
     Penalty,
-    Round,
     Sample,
     logits_and_gradient,
 )
@@ -34,7 +34,7 @@ class AdversarialLoss(Protocol):
 
 
 @runtime_checkable
-class Decides(Protocol):
+class HasDecisionBoundary(Protocol):
     """A loss whose logits have a boundary; Wasserstein's and the relativistic ones only rank."""
 
     def looks_real(self, logits: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class Decides(Protocol):
 
 
 @runtime_checkable
-class Encodes(Protocol):
+class HasEncoderLoss(Protocol):
     """A loss for games that also move the real side, where an encoder makes a pair of an image.
 
     Paired losses do without: their generator's loss looks at both sides anyway.
@@ -68,7 +68,7 @@ class Objective:
         weight_clip: float | None = None,
     ) -> None:
         self.loss = loss
-        self.looks_real = loss.looks_real if isinstance(loss, Decides) else None
+        self.looks_real = loss.looks_real if isinstance(loss, HasDecisionBoundary) else None
         self.penalties = dict(penalties)
         self.critic_steps = critic_steps
         self.weight_clip = weight_clip
@@ -81,7 +81,7 @@ class Objective:
             self.strength[name].fill_(penalty.weight(step) * penalty.every)
         return tuple(name for name, penalty in self.penalties.items() if step % penalty.every == 0)
 
-    def of_player(self, player: str, due: tuple[str, ...]) -> list[str]:
+    def penalties_of(self, player: str, due: tuple[str, ...]) -> list[str]:
         """Those of the penalties `due` that are terms of the critic's, or the generator's, turn."""
         return [name for name in due if self.penalties[name].player == player]
 
@@ -94,9 +94,9 @@ class Objective:
         real_logits, real_gradient = logits_and_gradient(critic, real, "real" in wanted)
         fake_logits, fake_gradient = logits_and_gradient(critic, fake, "fake" in wanted)
         real_logits, fake_logits = real_logits.float(), fake_logits.float()
-        round = Round(critic, real, fake, real_gradient, fake_gradient)
+        round = CriticTurn(critic, real, fake, real_gradient, fake_gradient)
         terms = {"adversarial": self.loss.critic(real_logits, fake_logits)}
-        for name in self.of_player("critic", due):
+        for name in self.penalties_of("critic", due):
             terms[name] = self.strength[name] * self.penalties[name](round)
         return Terms(terms, self.observe(real_logits.detach(), fake_logits.detach()))
 
@@ -104,22 +104,22 @@ class Objective:
         real_logits = critic(*real).float() if self.loss.paired else None
         return Terms({"adversarial": self.loss.generator(critic(*fake).float(), real_logits)})
 
-    def generator_penalties(self, made: Made, due: tuple[str, ...]) -> Terms:
+    def generator_penalties(self, made: GeneratorTurn, due: tuple[str, ...]) -> Terms:
         """The penalties on the generator, such as mode seeking."""
-        names = self.of_player("generator", due)
+        names = self.penalties_of("generator", due)
         return Terms({name: self.strength[name] * self.penalties[name](made) for name in names})
 
     def encoder_terms(self, critic: Critic, real: Sample, fake: Sample) -> Terms:
         """Of one player who makes both sides: the encoder of BiGAN the real one."""
         real_logits, fake_logits = critic(*real).float(), critic(*fake).float()
         terms = {"adversarial": self.loss.generator(fake_logits, real_logits)}
-        if isinstance(self.loss, Encodes) and not self.loss.paired:
+        if isinstance(self.loss, HasEncoderLoss) and not self.loss.paired:
             terms["adversarial_encoder"] = self.loss.encoder(real_logits)
         return Terms(terms)
 
     def check_encodes(self) -> None:
         """ConfigError unless encoder_terms reaches the real side, too."""
-        if not (self.loss.paired or isinstance(self.loss, Encodes)):
+        if not (self.loss.paired or isinstance(self.loss, HasEncoderLoss)):
             raise ConfigError(
                 f"loss.adversarial: {type(self.loss).__name__} does not say what an encoder "
                 "minimizes; give it a method encoder(real), or choose loss=nonsaturating"

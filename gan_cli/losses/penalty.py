@@ -28,7 +28,7 @@ def logits_and_gradient(
 
 
 @dataclass
-class Round:
+class CriticTurn:
     """A critic's turn, as a penalty on the critic sees it."""
 
     critic: Critic
@@ -39,7 +39,7 @@ class Round:
 
 
 @dataclass
-class Made:
+class GeneratorTurn:
     """A generator's turn, as a penalty on the generator sees it."""
 
     generator: Callable[[Tensor], Tensor]  # latents (N, latent_dim) to fakes, conditioning bound
@@ -59,7 +59,7 @@ class Penalty:
     per_sample: ClassVar[bool] = True  # batch norm, which couples samples, would falsify it
 
     def __call__(self, seen: Any) -> Tensor:
-        """0-d; a critic's penalty gets a Round, a generator's a Made."""
+        """0-d; a critic's penalty gets a CriticTurn, a generator's a GeneratorTurn."""
         raise NotImplementedError
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.ground_truth import Known
 from gan_cli.data.kinds import Context, kind_of
-from gan_cli.games.draw import critic_of, drawn, undisturbed
-from gan_cli.games.game import Batch, Game, Shown
+from gan_cli.games.draw import draw_all, isolated_evaluation, logits_function
+from gan_cli.games.game import Batch, Game, PreviewContent
 from gan_cli.games.request import Request
 from gan_cli.plots.scatter import embedding, principal
 
@@ -37,8 +37,8 @@ class Previews:
         if self.game.learns_to_sample:
             for i, target in enumerate(self.game.targets(self.spec)):
                 name = f"samples_{target}" if i else "samples"
-                yield from self.shown(name, target, drawn(self.game, self.request(target)))
-        with undisturbed(self.game.networks):
+                yield from self.shown(name, target, draw_all(self.game, self.request(target)))
+        with isolated_evaluation(self.game.networks):
             others = self.game.preview(self.batch)
         for name, shown in others.items():
             yield from self.shown(name, self.spec.target, shown)
@@ -51,7 +51,7 @@ class Previews:
             label = label.sort().values
         return Request(range(self.count), label, given, target=target)
 
-    def shown(self, name: str, target: str, shown: Shown) -> Iterator[Picture]:
+    def shown(self, name: str, target: str, shown: PreviewContent) -> Iterator[Picture]:
         """The picture, if samples of this kind and shape have one."""
         if isinstance(shown, dict):
             points = principal(torch.cat(list(shown.values())).cpu())
@@ -61,7 +61,7 @@ class Previews:
         columns = (shown,) if isinstance(shown, Tensor) else shown
         field = self.spec.fields[target]
         density = self.dataset.density() if isinstance(self.dataset, Known) else None
-        context = Context(self.batch.get(target), density, critic_of(self.game))
+        context = Context(self.batch.get(target), density, logits_function(self.game))
         picture = kind_of(field).picture(field, columns, context)
         if picture is not None:
             yield name, picture

@@ -9,7 +9,7 @@ from gan_cli.data.dataset import datasets
 from gan_cli.data.sets.domain import Domain
 from gan_cli.data.sets.joint import JointDataset
 from gan_cli.data.sets.synthetic import Synthetic
-from gan_cli.games.game import Batch, Game, Shown, Turn, games
+from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
 from gan_cli.losses.terms import Terms
 from gan_cli.networks.network import networks
 
@@ -86,7 +86,7 @@ class Translation(Game):
         given = request.given[OTHER[request.target]]
         return self.networks[f"to_{request.target}"](given.to(self.device))
 
-    def preview(self, batch: Batch) -> dict[str, Shown]:
+    def preview(self, batch: Batch) -> dict[str, PreviewContent]:
         there = self.networks["to_target"](batch["source"])
         return {"cycles": (batch["source"], there, self.networks["to_source"](there))}
 
