@@ -4,7 +4,7 @@ import math
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -210,7 +210,7 @@ def test_statistics_may_be_singular_and_rounded(rank: int, dtype: type) -> None:
     """numpy's covariances of few samples, or of features of which some are always zero."""
     samples = np.zeros((rank + 1, 64))
     samples[:, :40] = 1e3 * np.random.default_rng(rank).normal(size=(rank + 1, 40))
-    sigma = np.cov(samples, rowvar=False, ddof=0).astype(dtype)
+    sigma: Any = np.cov(samples, rowvar=False, ddof=0).astype(dtype)
     sigma += np.float32(1e-7) * np.triu(sigma)  # asymmetric by the rounding of float32
     loaded = Moments.from_state({"mu": samples.mean(0), "sigma": sigma})
     torch.testing.assert_close(loaded.covariance.numpy(), sigma.astype(float), rtol=1e-6, atol=1e-6)
@@ -259,9 +259,16 @@ def test_no_metric_is_made_of_features_that_are_not_finite(name: str, bad: float
 class Overflowing:
     """Features that overflow float32 at sample 300, which is in the second batch."""
 
+    name = "overflowing"
+    kinds: ClassVar[frozenset[str]] = frozenset({"vector"})
+    classifies: ClassVar[bool] = False
+
     def __call__(self, samples: Tensor) -> Embedded:
         features = samples.double()
         return Embedded(torch.where(features == 300, features * 1e40, features))
+
+    def describe(self) -> dict[str, Any]:
+        return {}
 
 
 def batches(samples: Tensor) -> list[tuple[Tensor, None]]:
@@ -295,7 +302,7 @@ def test_a_file_of_samples_that_are_not_finite_is_refused(
     np.savez(tmp_path / "broken.npz", samples=samples)
     files: dict[str, Any] = {key: str(tmp_path / "sound.npz") for key in ("real", "fake")}
     files[side] = str(tmp_path / "broken.npz")
-    metric = {"compute": {"fd": {}}, "features": "identity", "count": None, "real_count": None}
+    metric: Any = {"compute": {"fd": {}}, "features": "identity", "count": None, "real_count": None}
     told = {"real": "real samples", "fake": "generated samples"}[side]
     with pytest.raises(NonFiniteError, match=f"metrics: {told} are not finite, first in row 260"):
         score(FidOptions(**files, metrics=metric, output=str(tmp_path / "card.json")), None)

@@ -16,8 +16,11 @@ from torch import Tensor
 from gan_cli.losses.f_divergences.variational import (
     FDivergence,
     GeneratorRule,
+    expm1,
+    half_tanh,
     log_softplus,
-    log_wright_omega,
+    log_wright_omega_of_one_plus,
+    power_minus_one,
 )
 from gan_cli.losses.objective import losses
 from gan_cli.utils.errors import ConfigError
@@ -40,7 +43,7 @@ class TotalVariation(FDivergence):
         return t.clamp(min=-0.5)
 
     def activation(self, v: Tensor) -> Tensor:
-        return v.tanh() / 2
+        return half_tanh(v)
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         return self.activation(v)
@@ -127,13 +130,13 @@ class Neyman(FDivergence):
         return (1 - u).square() / u
 
     def conjugate(self, t: Tensor) -> Tensor:
-        return 2 - 2 * (1 - t).sqrt()
+        return 2 * t / (1 + (1 - t).sqrt())
 
     def activation(self, v: Tensor) -> Tensor:
-        return -torch.expm1(-v)
+        return -expm1(-v)
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
-        return -2 * torch.expm1(-v / 2)
+        return -2 * expm1(-v / 2)
 
 
 @losses.register("f_squared_hellinger")
@@ -156,10 +159,10 @@ class SquaredHellinger(FDivergence):
         return t / (1 - t)
 
     def activation(self, v: Tensor) -> Tensor:
-        return -torch.expm1(-v)
+        return -expm1(-v)
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
-        return torch.expm1(v)
+        return expm1(v)
 
 
 @losses.register("f_jeffrey")
@@ -176,8 +179,8 @@ class Jeffrey(FDivergence):
 
     def conjugate(self, t: Tensor) -> Tensor:
         # W + 1/W + t - 2 with W = W(exp(1 - t)); log W = 1 - t - W, so this is 1/W - 1 - log W.
-        s = log_wright_omega(1 - t)
-        return torch.expm1(-s) - s
+        s = log_wright_omega_of_one_plus(-t)
+        return expm1(-s) - s
 
     def activation(self, v: Tensor) -> Tensor:
         return v
@@ -208,8 +211,8 @@ class Alpha(FDivergence):
         return (u**alpha - 1 - alpha * (u - 1)) / (alpha * (alpha - 1))
 
     def conjugate(self, t: Tensor) -> Tensor:
-        base = (t * (self.alpha - 1) + 1).clamp(min=0)  # u^(alpha - 1)
-        return (base**self.power - 1) / self.alpha
+        # u^(alpha - 1) = 1 + t (alpha - 1)
+        return power_minus_one(t * (self.alpha - 1), self.power) / self.alpha
 
     def activation(self, v: Tensor) -> Tensor:
         return v if self.alpha > 1 else 1 / (1 - self.alpha) + F.logsigmoid(v)
@@ -218,4 +221,4 @@ class Alpha(FDivergence):
         if self.alpha > 1:
             return self.conjugate(v)
         log_base = math.log(1 - self.alpha) + log_softplus(-v)
-        return torch.expm1(self.power * log_base) / self.alpha
+        return expm1(self.power * log_base) / self.alpha

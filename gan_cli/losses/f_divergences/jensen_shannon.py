@@ -6,9 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gan_cli.losses.f_divergences.variational import FDivergence, GeneratorRule, log_one_minus_exp
+from gan_cli.losses.f_divergences.variational import (
+    FDivergence,
+    GeneratorRule,
+    log_one_minus_exp,
+    log_softplus,
+    log_twice_sigmoid,
+)
 from gan_cli.losses.objective import losses
 from gan_cli.utils.errors import ConfigError
+
+SERIES = 0.1  # log((1 - exp(-y)) / y) is a series below it, whose next term is y^8 / 9676800
 
 
 @losses.register("f_jensen_shannon")
@@ -22,13 +30,13 @@ class JensenShannon(FDivergence):
         return torch.xlogy(u, u) - (u + 1) * ((1 + u) / 2).log()
 
     def conjugate(self, t: Tensor) -> Tensor:
-        return -(2 - t.exp()).log()
+        return -torch.log1p(-torch.expm1(t))
 
     def activation(self, v: Tensor) -> Tensor:
-        return math.log(2) + F.logsigmoid(v)
+        return log_twice_sigmoid(v)
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
-        return F.softplus(v) - math.log(2)
+        return -log_twice_sigmoid(-v)
 
     def rescaled(self, divergence: Tensor) -> Tensor:
         return divergence / 2
@@ -86,5 +94,12 @@ class WeightedJensenShannon(FDivergence):
         return F.logsigmoid(v) - self.pi * math.log(self.pi)
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
-        exponent = F.logsigmoid(v) / self.pi
-        return (1 - self.pi) * (math.log(1 - self.pi) - log_one_minus_exp(exponent))
+        # 1 - exp(-y) with y = softplus(-v) / pi, which underflows as exp(-v) for large v: there
+        # the logarithm is log y + log((1 - exp(-y)) / y), the second as a series.
+        y = F.softplus(-v) / self.pi
+        near = y < SERIES
+        small = torch.where(near, y, 0)
+        series = -small / 2 + small**2 / 24 - small**4 / 2880 + small**6 / 181440
+        log_small = log_softplus(-v) - math.log(self.pi) + series
+        log_large = log_one_minus_exp(-torch.where(near, SERIES, y))
+        return (1 - self.pi) * (math.log(1 - self.pi) - torch.where(near, log_small, log_large))
