@@ -45,7 +45,7 @@ def check_kind(game: Game, spec: Spec, augment: str) -> None:
     """Raises ConfigError if augmentation or penalties do not support this kind of samples."""
     if not game.augments:
         return
-    if spec.kind not in game.augment.kinds:
+    if augment != "none" and spec.kind not in game.augment.kinds:
         raise ConfigError(
             f"augment: '{augment}' does not transform samples of kind {spec.kind}; use augment=none"
         )

@@ -28,8 +28,9 @@ def norm(gradients: Sample) -> Tensor:
     second, through which unrolled steps go.
     """
     gradient = joint(gradients)
-    zero = (gradient == 0).all(1)
-    return torch.linalg.vector_norm(gradient.where(~zero[:, None], 1), dim=1).where(~zero, 0)
+    zero = torch.linalg.vector_norm(gradient.detach(), dim=1) == 0
+    moved = gradient + zero[:, None].to(gradient.dtype)  # away from where it has no derivative
+    return torch.linalg.vector_norm(moved, dim=1).masked_fill(zero, 0)
 
 
 def interpolate(start: Sample, end: Sample) -> Sample:
