@@ -105,7 +105,7 @@ def gallery(batch_size: int = 24) -> Previews:
     )
     game = Paints(nn.ModuleDict({"generator": Painter()}))
     game.networks.train()
-    return Previews(game, data, batches, batch_size)
+    return Previews(game, data, batches)
 
 
 def test_samples_are_those_of_the_seeds_under_sorted_labels_of_the_first_data():

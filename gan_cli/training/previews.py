@@ -1,7 +1,6 @@
-"""Previews: pictures of the same seeds, over and over, while a run trains."""
+"""Previews: pictures of samples of fixed seeds at intervals during training."""
 
 from collections.abc import Iterator
-from itertools import islice
 
 import numpy as np
 import torch
@@ -19,49 +18,54 @@ Picture = tuple[str, np.ndarray]  # name, (height, width, C) uint8
 
 
 class Previews:
-    """Samples of the seeds 0, 1, 2, ... and what else the game shows of its first data."""
+    """Draws samples of the seeds 0, 1, 2, ..., and the game's own previews of the first batches."""
 
-    def __init__(
-        self, game: Game, dataset: Dataset, batches: Iterator[Batch], batch_size: int
-    ) -> None:
+    def __init__(self, game: Game, dataset: Dataset, batches: Iterator[Batch]) -> None:
         self.game, self.dataset, self.spec = game, dataset, dataset.spec
-        suits = kind_of(self.spec.fields[self.spec.target]).previewed
-        self.count = suits if game.previewed is None else game.previewed
-        first = list(islice(batches, -(-self.count // batch_size)))
-        self.batch = {
-            key: torch.cat([batch[key] for batch in first])[: self.count] for key in first[0]
-        }
+        default = kind_of(self.spec.fields[self.spec.target]).previewed
+        self.count = default if game.previewed is None else game.previewed
+        self.batch = first_samples(batches, self.count)
 
     def pictures(self) -> Iterator[Picture]:
-        """All that there is to see now; the game and its random numbers stay as they are."""
+        """Yields all pictures; the game and the random state are left unchanged."""
         if self.game.learns_to_sample:
             for i, target in enumerate(self.game.targets(self.spec)):
                 name = f"samples_{target}" if i else "samples"
-                yield from self.shown(name, target, draw_all(self.game, self.request(target)))
+                yield from self.picture(name, target, draw_all(self.game, self.request(target)))
         with isolated_evaluation(self.game.networks):
             others = self.game.preview(self.batch)
-        for name, shown in others.items():
-            yield from self.shown(name, self.spec.target, shown)
+        for name, content in others.items():
+            yield from self.picture(name, self.spec.target, content)
 
     def request(self, target: str) -> Request:
-        """For the inputs of the first data, or for their labels in order."""
+        """Returns the request for samples with the inputs, or the sorted labels, of the batch."""
         given = {key: self.batch[key] for key in self.game.inputs(target)}
         label = self.batch.get(self.spec.label or "")
         if label is not None and not given:
             label = label.sort().values
         return Request(range(self.count), label, given, target=target)
 
-    def shown(self, name: str, target: str, shown: PreviewContent) -> Iterator[Picture]:
-        """The picture, if samples of this kind and shape have one."""
-        if isinstance(shown, dict):
-            points = principal(torch.cat(list(shown.values())).cpu())
-            parts = points.split([len(group) for group in shown.values()])
-            yield name, embedding(dict(zip(shown, parts, strict=True)))
+    def picture(self, name: str, target: str, content: PreviewContent) -> Iterator[Picture]:
+        """Yields the picture, if samples of this kind and shape have one."""
+        if isinstance(content, dict):
+            points = principal(torch.cat(list(content.values())).cpu())
+            parts = points.split([len(group) for group in content.values()])
+            yield name, embedding(dict(zip(content, parts, strict=True)))
             return
-        columns = (shown,) if isinstance(shown, Tensor) else shown
+        columns = (content,) if isinstance(content, Tensor) else content
         field = self.spec.fields[target]
         density = self.dataset.density() if isinstance(self.dataset, Known) else None
         context = Context(self.batch.get(target), density, logits_function(self.game))
         picture = kind_of(field).picture(field, columns, context)
         if picture is not None:
             yield name, picture
+
+
+def first_samples(batches: Iterator[Batch], count: int) -> Batch:
+    """The first `count` samples of batches without end."""
+    first: list[Batch] = []
+    left = count
+    while left > 0:
+        first.append(next(batches))
+        left -= len(next(iter(first[-1].values())))
+    return {key: torch.cat([batch[key] for batch in first])[:count] for key in first[0]}

@@ -1,4 +1,4 @@
-"""A run: build it, play it, look at it once in a while."""
+"""A training run: its parts, the training loop, and what happens at intervals."""
 
 import signal
 from pathlib import Path
@@ -29,18 +29,18 @@ from gan_cli.training.turns import Turns
 from gan_cli.utils.errors import NonFiniteError, SignalError
 from gan_cli.utils.stop_signals import StopSignal
 
-ROLLBACKS = 3  # a run that diverged this often from sound checkpoints will do so again
+ROLLBACKS = 3  # a run that diverges more often than this is given up
 
 
 class Run:
-    """Everything of one training run; nothing is written before `train`."""
+    """All parts of a training run. Nothing is written before `train`."""
 
     def __init__(self, config: Config, folder: Path) -> None:
         self.config = config
         self.step = self.drawn = self.rollbacks = 0
         self.runtime = runtime = Runtime(config.device)
         processes = runtime.processes
-        self.folder = folder = Path(processes.share(str(folder)))  # its name may hold the time
+        self.folder = folder = Path(processes.share(str(folder)))  # the name may contain the time
         with processes.one_first():
             self.dataset = datasets.build(config.dataset, where="dataset")
         torch.manual_seed(config.seed)  # initial weights, equal on every rank
@@ -75,21 +75,20 @@ class Run:
         )
 
     def resume(self) -> None:
-        """Take up the newest sound checkpoint of the folder, if there is one."""
+        """Restores the newest intact checkpoint of the folder, if there is one."""
         state = self.checkpoints.latest()
         if state is not None:
             restore(self, state)
 
     def train(self, logger: Logger, display: Display, stop: StopSignal) -> None:
-        """Play up to the configured step.
+        """Trains to the last step of the config.
 
-        Raises SignalError after a signal, its checkpoint written; NonFiniteError, with the last
-        sound checkpoint kept; StorageError when a checkpoint cannot be written.
+        Raises SignalError on a signal, after writing a checkpoint; NonFiniteError if the run
+        diverges, in which case the last checkpoint is still finite; StorageError if a checkpoint
+        cannot be written.
         """
         self.logger, self.display = logger, display
-        self.previews = Previews(
-            self.ema.game, self.dataset, self.feed.batches(0), self.config.batch_size
-        )
+        self.previews = Previews(self.ema.game, self.dataset, self.feed.batches(0))
         while self.step < self.config.steps:
             try:
                 self.loop(stop)
@@ -97,7 +96,7 @@ class Run:
                 self.roll_back(error)
 
     def loop(self, stop: StopSignal) -> None:
-        """The loop."""
+        """Trains until the last step, or until a loss is not finite."""
         config, batch = self.config, Batch()
         batches = self.feed.batches(self.drawn)
         while self.step < config.steps:
@@ -108,7 +107,7 @@ class Run:
                 if turn.draw:
                     batch = next(batches)
                     self.drawn += 1
-                if self.examines(ahead=1):
+                if self.health_due(ahead=1):
                     self.health.before_update(turn.player)
                 terms = self.turns.play(turn, self.players[turn.player], batch)
                 self.meters.add(self.step, turn.player, terms)
@@ -117,11 +116,11 @@ class Run:
             self.at_intervals()
             if self.runtime.processes.any(stop.received is not None):
                 self.save()
-                number = stop.received or signal.SIGTERM  # another process got it
+                number = stop.received or signal.SIGTERM  # None if another process received it
                 raise SignalError(number, f"step {self.step} is saved in {self.folder}")
 
     def at_intervals(self) -> None:
-        """What happens once in a while; most steps pass through without synchronising."""
+        """Logs, previews, evaluates and saves when due; other steps do not synchronize."""
         self.display.advance(self.step)
         every = self.config.every
         if self.due(every.log):
@@ -135,69 +134,73 @@ class Run:
             self.save()
 
     def due(self, every: int, ahead: int = 0) -> bool:
+        """Returns whether `every` divides the number of completed steps, or training is done."""
         step = self.step + ahead
         return every > 0 and (step % every == 0 or step == self.config.steps)
 
     def write_log(self) -> None:
         values = self.meters.read()
         if values:
-            if self.examines():
-                values |= self.examine(values)
+            if self.health_due():
+                values |= self.read_health(values)
             rate = self.display.show(self.step, self.config.batch_size, values)
             self.logger.scalars(self.step, {**values, "images_per_second": rate})
 
-    def examines(self, ahead: int = 0) -> bool:
-        """Is health looked at with the log of this step? By rank 0: it waits for no other."""
+    def health_due(self, ahead: int = 0) -> bool:
+        """Returns whether this process reads health signals with the log of this step.
+
+        Only rank 0 does; no reading waits for another process.
+        """
         wanted = self.config.health and self.runtime.processes.rank == 0
         return wanted and self.due(self.config.every.log, ahead)
 
-    def examine(self, values: dict[str, float]) -> dict[str, float]:
-        """The signals of health; what they add up to is told when that changes."""
+    def read_health(self, values: dict[str, float]) -> dict[str, float]:
+        """Returns the health signals to log, and reports new and resolved findings."""
         signals, changed = self.health.read(self.step, values)
         for finding in changed:
-            self.display.say(finding.told())
-            self.logger.text(self.step, "health", finding.told())
+            self.display.print(finding.message())
+            self.logger.text(self.step, "health", finding.message())
         if changed:
-            self.logger.run_card({"findings": self.health.findings()})
-        self.display.warn(self.health.active())
+            self.logger.update_run_json({"findings": self.health.findings()})
+        self.display.show_warnings(self.health.active())
         return {f"health/{name}": value for name, value in signals.items()}
 
     def evaluate(self) -> None:
-        """Scores of the averaged networks, on rank 0."""
-        self.write_log()  # a diverged run is told as such, not as a failing metric
+        """Computes the metrics of the averaged networks on rank 0, and saves the best."""
+        self.write_log()  # a diverged run is reported as such, not as a failing metric
         game = self.ema.game
-        scored = self.config.metrics.compute or isinstance(game, Evaluates)
-        if self.runtime.processes.rank > 0 or not scored:
+        evaluates = self.config.metrics.compute or isinstance(game, Evaluates)
+        if self.runtime.processes.rank > 0 or not evaluates:
             return
         card = self.evaluation.evaluate(game)
         self.logger.scalars(self.step, card.values)
-        self.display.scored(*next(iter(card.values.items())))
+        self.display.show_metric(*next(iter(card.values.items())))
         for warning in card.warnings:
-            self.display.say_once(warning)
+            self.display.print_once(warning)
         improved = self.scores.record(self.step, card)
         written = training_card(self.evaluation, card, self.folder.name, self.step)
         write_card(self.folder / "cards" / "last.json", written)
         if improved:
             write_card(self.folder / "cards" / "best.json", written)
             self.checkpoints.save_best(state_of(self))
-        self.logger.run_card(self.scores.outcome())
+        self.logger.update_run_json(self.scores.outcome())
         refresh(self.folder)
 
     def save(self) -> None:
-        """Only sound states are saved: everything up to now is read and checked first."""
+        """Writes a checkpoint after checking that losses and parameters are finite."""
         self.write_log()
         check_finite(self)
         if self.runtime.processes.rank == 0:
             self.checkpoints.save(self.step, state_of(self))
 
     def roll_back(self, error: NonFiniteError) -> None:
-        """Go on from the last sound checkpoint with other noise, or give up."""
+        """Continues from the last checkpoint with other noise, or raises `error`."""
         rollbacks, state = self.rollbacks + 1, None
         if self.config.on_nonfinite == "rollback" and rollbacks <= ROLLBACKS:
             state = self.checkpoints.latest()
         if state is None:
             raise error
-        self.display.say(f"{error}; back to step {state['step']} ({rollbacks} of {ROLLBACKS})")
+        self.display.print(f"{error}; back to step {state['step']} ({rollbacks} of {ROLLBACKS})")
         self.meters.rows.clear()
         restore(self, state)
         self.rollbacks = rollbacks
