@@ -95,6 +95,23 @@ def test_saved_statistics_on_either_side(sources, tmp_path) -> None:
     assert "save: " in faults(tmp_path, real=real, fake=fake, save=saved)  # is there already
 
 
+def test_a_run_is_scored_against_saved_statistics(run, tmp_path) -> None:
+    """And against images without labels: under all classes alike."""
+    images, saved = str(tmp_path / "real.npz"), str(tmp_path / "s.npz")
+    np.savez(images, images=run.dataset.tensors()["real"].permute(0, 2, 3, 1).numpy())
+    metrics = {"count": 40}
+    direct = fid(tmp_path, str(run.folder), real=images, metrics=metrics, save=saved)
+    again = fid(tmp_path, str(run.folder), real=saved, metrics=metrics)
+    assert again["values"]["fd_random"] == pytest.approx(direct["values"]["fd_random"])
+    assert again["protocol"] == direct["protocol"]
+    assert again["protocol"]["fake"]["labels"] == "all classes alike"
+    told = faults(tmp_path, str(run.folder), real=saved, metrics={"features": "classifier"})
+    assert "features: 'classifier' learns" in told
+    assert "no labels" in told
+    told = faults(tmp_path, str(run.folder), real=saved, metrics={"features": "identity"})
+    assert "'identity' does not take samples of kind image" in told
+
+
 def test_statistics_of_pytorch_fid(tmp_path) -> None:
     """mu and sigma alone: |3|^2 + 2 (2 - 1)^2 for N(0, I) and N((3, 0), 4 I)."""
     for name, mu, scale in (("a", [0.0, 0.0], 1.0), ("b", [3.0, 0.0], 4.0)):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -13,6 +14,7 @@ from gan_cli.config.schema import Metrics
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.ground_truth import Known
 from gan_cli.data.sets import datasets
+from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Spec
 from gan_cli.evaluation.card import Card, make_card, protocol_of, unused, write_card
 from gan_cli.evaluation.collect import Batch
@@ -50,8 +52,7 @@ def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
     real = open_real(options, settings, checkpoint)
     fake = open_fake(options, limit, settings, real, checkpoint)
     check(settings, real, fake)
-    data = next((side.dataset for side in (real, fake) if isinstance(side, Data)), None)
-    panel = Panel(settings, data, device, watched)
+    panel = Panel(settings, lent_to_features(real, fake), device, watched)
     scores = {}
     with naming_side("real"):
         truth = real.collect(panel, 0)
@@ -130,6 +131,20 @@ def open_fake(
     return Generated(model, data, settings.count, options.truncation)
 
 
+def lent_to_features(real: Side, fake: Side) -> Dataset | None:
+    """The data that features are built for; an empty set of the model's samples if there is none.
+
+    None if both sides are saved statistics.
+    """
+    for side in (real, fake):
+        if isinstance(side, Data):
+            return side.dataset
+    if not isinstance(fake, Generated):
+        return None
+    field = fake.model.field()
+    return InMemory({"real": torch.zeros(0, *field.shape)}, field=field)
+
+
 def channels_of(spec: Spec | None) -> int:
     """Of images in files: those of the other side, else RGB."""
     return spec.shape[0] if spec is not None and spec.kind == "image" else 3
@@ -137,8 +152,8 @@ def channels_of(spec: Spec | None) -> int:
 
 def lends(data: Dataset, model: Model) -> bool:
     """Whether samples can be drawn for the labels and inputs of this data."""
-    inputs = model.game.inputs(model.target())
-    return data.spec.classes == model.spec.classes and set(inputs) <= set(data.spec.fields)
+    labels = not model.game.labelled or data.spec.classes == model.spec.classes
+    return labels and set(model.game.inputs(model.target())) <= set(data.spec.fields)
 
 
 def wants_labels(settings: Metrics) -> bool:
