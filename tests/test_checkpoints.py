@@ -17,7 +17,7 @@ from gan_cli.checkpoints.choice import find, known_runs, opened, run_folder
 from gan_cli.checkpoints.contents import Checkpoint, plain, read_spec
 from gan_cli.checkpoints.files import load, save
 from gan_cli.data.spec import Field, Spec, image_spec, sample_spec, vector_spec
-from gan_cli.games.restore import build_network, restore_game, sees_one_sample
+from gan_cli.games.restore import build_network, restore_game, takes_single_samples
 from gan_cli.utils.errors import ConfigError, StorageError
 
 OLD = Path(__file__).parent / "data" / "format1"
@@ -240,15 +240,15 @@ def test_networks_that_do_not_fit_are_storage_errors():
         build_network(checkpoint, "generator")
     checkpoint.game["packing"] = "many"
     with pytest.raises(StorageError, match=r"gan\.pt: model\.game\.packing: expected a whole"):
-        sees_one_sample(checkpoint, "discriminator")
+        takes_single_samples(checkpoint, "discriminator")
 
 
 def test_packs_are_several_samples():
     checkpoint = Checkpoint.load(OLD / "gan.pt")
-    assert sees_one_sample(checkpoint, "discriminator")
+    assert takes_single_samples(checkpoint, "discriminator")
     checkpoint.game["packing"] = 2
-    assert not sees_one_sample(checkpoint, "discriminator")
-    assert sees_one_sample(checkpoint, "generator")
+    assert not takes_single_samples(checkpoint, "discriminator")
+    assert takes_single_samples(checkpoint, "generator")
 
 
 # ---- Which one is meant

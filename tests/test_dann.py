@@ -15,7 +15,7 @@ from gan_cli.data.spec import Spec
 from gan_cli.games.dann import reverse_gradient
 from gan_cli.games.dann_evaluation import balanced_accuracy
 from gan_cli.networks import networks
-from gan_cli.training.session import farewell
+from gan_cli.training.session import end_message
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
 from tests.helpers import built, composed, names, tensors_of, trained
@@ -222,10 +222,10 @@ def test_a_decoder_learns_to_reconstruct():
     assert error < 0.5 * image.var()  # the mean image comes to no less than the variance
 
 
-def test_the_farewell_tells_commands_that_work(tmp_path):
+def test_the_end_message_names_commands_that_work(tmp_path):
     run = trained(config_of("model=dann", "every.evaluate=2"), tmp_path)
-    assert "gan-sample" not in farewell(run)
-    assert f"next: tensorboard --logdir {tmp_path}" in farewell(run)
+    assert "gan-sample" not in end_message(run)
+    assert f"next: tensorboard --logdir {tmp_path}" in end_message(run)
 
 
 def test_the_bounds_are_one_setting_each():
@@ -383,8 +383,8 @@ def test_a_run_is_scored_on_what_it_has_not_seen(tmp_path):
         right = (classes == held[f"{domain}_label"]).double().mean().item()
         assert run.scores.last[f"{domain}_accuracy"] == (pytest.approx(right), 2)
     assert 0 <= run.scores.last["domain_accuracy"][0] <= 1
-    assert run.scores.deciding == "target_accuracy"
-    assert run.scores.lower == {"target_accuracy": False}
+    assert run.scores.primary_metric == "target_accuracy"
+    assert run.scores.lower_is_better == {"target_accuracy": False}
     card = json.loads((tmp_path / "cards" / "last.json").read_text())
     assert card["protocol"] == {"data": run.dataset.fingerprint()}
     assert (tmp_path / "samples" / "embedding-0000002.png").exists()
@@ -393,7 +393,7 @@ def test_a_run_is_scored_on_what_it_has_not_seen(tmp_path):
 def test_an_unlabelled_target_is_scored_by_the_source(tmp_path):
     run = trained(config_of("model=dann", "dataset.target.classes=0", "every.evaluate=2"), tmp_path)
     assert set(run.scores.last) == {"source_accuracy", "domain_accuracy"}
-    assert run.scores.deciding == "source_accuracy"
+    assert run.scores.primary_metric == "source_accuracy"
 
 
 def test_domains_told_apart():

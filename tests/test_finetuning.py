@@ -52,7 +52,7 @@ def base(*overrides: str) -> Run:
 
 def test_it_starts_from_the_averages_and_a_new_optimizer():
     origin, run = base("steps=4"), built("fine", "model=dcgan", "dataset.seed=3", *BOTH)
-    average = origin.average.networks["generator"].state_dict()
+    average = origin.ema.networks["generator"].state_dict()
     live = origin.game.networks["discriminator"].state_dict()
     for expected, network in (
         (average, run.game.networks["generator"]),
@@ -70,7 +70,7 @@ def test_one_network_alone():
     run = built("fine", "model=dcgan", BOTH[0])
     fresh = built("fresh", "model=dcgan")
     for role, expected in (
-        ("generator", origin.average.networks["generator"]),
+        ("generator", origin.ema.networks["generator"]),
         ("discriminator", fresh.game.networks["discriminator"]),
     ):
         for name, value in run.game.networks[role].state_dict().items():
@@ -124,7 +124,7 @@ def test_other_classes_train_if_asked_for(caplog):
     assert len(lines) == 2
     assert lines[0].startswith("model.pretrained.generator: loads base, except: ")
     fresh = built("fresh", *other_classes())
-    theirs = origin.average.networks["generator"].state_dict()
+    theirs = origin.ema.networks["generator"].state_dict()
     for name, value in run.game.networks["generator"].state_dict().items():
         kept = theirs[name].shape != value.shape
         expected = fresh.game.networks["generator"].state_dict() if kept else theirs
@@ -231,7 +231,7 @@ def test_frozen_and_trained_networks_side_by_side():
         generator = run.game.networks["generator"].state_dict()
         frozen_one = first.game.networks["generator"].state_dict()
         assert all(torch.equal(generator[name], frozen_one[name]) for name in generator)
-    with pytest.raises(ConfigError, match=r"pretrained_strict: is about networks that are trained"):
+    with pytest.raises(ConfigError, match=r"pretrained_strict: is for networks that are trained"):
         inversion("third", frozen, LOOSE)
 
 
@@ -246,7 +246,7 @@ def test_frozen_and_trained_networks_side_by_side():
         ("model.pretrained.generator=null", r"has no value; type .* Newest runs: base"),
         ("model.pretrained=base", "expected keys and values, got 'base'"),
         ("model.pretrained_strict=maybe", r"model\.pretrained_strict: expected true or false"),
-        (LOOSE, r"model\.pretrained_strict: is about networks .* leave it out"),
+        (LOOSE, r"model\.pretrained_strict: is for networks .* leave it out"),
         (f"model.pretrained.generator={OLD / 'dann.pt'}", r"holds no network 'generator', only fe"),
     ],
 )

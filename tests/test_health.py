@@ -21,8 +21,8 @@ from gan_cli.data.sets import datasets
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Field
 from gan_cli.health import Finding, sample_signals
+from gan_cli.health.findings import READINGS, STEPS, FindingTracker
 from gan_cli.health.player_signals import player_signals
-from gan_cli.health.watch import READINGS, STEPS, Watch
 from gan_cli.losses import losses
 from gan_cli.losses.objective import Objective
 from gan_cli.networks import networks
@@ -129,28 +129,28 @@ def test_separability_of_equal_and_of_far_distributions():
     assert sample_signals.separability(real, fake + 20).item() == 1
 
 
-def held_against(*overrides: str) -> tuple[sample_signals.SampleSignals, torch.Tensor]:
+def held_against(*overrides: str) -> tuple[sample_signals.SampleComparison, torch.Tensor]:
     """Signals of a small run's data, and its training images in [-1, 1]."""
     run = Run(small("dataset.count=200", "dataset.size=16", *overrides), Path("unused"))
     real = torch.stack([run.dataset[i]["real"] for i in range(200)]).float() / 127.5 - 1
-    return sample_signals.SampleSignals(run.dataset, torch.device("cpu")), real
+    return sample_signals.SampleComparison(run.dataset, torch.device("cpu")), real
 
 
 def test_what_pictures_say_of_copies_repetitions_and_noise():
     data, real = held_against()
-    copied = data.compare(real[:64])
+    copied = data.signals(real[:64])
     assert copied["novelty"] == 0
     assert copied["duplicates"] == 0
     assert copied["diversity_pixels"] == pytest.approx(1, abs=0.1)
     assert copied["separability"] < 0.5  # where copies of the very batch have their twins in it
-    same = data.compare(real[:1].expand(64, -1, -1, -1))
+    same = data.signals(real[:1].expand(64, -1, -1, -1))
     assert same["diversity_pixels"] == same["diversity_random"] == 0
     natural = 1 - 0.995**63  # of 64 drawn from 200 that have a twin
     assert same["duplicates"] == pytest.approx(1 - natural)
-    few = data.compare(real[:4].repeat(16, 1, 1, 1))
+    few = data.signals(real[:4].repeat(16, 1, 1, 1))
     assert few["duplicates"] == pytest.approx(1 - natural)
     assert few["diversity_pixels"] > 0.5  # which diversity alone would not show
-    noise = data.compare(torch.rand(64, *real.shape[1:]) * 2 - 1)
+    noise = data.signals(torch.rand(64, *real.shape[1:]) * 2 - 1)
     assert noise["novelty"] > 1
     assert noise["separability"] > 0.8
 
@@ -168,27 +168,27 @@ def test_copies_are_known_whatever_their_kind(kind):
     own = kind_of(field)
     dtype = {"audio": np.int16, "tokens": np.int64, "vector": np.float32}[kind]
     stored = torch.from_numpy(draw(np.random.default_rng(0)).astype(dtype))
-    data = sample_signals.SampleSignals(
+    data = sample_signals.SampleComparison(
         InMemory({"real": stored}, field=field), torch.device("cpu")
     )
     assert tuple(data.spaces) == own.health_features
     space = data.first
-    copied = data.compare(own.to_model(stored[:64]))
+    copied = data.signals(own.to_model(stored[:64]))
     assert copied["novelty"] == 0
     assert copied["duplicates"] == 0
     assert copied[f"diversity_{space}"] == pytest.approx(1, abs=0.1)
-    same = data.compare(own.to_model(stored[:1].repeat(64, *[1] * (stored.ndim - 1))))
+    same = data.signals(own.to_model(stored[:1].repeat(64, *[1] * (stored.ndim - 1))))
     assert same[f"diversity_{space}"] == 0
     assert same["duplicates"] > 0.7
     fresh = torch.from_numpy(draw(np.random.default_rng(1)).astype(dtype))[:64]
-    fair = data.compare(own.to_model(fresh))
+    fair = data.signals(own.to_model(fresh))
     assert fair["novelty"] == pytest.approx(1, abs=0.2)
     assert fair["separability"] == pytest.approx(0.5, abs=0.15)
 
 
 def test_a_mirrored_copy_is_a_copy():
     data, real = held_against("dataset.hflip=true")
-    assert data.compare(real[:64].flip(-1))["novelty"] == 0
+    assert data.signals(real[:64].flip(-1))["novelty"] == 0
 
 
 # ---- Players
@@ -237,18 +237,23 @@ FAULTS = {
 }
 
 
-def told(watch: Watch, readings: Iterable[dict[str, float]], start: int, every: int = 50) -> list:
+def told(
+    watch: FindingTracker, readings: Iterable[dict[str, float]], start: int, every: int = 50
+) -> list:
     """(name, step, active) of all findings that appear or pass."""
     changes = []
     for i, reading in enumerate(readings):
         step = start + (i + 1) * every
-        changes += [(f.name, step, f.active) for f in watch.take(step, reading)]
+        changes += [(f.name, step, f.active) for f in watch.update(step, reading)]
     return changes
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_lasting_fault_is_told_once_and_told_again_when_it_has_passed(name):
-    watch, late = Watch(), 100 if name == "diverging" else 0  # two readings, of the median of 5
+    watch, late = (
+        FindingTracker(),
+        100 if name == "diverging" else 0,
+    )  # two readings, of the median of 5
     assert told(watch, [SOUND] * 20, 0) == []
     assert told(watch, [SOUND | FAULTS[name]] * 20, 1000) == [(name, 1050 + late + STEPS, True)]
     assert told(watch, [SOUND] * 20, 2000) == [(name, 2050 + late + STEPS, False)]
@@ -261,11 +266,11 @@ def test_a_lasting_fault_is_told_once_and_told_again_when_it_has_passed(name):
 @pytest.mark.parametrize("name", FAULTS)
 def test_noisy_readings_are_no_finding(name):
     noisy = [SOUND, SOUND, SOUND | FAULTS[name]] * 13
-    assert told(Watch(), noisy, 2000) == []
+    assert told(FindingTracker(), noisy, 2000) == []
 
 
 def test_few_readings_do_not_suffice_however_many_steps_lie_between():
-    watch = Watch()
+    watch = FindingTracker()
     wild = SOUND | FAULTS["diverging"]
     assert told(watch, [wild] * (READINGS - 1), 0, every=1000) == []
     assert [change[0] for change in told(watch, [wild], 3000, every=1000)] == ["diverging"]
@@ -273,53 +278,53 @@ def test_few_readings_do_not_suffice_however_many_steps_lie_between():
 
 def test_a_slow_start_is_no_collapse_but_an_endless_one_is():
     alike = SOUND | FAULTS["generator_collapsed"] | {"duplicates": 1.0}
-    watch = Watch()
+    watch = FindingTracker()
     assert told(watch, [alike] * 19, 0) == []
     assert told(watch, [alike] * 9, 950) == [("generator_collapsed", 1200, True)]
 
 
 def test_a_few_outputs_over_and_over():
     repeating = SOUND | {"duplicates": 0.9}
-    assert told(Watch(), [repeating] * 9, 1000)[0][0] == "generator_collapsed"
+    assert told(FindingTracker(), [repeating] * 9, 1000)[0][0] == "generator_collapsed"
 
 
 def test_logits_that_grow_and_grow():
     sums = [SOUND | {"logit_scale": 0.5 * 1.5**i} for i in range(40)]
-    assert told(Watch(), sums, 0)[0][0] == "diverging"
+    assert told(FindingTracker(), sums, 0)[0][0] == "diverging"
     large = [SOUND | {"logit_scale": 300.0}] * 40  # WGAN's are as large as they like
-    assert told(Watch(), large, 0) == []
+    assert told(FindingTracker(), large, 0) == []
 
 
 def test_taking_turns_at_being_ahead():
     swinging = [SOUND | {"pair_accuracy": 0.5 + 0.4 * math.cos(0.7 * i)} for i in range(40)]
-    assert told(Watch(), swinging, 0)[0][0] == "oscillating"
+    assert told(FindingTracker(), swinging, 0)[0][0] == "oscillating"
     level = [SOUND | {"pair_accuracy": 0.5 + 0.04 * math.cos(i)} for i in range(40)]
-    assert told(Watch(), level, 0) == []  # R3GAN converges to one half
+    assert told(FindingTracker(), level, 0) == []  # R3GAN converges to one half
 
 
 def test_a_nonsaturating_generator_hears_a_critic_that_knows_it_all():
     loud = SOUND | {"pair_accuracy": 1.0, "critic_gradient": 0.05, "gradient_ratio": 400.0}
-    assert told(Watch(), [loud] * 9, 0)[0][0] == "discriminator_won"
+    assert told(FindingTracker(), [loud] * 9, 0)[0][0] == "discriminator_won"
 
 
 def test_a_game_without_critic_or_samples_is_silent():
-    assert told(Watch(), [{}, {"update_ratio/flow": 0.01}] * 20, 0) == []
+    assert told(FindingTracker(), [{}, {"update_ratio/flow": 0.01}] * 20, 0) == []
 
 
 def test_what_is_told():
     numbers = {"novelty": 0.21234}
     finding = Finding("memorising", 300, 300, True, "it copies", numbers, ["one way", "another"])
-    assert finding.told() == (
+    assert finding.message() == (
         "! step 300, memorising: it copies (novelty 0.212)\n   try one way\n    or another"
     )
     finding.active, finding.last = False, 450
-    assert finding.told() == "memorising: has passed; last seen at step 450"
+    assert finding.message() == "memorising: has passed; last seen at step 450"
 
 
 @pytest.mark.parametrize("cut", [3, 22, 27])
 def test_memory_survives_a_checkpoint(cut, tmp_path):
     series = [SOUND] * 20 + [SOUND | FAULTS["diverging"]] * 10 + [SOUND] * 10
-    straight, before, after = Watch(), Watch(), Watch()
+    straight, before, after = FindingTracker(), FindingTracker(), FindingTracker()
     changes = told(straight, series, 0)
     first = told(before, series[:cut], 0)
     save(tmp_path / "state.pt", {"step": 0, "networks": {}, "health": before.state_dict()})
@@ -374,7 +379,7 @@ def test_a_resumed_run_takes_up_its_readings(tmp_path):
     straight = trained(small(*settings, "steps=8"), tmp_path / "straight")
     trained(small(*settings, "steps=4"), tmp_path / "parts")
     resumed = trained(small(*settings, "steps=8"), tmp_path / "parts")
-    assert resumed.health.watch.state_dict() == straight.health.watch.state_dict()
+    assert resumed.health.tracker.state_dict() == straight.health.tracker.state_dict()
 
 
 def test_a_checkpoint_without_readings_is_none_of_this_format(tmp_path):

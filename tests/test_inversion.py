@@ -274,7 +274,7 @@ def test_a_discriminator_of_pairs_is_refused():
 
 def test_a_discriminator_of_packs_is_refused():
     gan("model.game.packing=2")
-    with pytest.raises(ConfigError, match="judges several samples together"):
+    with pytest.raises(ConfigError, match="takes packs of several samples"):
         inverted("model.pretrained.discriminator=gan", "model.game.lambda_f=1")
 
 

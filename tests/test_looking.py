@@ -60,8 +60,8 @@ def assert_equal_runs(looking: Config, alone: Config, folder: Path) -> None:
     for name, value in left.items():
         assert torch.equal(value, right[name]), name
     assert watched.step == quiet.step == 4
-    assert watched.health.watch.readings
-    assert not quiet.health.watch.readings
+    assert watched.health.tracker.readings
+    assert not quiet.health.tracker.readings
     assert list((folder / "looking").glob("samples/*-0000004.png"))
     assert not (folder / "alone/samples").exists()
 

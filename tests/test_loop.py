@@ -102,7 +102,7 @@ def test_rollback_gives_up_after_three(tmp_path, monkeypatch):
     trained(small(*calm, "steps=1", "every.checkpoint=1"), tmp_path)
     told = []
     monkeypatch.setattr(
-        "gan_cli.training.progress.Display.say", lambda self, text: told.append(text)
+        "gan_cli.training.progress.Display.print", lambda self, text: told.append(text)
     )
     wild = (*DIVERGING, "steps=20", "allow_changes=true", "on_nonfinite=rollback")
     with pytest.raises(NonFiniteError):

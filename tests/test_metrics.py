@@ -255,7 +255,7 @@ def test_an_evaluation_leaves_no_trace() -> None:
     torch.manual_seed(123)  # wherever the training's stream stands, the same samples are judged
     assert evaluation.evaluate(game) == first
     assert {"fd_random", "coverage_random", "recall_random"} <= first.values.keys()
-    assert first.headlines == {"fd_random": True, "coverage_random": False}
+    assert first.lower_is_better == {"fd_random": True, "coverage_random": False}
 
 
 def test_modes_come_back_after_an_error() -> None:

@@ -85,8 +85,8 @@ def test_trains_previews_and_is_watched(name, tmp_path):
     value = run.scores.last[f"fd_{FEATURES[name]}"][0]
     assert np.isfinite(value)
     assert value > 0
-    readings = run.health.watch.readings
-    assert readings[-1][f"diversity_{run.health.sample_signals.first}"] > 0
+    readings = run.health.tracker.readings
+    assert readings[-1][f"diversity_{run.health.comparison.first}"] > 0
 
 
 def test_learns_something(name, tmp_path):

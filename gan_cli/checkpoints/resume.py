@@ -52,7 +52,7 @@ def state_of(run: Resumable) -> State:
         "scalers": {name: p.scaler.state_dict() for name, p in run.players.items()},
         "game": run.game.state_dict(),
         "scores": run.scores.state_dict(),
-        "health": run.health.watch.state_dict(),
+        "health": run.health.tracker.state_dict(),
     }
 
 
@@ -106,7 +106,7 @@ def load_state(run: Resumable, state: State) -> None:
         player.scaler.load_state_dict(state["scalers"][name])
     run.game.load_state_dict(state["game"])
     run.scores.load_state_dict(state["scores"])
-    run.health.watch.load_state_dict(state["health"])
+    run.health.tracker.load_state_dict(state["health"])
 
 
 def check_finite(run: Resumable) -> None:

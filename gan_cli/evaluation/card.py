@@ -27,7 +27,7 @@ def make_card(
     first = next(iter(scores.values()))
     names = list(first.values)
     values = {name: fmean(card.values[name] for card in scores.values()) for name in names}
-    card: Card = {"card": FORMAT, "values": values, "lower_is_better": first.headlines}
+    card: Card = {"card": FORMAT, "values": values, "lower_is_better": first.lower_is_better}
     if len(scores) > 1:
         card["spread"] = {  # standard deviation over the seeds
             name: stdev([card.values[name] for card in scores.values()]) for name in names

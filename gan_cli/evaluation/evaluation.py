@@ -103,7 +103,7 @@ class Panel:
             if metric.featured:
                 values = {value_name(key, self.name): value for key, value in values.items()}
             card.values |= values
-            card.headlines[next(iter(values))] = metric.lower_is_better
+            card.lower_is_better[next(iter(values))] = metric.lower_is_better
         card.warnings = [*few(real, "real"), *few(fake, "generated")]
         return card
 

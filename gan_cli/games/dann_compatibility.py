@@ -28,5 +28,5 @@ def check_features(networks: nn.ModuleDict) -> None:
         listed = ", ".join(f"{role} {size}" for role, size in sizes.items())
         raise ConfigError(
             f"model.networks: differ in their number of features ({listed}); set it for the "
-            "feature_extractor only, the others take it from there"
+            "feature_extractor alone, the others take it from there"
         )

@@ -70,7 +70,7 @@ def game_component(checkpoint: Checkpoint) -> Component:
     return {"name": checkpoint.game["name"], **games.check(checkpoint.game, "model.game")}
 
 
-def sees_one_sample(checkpoint: Checkpoint, role: str) -> bool:
+def takes_single_samples(checkpoint: Checkpoint, role: str) -> bool:
     """Returns whether the network takes single samples and not packs."""
     return network_spec(checkpoint, role) == checkpoint.spec
 

@@ -1,6 +1,6 @@
-"""Health in words: cheap signals at every reading, and what they add up to."""
+"""Health of a run: signals read with the log, and findings reported in words."""
 
+from gan_cli.health.findings import Finding
 from gan_cli.health.monitor import Health
-from gan_cli.health.watch import Finding
 
 __all__ = ["Finding", "Health"]

@@ -1,4 +1,4 @@
-"""A run's health: readings taken beside the training, of which they leave no trace."""
+"""Reads the health signals of a run without changing its training."""
 
 import math
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from gan_cli.data.dataset import Dataset, Lookup, part_with
 from gan_cli.games.draw import draw_all
 from gan_cli.games.game import Game, Samples
 from gan_cli.games.request import Request
+from gan_cli.health.findings import Finding, FindingTracker
 from gan_cli.health.player_signals import Reading, player_signals
-from gan_cli.health.sample_signals import BATCH, SampleSignals
-from gan_cli.health.watch import Finding, Watch
+from gan_cli.health.sample_signals import BATCH, SampleComparison
 from gan_cli.optim.optimizers import Player
 
 
 class Health:
-    """One process takes readings; nothing in here waits for another."""
+    """Reads signals in one process, without communication, and tracks findings."""
 
     def __init__(
         self, game: Game, players: Mapping[str, Player], dataset: Dataset, device: torch.device
@@ -27,24 +27,27 @@ class Health:
         self.game, self.players = game, players
         self.dataset, self.device = dataset, device
         self.weights_before: dict[str, list[Tensor]] = {}
-        self.watch = Watch()
+        self.tracker = FindingTracker()
 
     @cached_property
-    def sample_signals(self) -> SampleSignals:
-        return SampleSignals(self.dataset, self.device)
+    def comparison(self) -> SampleComparison:
+        return SampleComparison(self.dataset, self.device)
 
     def before_update(self, player: str) -> None:
-        """Before the player's last update ahead of a reading: a copy of the weights."""
+        """Copies the player's weights; called before its last update ahead of a reading."""
         self.weights_before[player] = [p.detach().clone() for p in self.players[player].parameters]
 
     def read(self, step: int, values: Mapping[str, float]) -> tuple[Reading, list[Finding]]:
-        """The signals beside the ledger's `values`, and the findings that appear or pass."""
-        signals = player_signals(values) | self.updates() | self.samples()
-        reading = {name: value for name, value in signals.items() if math.isfinite(value)}
-        return reading, self.watch.take(step, reading)
+        """Returns all signals, and the findings that have become active or been resolved.
 
-    def updates(self) -> Reading:
-        """The norm of an update over that of the weights, for each player."""
+        `values` are the means of the loss terms from `Meters.read`.
+        """
+        signals = player_signals(values) | self.update_signals() | self.sample_signals()
+        reading = {name: value for name, value in signals.items() if math.isfinite(value)}
+        return reading, self.tracker.update(step, reading)
+
+    def update_signals(self) -> Reading:
+        """Returns the norm of the last update divided by that of the weights, for each player."""
         norm, ratios = torch.nn.utils.get_total_norm, {}
         for player, before in self.weights_before.items():
             after = [parameter.detach() for parameter in self.players[player].parameters]
@@ -53,15 +56,18 @@ class Health:
         self.weights_before.clear()
         return ratios
 
-    def samples(self) -> Reading:
-        """Of the live networks, from the same seeds, labels and inputs at every reading."""
+    def sample_signals(self) -> Reading:
+        """Returns signals of samples of the live networks.
+
+        Seeds, labels and inputs are the same at every reading.
+        """
         if not (isinstance(self.game, Samples) and self.game.learns_to_sample):
             return {}
-        return self.sample_signals.compare(draw_all(self.game, self.request))
+        return self.comparison.signals(draw_all(self.game, self.request))
 
     @cached_property
     def request(self) -> Request:
-        index, labels = self.sample_signals.index, self.dataset.labels()
+        index, labels = self.comparison.index, self.dataset.labels()
         label = None if labels is None else labels[index]
         target = self.game.targets(self.dataset.spec)[0]
         parts = {key: part_with(self.dataset, key) for key in self.game.inputs(target)}
@@ -69,9 +75,9 @@ class Health:
         return Request(range(BATCH), label, given, target=target)
 
     def active(self) -> list[str]:
-        """What is wrong now, in a word or two each."""
-        return [finding.title for finding in self.watch.findings if finding.active]
+        """Returns the titles of the active findings."""
+        return [finding.title for finding in self.tracker.findings if finding.active]
 
     def findings(self) -> list[dict[str, Any]]:
-        """All so far, the passed ones too, as plain data."""
-        return list(self.watch.state_dict()["findings"])
+        """Returns all findings so far, also the resolved ones, as plain data."""
+        return list(self.tracker.state_dict()["findings"])

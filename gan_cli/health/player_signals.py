@@ -1,4 +1,4 @@
-"""What the turns say of the players' balance, from what the ledger collected."""
+"""Signals of the balance between players, computed from the logged means of loss terms."""
 
 import math
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ Reading = dict[str, float]
 
 
 def player_signals(values: Mapping[str, float]) -> Reading:
-    """From values by "<player>/<name>". A critic is who has logits on real samples.
+    """Returns signals from values by "<player>/<name>"; players with real_logits are critics.
 
-    Several critics are averaged; the gradients of several players are joined to one.
+    The values of several critics are averaged; the gradients of several players are concatenated.
     """
     critics = {key.split("/")[0] for key in values if key.endswith("/real_logits")}
     others = {key.split("/")[0] for key in values} - critics
@@ -28,12 +28,13 @@ def player_signals(values: Mapping[str, float]) -> Reading:
 
 
 def accuracies(values: Mapping[str, float], critics: set[str]) -> Reading:
-    """P(D(real) > D(fake)) of any loss, and the shares judged right where logits have a zero."""
+    """Returns the accuracies that all critics have, averaged over the critics."""
     names = ("pair_accuracy", "real_accuracy", "fake_accuracy")
     keys = {name: [f"{critic}/{name}" for critic in sorted(critics)] for name in names}
-    known = {name: found for name, found in keys.items() if values.keys() >= set(found)}
-    return {name: fmean(values[key] for key in found) for name, found in known.items()}
+    common = {name: group for name, group in keys.items() if values.keys() >= set(group)}
+    return {name: fmean(values[key] for key in group) for name, group in common.items()}
 
 
 def joint_gradient(values: Mapping[str, float], players: set[str]) -> float:
+    """Returns the norm of the concatenated gradients of the players."""
     return math.hypot(*(values[f"{player}/gradient_norm"] for player in sorted(players)))

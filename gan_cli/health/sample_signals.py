@@ -1,4 +1,4 @@
-"""Signals of a small batch of generated samples, from distances to real ones alone."""
+"""Signals of a small batch of generated samples, computed from distances to real samples."""
 
 import torch
 from torch import Tensor
@@ -7,13 +7,13 @@ from gan_cli.data.dataset import Dataset, part_with, pick
 from gan_cli.data.kinds import kind_of
 from gan_cli.metrics.metric import Features, extractors
 
-BATCH = 64  # fakes of a reading, and the real samples beside them
-REFERENCE = 1024  # training samples among which a copy is looked for: small sets are what is copied
-NEAR = 0.25  # of the usual distance between neighbours: nearer ones are duplicates
+BATCH = 64  # fakes of a reading, and real samples that they are compared with
+REFERENCE = 1024  # training samples searched for copies; mostly small data sets are memorised
+NEAR = 0.25  # duplicates: distance relative to the median between nearest neighbours
 
 
-class SampleSignals:
-    """Compares fakes with training samples, the same ones at every reading."""
+class SampleComparison:
+    """Compares fakes with training samples, which are the same at every reading."""
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         target = dataset.spec.target
@@ -22,64 +22,68 @@ class SampleSignals:
         order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
         index = order[:REFERENCE]
         real = pick(part, target, index).to(device)
-        self.index = index.repeat(BATCH)[:BATCH]  # of the samples whose labels and inputs fakes get
+        self.index = index.repeat(BATCH)[:BATCH]  # of the samples with the fakes' labels and inputs
         self.spaces = spaces(dataset, device)
         self.real = {name: space(real[:BATCH]).features for name, space in self.spaces.items()}
         self.spread = {name: spread(points) for name, points in self.real.items()}
-        self.first = next(iter(self.spaces))  # in which distances are told in numbers
+        self.first = next(iter(self.spaces))  # the space for duplicates and novelty
         self.near = NEAR * nearest(self.real[self.first]).median()
-        # Who draws from a small data set repeats itself: this share has a twin in the batch.
-        self.natural = 1 - (1 - 1 / len(part)) ** (BATCH - 1)
-        # Mirrored, a copy is still a copy; the fakes of such data may be either.
+        # The share of duplicates expected in a batch drawn from the data set itself.
+        self.expected = 1 - (1 - 1 / len(part)) ** (BATCH - 1)
+        # A mirrored copy is a copy, too, if the data are mirrored at random.
         everywhere = torch.ones(len(real), dtype=torch.bool, device=device)
         mirrored = [self.kind.mirror(real, everywhere)] if part.hflip else []
         self.training = self.spaces[self.first](torch.cat([real, *mirrored])).features
-        self.apart = nearest(self.training[: len(real)]).median()
+        self.scale = nearest(self.training[: len(real)]).median()
 
-    def compare(self, fake: Tensor) -> dict[str, float]:
-        """Fakes (N, *shape) in model form; one transfer from the device."""
+    def signals(self, fake: Tensor) -> dict[str, float]:
+        """Returns the signals of fakes (N, *shape) in model form, with one device transfer."""
         samples = self.kind.to_stored(fake)
         points = {name: space(samples).features for name, space in self.spaces.items()}
         first, last = points[self.first], list(points)[-1]
         values = {f"diversity_{k}": spread(p) / self.spread[k] for k, p in points.items()}
-        twins = (nearest(first) < self.near).float().mean()
-        values["duplicates"] = (twins - self.natural).clamp(min=0)
-        values["novelty"] = distances(first, self.training).amin(1).median() / self.apart
+        duplicates = (nearest(first) < self.near).float().mean()
+        values["duplicates"] = (duplicates - self.expected).clamp(min=0)
+        values["novelty"] = distances(first, self.training).amin(1).median() / self.scale
         values["separability"] = separability(self.real[last], points[last])
         return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))
 
 
 def spaces(dataset: Dataset, device: torch.device) -> dict[str, Features]:
-    """The feature maps by which samples of the target's kind are compared."""
+    """Returns the feature maps in which samples of the target's kind are compared."""
     names = kind_of(dataset.spec.fields[dataset.spec.target]).health_features
     return {name: extractors.build({"name": name}, dataset, device, where="") for name in names}
 
 
 def distances(a: Tensor, b: Tensor) -> Tensor:
-    """(N, D), (M, D) -> (N, M). Not by inner products: they round small distances away."""
+    """Returns distances (N, M) of points (N, D) and (M, D).
+
+    They are not computed from inner products, which lose the precision of small distances.
+    """
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def among(points: Tensor) -> Tensor:
-    """(N, D) -> (N, N), infinite on the diagonal: nothing is its own neighbour."""
+def self_distances(points: Tensor) -> Tensor:
+    """Returns distances (N, N) among points (N, D), with an infinite diagonal."""
     return distances(points, points).fill_diagonal_(float("inf"))
 
 
 def nearest(points: Tensor) -> Tensor:
-    """(N, D) -> (N,): the distance to the nearest other point."""
-    return among(points).amin(1)
+    """Returns the distance (N,) of each point (N, D) to the nearest other point."""
+    return self_distances(points).amin(1)
 
 
 def spread(points: Tensor) -> Tensor:
-    """The mean distance between two different points of (N, D)."""
+    """Returns the mean distance between two different points of (N, D)."""
     return distances(points, points).sum() / (len(points) * (len(points) - 1))
 
 
 def separability(real: Tensor, fake: Tensor) -> Tensor:
-    """1-NN two-sample test (Lopez-Paz and Oquab 2017, arXiv:1610.06545): its accuracy.
+    """Accuracy of the 1-NN two-sample test (Lopez-Paz and Oquab 2017, arXiv:1610.06545).
 
-    1: no fake's nearest neighbour is real, and no real's fake; 1/2: they mix like equals.
+    It is 1 if no real and no fake sample has a nearest neighbour of the other kind, and about 1/2
+    if both have the same distribution.
     """
     is_fake = torch.arange(len(real) + len(fake), device=real.device) >= len(real)
-    neighbour = among(torch.cat([real, fake])).argmin(1)
+    neighbour = self_distances(torch.cat([real, fake])).argmin(1)
     return (is_fake[neighbour] == is_fake).float().mean()

@@ -8,12 +8,12 @@ class Scorecard:
     """Values of one evaluation by name, and warnings about them."""
 
     values: dict[str, float] = field(default_factory=dict)
-    headlines: dict[str, bool] = field(default_factory=dict)  # first values -> lower is better
+    lower_is_better: dict[str, bool] = field(default_factory=dict)  # of each metric's first value
     warnings: list[str] = field(default_factory=list)
 
     def __or__(self, other: "Scorecard") -> "Scorecard":
         return Scorecard(
             self.values | other.values,
-            self.headlines | other.headlines,
+            self.lower_is_better | other.lower_is_better,
             self.warnings + other.warnings,
         )

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Field
-from gan_cli.games.restore import sees_one_sample
+from gan_cli.games.restore import takes_single_samples
 from gan_cli.sampling.model import Model
 from gan_cli.utils.errors import ConfigError
 
@@ -36,7 +36,7 @@ class Autoencoder:
     def discriminator(self) -> Any:
         """The discriminator as trained, or None if there is none that takes single samples."""
         role, checkpoint = "discriminator", self.model.checkpoint
-        if role not in checkpoint.roles or not sees_one_sample(checkpoint, role):
+        if role not in checkpoint.roles or not takes_single_samples(checkpoint, role):
             return None
         return self.model.network(role, averaged=False)
 

@@ -1,4 +1,4 @@
-"""The metrics' values so far: last and best, with their steps."""
+"""The last and best values of the metrics of a run, with their steps."""
 
 from typing import Any
 
@@ -8,44 +8,47 @@ Value = tuple[float, int]  # (value, step)
 
 
 class Scores:
-    """Every value has a last one; the first value of a metric also has a best one.
+    """Records metric values: the last of each, and the best of the first value of each metric.
 
-    The first metric of the config decides which checkpoint is the best.
+    The first metric of the config is the primary one, which selects the best checkpoint.
     """
 
     def __init__(self) -> None:
         self.last: dict[str, Value] = {}
         self.best: dict[str, Value] = {}
-        self.lower: dict[str, bool] = {}  # is lower better?
+        self.lower_is_better: dict[str, bool] = {}
 
     @property
-    def deciding(self) -> str | None:
-        return next(iter(self.lower), None)
+    def primary_metric(self) -> str | None:
+        """The name of the primary metric; None before the first evaluation."""
+        return next(iter(self.lower_is_better), None)
 
     @property
     def objective(self) -> float | None:
-        """The best value of the deciding metric: what a sweep goes by."""
-        return None if self.deciding is None else self.best[self.deciding][0]
+        """The best value of the primary metric, which a sweep optimizes."""
+        return None if self.primary_metric is None else self.best[self.primary_metric][0]
 
     def record(self, step: int, card: Scorecard) -> bool:
-        """Take note of an evaluation; True if the deciding metric has never been better.
+        """Records an evaluation; returns whether the primary metric has improved.
 
-        Metrics that are no longer computed are forgotten.
+        Values of metrics that are no longer computed are dropped.
         """
-        self.lower = dict(card.headlines)
+        directions = self.lower_is_better = dict(card.lower_is_better)
         self.last = {name: (value, step) for name, value in card.values.items()}
-        self.best = {name: value for name, value in self.best.items() if name in self.lower}
-        improved = {name: self.better(name, card.values[name]) for name in self.lower}
+        self.best = {name: value for name, value in self.best.items() if name in directions}
+        improved = {name: self.improves(name, card.values[name]) for name in directions}
         self.best |= {name: self.last[name] for name, new in improved.items() if new}
         return next(iter(improved.values()), False)
 
-    def better(self, name: str, value: float) -> bool:
+    def improves(self, name: str, value: float) -> bool:
+        """Returns whether `value` is better than the best one so far."""
         if name not in self.best:
             return True
         best = self.best[name][0]
-        return value < best if self.lower[name] else value > best
+        return value < best if self.lower_is_better[name] else value > best
 
     def summary(self) -> str:
+        """Returns a line for each metric value, for the final message of a run."""
         lines = [
             f"{name}: best {self.best[name][0]:.4g} at step {self.best[name][1]}, "
             f"last {value:.4g} at step {step}"
@@ -56,19 +59,20 @@ class Scores:
         return "\n".join(lines) or "no metric was evaluated (every.evaluate, metrics)"
 
     def outcome(self) -> dict[str, Any]:
-        """For run.json."""
-        name = self.deciding
+        """Returns the entries of run.json."""
+        name = self.primary_metric
         if name is None:
             return {"last": {}, "best": {}}
         value, step = self.best[name]
-        lower = self.lower[name]
+        lower = self.lower_is_better[name]
         objective = {"name": name, "lower_is_better": lower, "value": value, "step": step}
         return {"last": self.last, "best": self.best, "objective": objective}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"last": dict(self.last), "best": dict(self.best), "lower": dict(self.lower)}
+        lower = dict(self.lower_is_better)
+        return {"last": dict(self.last), "best": dict(self.best), "lower": lower}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.last = {name: tuple(value) for name, value in state["last"].items()}
         self.best = {name: tuple(value) for name, value in state["best"].items()}
-        self.lower = dict(state.get("lower", dict.fromkeys(self.best, True)))
+        self.lower_is_better = dict(state.get("lower", dict.fromkeys(self.best, True)))

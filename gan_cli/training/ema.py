@@ -1,4 +1,4 @@
-"""Exponential moving average of the networks that a game wants averaged."""
+"""Exponential moving average (EMA) of the weights of networks."""
 
 import copy
 from typing import Any
@@ -14,12 +14,12 @@ Pair = tuple[Any, Any]  # (averaged, live) tensors
 
 
 class MovingAverage:
-    """Averaged copies in eval mode, and `game`: the same rules played with them.
+    """Averages of the networks `game.averaged` in eval mode, and the `game` with them.
 
-    The decay of one update is 0.5^(batch / half-life), so that it means the same at every batch
-    size (Karras et al. 2020, arXiv:1912.04958, their training code). Running statistics of batch
-    norm are averaged like parameters, since they describe the averaged ones better; other buffers
-    are copied.
+    The decay of one update is 0.5^(batch / half-life), with the half-life in images, so that it
+    does not depend on the batch size (as in the training code of Karras et al. 2020,
+    arXiv:1912.04958). Running statistics of batch norm are averaged like parameters, which fits
+    the averaged parameters better; other buffers are copied.
     """
 
     def __init__(self, game: Game, config: EMA) -> None:
@@ -28,14 +28,14 @@ class MovingAverage:
         self.networks = {role: copy.deepcopy(net).eval() for role, net in self.live.items()}
         self.game = game.with_networks(self.networks)
         self.pairs = [
-            pair for role, net in self.live.items() for pair in blended(self.networks[role], net)
+            p for role, net in self.live.items() for p in averaged_pairs(self.networks[role], net)
         ]
         self.copied = [
-            pair for role, net in self.live.items() for pair in copied(self.networks[role], net)
+            p for role, net in self.live.items() for p in copied_pairs(self.networks[role], net)
         ]
 
     def decay(self, step: int, images: int) -> float:
-        """Of the update after `step`, when `step` * `images` images were seen before."""
+        """Returns the decay of the update after `step`; each step has `images` images."""
         half_life = min(self.config.half_life(step), self.config.warmup * (step + 1) * images)
         return 0.5 ** (images / half_life) if half_life > 0 else 0.0
 
@@ -47,8 +47,8 @@ class MovingAverage:
             average.copy_(live)
 
 
-def blended(average: nn.Module, live: nn.Module) -> list[Pair]:
-    """Parameters, and the running statistics of batch norm."""
+def averaged_pairs(average: nn.Module, live: nn.Module) -> list[Pair]:
+    """Returns pairs of parameters and of the running statistics of batch norm."""
     pairs: list[Pair] = list(zip(average.parameters(), live.parameters(), strict=True))
     for mine, theirs in zip(average.modules(), live.modules(), strict=True):
         if isinstance(mine, BatchNorm) and isinstance(theirs, BatchNorm):
@@ -58,8 +58,8 @@ def blended(average: nn.Module, live: nn.Module) -> list[Pair]:
     return pairs
 
 
-def copied(average: nn.Module, live: nn.Module) -> list[Pair]:
-    """The buffers that are not blended: counters, spectral norm's vectors."""
-    statistics = {id(mine) for mine, _ in blended(average, live)}
+def copied_pairs(average: nn.Module, live: nn.Module) -> list[Pair]:
+    """Returns pairs of the other buffers, such as counters and spectral norm's vectors."""
+    statistics = {id(mine) for mine, _ in averaged_pairs(average, live)}
     buffers = zip(average.buffers(), live.buffers(), strict=True)
     return [(mine, theirs) for mine, theirs in buffers if id(mine) not in statistics]

@@ -1,7 +1,7 @@
-"""Weights of another run loaded into a network that is trained further.
+"""Loads weights of another run into a network that is trained further.
 
-As in Wang et al. 2018 (arXiv:1805.01677), "Transferring GANs", generator and discriminator both
-start from a model of other data.
+Wang et al. 2018 (arXiv:1805.01677), "Transferring GANs", initialize both generator and
+discriminator with a model trained on other data.
 """
 
 import json
@@ -22,19 +22,19 @@ log = logging.getLogger("gan_cli")
 
 
 def load_trained(
-    network: nn.Module, lender: Checkpoint, role: str, reference: str, model: Model, spec: Spec
+    network: nn.Module, source: Checkpoint, role: str, reference: str, model: Model, spec: Spec
 ) -> None:
-    """Loads the weights of `role` by name, averaged ones if there are any.
+    """Loads the weights of `role` in `source` by name, averaged ones if there are any.
 
-    What does not fit (another architecture, number of channels or number of classes) is refused
-    with advice, or with model.pretrained_strict=false logged and left at its initial value.
+    Weights that do not fit (another architecture, number of channels or classes) raise ConfigError
+    with advice; with model.pretrained_strict=false they are logged and keep their initial values.
     """
-    where, weights = f"model.pretrained.{role}", lender.weights(role, averaged=True)
+    where, weights = f"model.pretrained.{role}", source.weights(role, averaged=True)
     wrong, usable = misfits(network, weights), fitting(network, weights)
     partly = any(weight.ndim > 1 for weight in usable.values())  # vectors may fit by coincidence
     if wrong and (model.pretrained_strict or not partly):
         which = summary(wrong) if partly else "not one weight matrix fits"
-        advice = "; ".join(ways_out(lender, role, reference, model, spec, partly))
+        advice = "; ".join(mismatch_advice(source, role, reference, model, spec, partly))
         raise ConfigError(
             f"{where}: the weights of {reference} do not fit the network: {which}; {advice}"
         )
@@ -43,17 +43,17 @@ def load_trained(
         log.warning("%s: loads %s, except: %s", where, reference, summary(wrong, len(wrong)))
 
 
-def ways_out(
-    lender: Checkpoint, role: str, reference: str, model: Model, spec: Spec, partly: bool
+def mismatch_advice(
+    source: Checkpoint, role: str, reference: str, model: Model, spec: Spec, partly: bool
 ) -> Iterator[str]:
-    """What differs, and what to type."""
-    options = differing(lender.node(role), model.networks[role])
+    """Yields the differences between both runs, and what to type."""
+    options = differing_options(source.node(role), model.networks[role])
     if options:
-        typed = " ".join(f"model.networks.{role}.{key}={spelled(options[key])}" for key in options)
+        typed = " ".join(f"model.networks.{role}.{key}={as_typed(options[key])}" for key in options)
         yield f"the options of {reference} are {typed}"
     for what, theirs, ours in (
-        ("samples of shape", lender.spec.shape, spec.shape),
-        ("a number of classes of", lender.spec.classes, spec.classes),
+        ("samples of shape", source.spec.shape, spec.shape),
+        ("a number of classes of", source.spec.classes, spec.classes),
     ):
         if theirs != ours:
             yield f"it was trained on {what} {theirs}, and the data set has {ours}"
@@ -63,11 +63,11 @@ def ways_out(
         yield "name another run, or leave it out"
 
 
-def differing(theirs: Component, ours: Component) -> Component:
-    """The options of the other run's network that are not those of this one."""
+def differing_options(theirs: Component, ours: Component) -> Component:
+    """Returns the options of the other run's network that differ from those of this run."""
     return {key: value for key, value in theirs.items() if ours.get(key, ...) != value}
 
 
-def spelled(value: Any) -> str:
-    """`value` as it is typed on the command line."""
+def as_typed(value: Any) -> str:
+    """Returns `value` as it is typed on the command line."""
     return value if isinstance(value, str) else json.dumps(value)

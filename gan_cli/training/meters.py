@@ -1,4 +1,4 @@
-"""What the turns came to, kept on the device and read once in a while."""
+"""Running means of loss terms, accumulated on the device and read at `every.log`."""
 
 import math
 from collections import defaultdict
@@ -12,7 +12,7 @@ from gan_cli.utils.errors import NonFiniteError
 
 
 class Meters:
-    """Collects 0-d tensors without synchronising; `read` fetches them in one transfer."""
+    """Collects 0-d tensors without synchronization; `read` copies them in one transfer."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
@@ -24,9 +24,10 @@ class Meters:
         self.rows.append((step, player, list(named), len(terms.losses), values))
 
     def read(self) -> dict[str, float]:
-        """Means since the last reading as "<player>/<name>", over all processes.
+        """Returns means since the last call by "<player>/<name>", over steps and processes.
 
-        NonFiniteError names the first loss term that was not finite, its player and its step.
+        Raises NonFiniteError, which names the first loss term that is not finite, with its player
+        and step.
         """
         if not self.rows:
             return {}
@@ -34,8 +35,8 @@ class Meters:
         numbers = self.runtime.processes.mean(torch.cat([row[-1] for row in rows])).tolist()
         collected = defaultdict(list)
         for step, player, names, losses, values in rows:
-            mine, numbers = numbers[: len(values)], numbers[len(values) :]
-            for i, (name, number) in enumerate(zip(names, mine, strict=True)):
+            own, numbers = numbers[: len(values)], numbers[len(values) :]
+            for i, (name, number) in enumerate(zip(names, own, strict=True)):
                 if i < losses and not math.isfinite(number):
                     raise NonFiniteError(f"step {step}: {player}/{name} is {number}")
                 collected[f"{player}/{name}"].append(number)

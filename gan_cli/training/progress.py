@@ -1,4 +1,4 @@
-"""What a run shows while it plays: a live bar in a terminal, plain lines elsewhere."""
+"""Shows the progress of training: a live bar in a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -10,14 +10,14 @@ from gan_cli.utils.console import console
 
 
 class Display:
-    """Progress of `steps` steps; silent in processes other than rank 0."""
+    """Shows the progress of `steps` steps; silent on ranks other than 0."""
 
     def __init__(self, steps: int, start: int, silent: bool) -> None:
         self.steps, self.start, self.silent = steps, start, silent
         self.since, self.at = time.monotonic(), start
         self.began = self.since
         self.live = console.is_terminal and not silent
-        self.metric, self.warning, self.said = "", "", set[str]()
+        self.metric, self.warning, self.printed = "", "", set[str]()
         self.bar = Progress(
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=20),
@@ -29,29 +29,31 @@ class Display:
         self.task = self.bar.add_task("", total=steps, completed=start)
         self.bar.start()
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
+        """Prints a line above the bar; after a broken pipe the run continues silently."""
         if not self.silent:
             try:
-                self.print(text)
-            except BrokenPipeError:  # whoever read along has gone; the run goes on
+                self._write(text)
+            except BrokenPipeError:
                 self.silent = True
 
-    def say_once(self, text: str) -> None:
-        if text not in self.said:
-            self.said.add(text)
-            self.say(text)
+    def print_once(self, text: str) -> None:
+        """Prints a text unless it has been printed before."""
+        if text not in self.printed:
+            self.printed.add(text)
+            self.print(text)
 
-    def print(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         (self.bar.console if self.live else console).print(text, markup=False, soft_wrap=True)
         sys.stdout.flush()
 
     def advance(self, step: int) -> None:
-        """Cheap enough for every step: rich redraws at most ten times a second."""
+        """Moves the bar to `step`; rich redraws it at most ten times a second."""
         if self.live:
             self.bar.update(self.task, completed=step)
 
     def show(self, step: int, images_per_step: int, values: dict[str, float]) -> float:
-        """The losses at `step`; returns images per second since the last call."""
+        """Shows the losses at `step`; returns the images per second since the last call."""
         now = time.monotonic()
         rate = (step - self.at) * images_per_step / max(now - self.since, 1e-9)
         self.since, self.at = now, step
@@ -62,14 +64,15 @@ class Display:
             self.bar.update(self.task, completed=step, description=text)
         else:
             left = (now - self.began) / max(step - self.start, 1) * (self.steps - step)
-            self.say(f"step {step}/{self.steps}  {clock(left)} left  {text}")
+            self.print(f"step {step}/{self.steps}  {clock(left)} left  {text}")
         return rate
 
-    def scored(self, name: str, value: float) -> None:
+    def show_metric(self, name: str, value: float) -> None:
+        """Shows the value next to the losses from now on."""
         self.metric = f"  {name} {value:.4g}"
 
-    def warn(self, names: Iterable[str]) -> None:
-        """Beside the losses from now on: what is wrong."""
+    def show_warnings(self, names: Iterable[str]) -> None:
+        """Shows the names of active findings next to the losses from now on."""
         self.warning = "".join(f"  ! {name}" for name in names)
 
     def close(self) -> None:
@@ -77,6 +80,7 @@ class Display:
 
 
 def clock(seconds: float) -> str:
+    """Returns a duration as h:mm:ss, or m:ss below an hour."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -20,15 +20,16 @@ from gan_cli.utils.versions import environment
 
 
 def run_training(config: Any, folder: Path, started: float) -> Run:
-    """Builds or resumes the run in `folder` and trains it to its last step."""
+    """Builds or resumes the run in `folder`, trains it to its last step and returns it."""
     with locked(folder):
         run = Run(config, folder)
         run.resume()
         owner = run.runtime.processes.rank == 0
         logger = Logger(folder if owner else None, run.step)
         display = Display(config.steps, run.step, silent=not owner)
-        display.say(headline(run))
-        logger.run_card({**environment(), **facts(run), "status": "running", "started": started})
+        display.print(start_message(run))
+        entries = {**environment(), **run_entries(run), "status": "running", "started": started}
+        logger.update_run_json(entries)
         status = "failed"
         try:
             with StopSignal() as stop:
@@ -42,20 +43,20 @@ def run_training(config: Any, folder: Path, started: float) -> Run:
         finally:
             display.close()
             logger.close()
-            logger.run_card({**outcome(run), "status": status, "ended": time.time()})
+            logger.update_run_json({**outcome(run), "status": status, "ended": time.time()})
             if owner:
                 refresh(folder)
             run.feed.close()
             run.runtime.processes.close()
-        display.say(farewell(run))
+        display.print(end_message(run))
         return run
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One process writes into a run folder; ConfigError for a second one.
+    """Locks a run folder; raises ConfigError if another process holds the lock.
 
-    A folder in which nothing was left (the config was refused, say) is removed again.
+    A folder that is still empty at the end, after an invalid config for instance, is removed.
     """
     if int(os.environ.get("RANK", 0)) > 0:
         yield
@@ -76,8 +77,8 @@ def locked(folder: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
-def facts(run: Run) -> dict[str, Any]:
-    """About this run, for run.json."""
+def run_entries(run: Run) -> dict[str, Any]:
+    """Returns the entries of run.json that are known before training."""
     parameters = {
         role: sum(p.numel() for p in network.parameters())
         for role, network in run.game.networks.items()
@@ -87,14 +88,18 @@ def facts(run: Run) -> dict[str, Any]:
         "processes": run.runtime.processes.world,
         "seed": run.config.seed,
         "parameters": parameters,
-        "data": {"samples": len(run.dataset), "feed": run.feed.kind, **described(run.dataset.spec)},
+        "data": {
+            "samples": len(run.dataset),
+            "feed": run.feed.kind,
+            **spec_entries(run.dataset.spec),
+        },
         "config": plain(run.config),
         "resumed_at": run.step,
     }
 
 
-def described(spec: Spec) -> dict[str, Any]:
-    """The samples that the run is about, for run.json and its report."""
+def spec_entries(spec: Spec) -> dict[str, Any]:
+    """Returns the entries of run.json that describe the samples."""
     return {
         "kind": spec.kind,
         "shape": list(spec.shape),
@@ -104,22 +109,24 @@ def described(spec: Spec) -> dict[str, Any]:
 
 
 def outcome(run: Run) -> dict[str, Any]:
+    """Returns the entries of run.json that are known after training."""
     images, findings = run.step * run.config.batch_size, run.health.findings()
     return {"step": run.step, "images": images, **run.scores.outcome(), "findings": findings}
 
 
-def headline(run: Run) -> str:
-    card = facts(run)
-    sizes = ", ".join(f"{role} {count:,}" for role, count in card["parameters"].items())
+def start_message(run: Run) -> str:
+    """Returns a line with the folder, the data, the number of parameters and the device."""
+    entries = run_entries(run)
+    sizes = ", ".join(f"{role} {count:,}" for role, count in entries["parameters"].items())
     start = f"resumes at step {run.step}" if run.step else "starts"
     return (
-        f"{run.folder} {start}: {card['data']['samples']:,} samples of {run.dataset.spec.shape} "
-        f"({run.feed.kind}), {sizes} parameters, on {card['device']}"
+        f"{run.folder} {start}: {entries['data']['samples']:,} samples of {run.dataset.spec.shape} "
+        f"({run.feed.kind}), {sizes} parameters, on {entries['device']}"
     )
 
 
-def farewell(run: Run) -> str:
-    """Where everything is, how good it got, and what to type next."""
+def end_message(run: Run) -> str:
+    """Returns lines with the scores, the files of the run and the next commands."""
     outputs = Path("outputs")
     name = run.folder.relative_to(outputs) if run.folder.is_relative_to(outputs) else run.folder
     sample = f"gan-sample run={name}   " if run.game.targets(run.dataset.spec) else ""

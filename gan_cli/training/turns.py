@@ -1,4 +1,4 @@
-"""One turn of one player: backward, mean over processes, clipping and the optimizer's step."""
+"""One optimizer step of one player: backward, mean over processes, clipping and update."""
 
 from collections.abc import Callable, Hashable, Iterable
 
@@ -15,7 +15,7 @@ Loss = Callable[[Batch], Terms]
 
 
 class Turns:
-    """Plays turns on a runtime; the only place with a backward pass and an optimizer step."""
+    """Executes turns on a runtime: the only place with a backward pass and an optimizer step."""
 
     def __init__(
         self,
@@ -29,30 +29,31 @@ class Turns:
         self.compiled: dict[Hashable, Loss] = {}
 
     def player(self, networks: Iterable[nn.Module], options: Component) -> Player:
-        """The owner of `networks`, with an optimizer built from `options`."""
+        """Returns the player that trains `networks`, with an optimizer built from `options`."""
         enabled = self.runtime.dtype == torch.float16  # bfloat16 has the range of float32
         scaler = torch.amp.GradScaler(self.runtime.device.type, enabled=enabled)
         return Player(networks, options, scaler)
 
     def play(self, turn: Turn, player: Player, batch: Batch) -> Terms:
-        """One optimizer step: only this player's parameters gather gradients."""
+        """Takes one optimizer step; only this player's parameters accumulate gradients."""
         loss = self.loss_of(turn)
         player.train(True)
-        played = [self.backward(loss, part, player) for part in self.parts(batch)]
+        parts = [self.backward(loss, part, player) for part in self.parts(batch)]
         player.train(False)
         norm = self.step(player)
-        terms = mean_terms(played)
+        terms = mean_terms(parts)
         turn.after(terms)
         return Terms(terms.losses, {**terms.observed, "gradient_norm": norm})
 
     def backward(self, loss: Loss, part: Batch, player: Player) -> Terms:
+        """Adds the gradients of one part of the batch; returns its detached terms."""
         with self.runtime.autocast():
             terms = loss(part)
         player.scaler.scale(terms.total() / self.accumulate).backward()
         return Terms({name: term.detach() for name, term in terms.losses.items()}, terms.observed)
 
     def step(self, player: Player) -> Tensor:
-        """Average, unscale, clip, apply; returns the gradient's norm before clipping."""
+        """Averages, unscales, clips and applies gradients; returns their norm before clipping."""
         gradients = player.gradients()
         self.runtime.processes.average(gradients)
         player.scaler.unscale_(player.optimizer)
@@ -65,15 +66,18 @@ class Turns:
         return norm.detach()
 
     def parts(self, batch: Batch) -> list[Batch]:
-        """The batch in `accumulate` parts of equal size."""
+        """Splits the batch into `accumulate` parts of equal size."""
         if self.accumulate == 1:
             return [batch]
         chunks = {key: value.chunk(self.accumulate) for key, value in batch.items()}
         return [{key: c[i] for key, c in chunks.items()} for i in range(self.accumulate)]
 
     def loss_of(self, turn: Turn) -> Loss:
-        """The turn's loss, compiled as a whole if asked: a compiled network alone under a gradient
-        penalty fails, since torch.compile has no double backward."""
+        """Returns the loss of the turn, compiled if device.compile is set.
+
+        The turn is compiled as a whole: a compiled network fails under a gradient penalty, since
+        torch.compile does not support double backward.
+        """
         if not self.compile:
             return turn.loss
         key = (turn.player, turn.variant)
