@@ -222,6 +222,38 @@ def test_transport_of_plane_data_is_drawn(tmp_path) -> None:
     assert card["path"].with_suffix(".png").exists()
 
 
+def tones(pitch: float) -> np.ndarray:
+    """Sine waves of about this frequency, (60, 1, 600) int16 at 8 kHz."""
+    hertz = pitch * np.random.default_rng(0).uniform(0.9, 1.1, (60, 1, 1))
+    return (20_000 * np.sin(2 * np.pi * hertz / 8000 * np.arange(600))).astype(np.int16)
+
+
+def words(letters: int) -> np.ndarray:
+    return np.random.default_rng(letters).integers(0, letters, (60, 9))
+
+
+@pytest.mark.parametrize(
+    ("features", "real", "near", "far", "rounding"),
+    [
+        ("spectrum", tones(500), tones(520), tones(2000), "rounded to int16"),
+        ("ngrams", words(5), words(6), words(40), "none"),
+    ],
+)
+def test_files_of_sound_and_of_text(features, real, near, far, rounding, tmp_path) -> None:
+    values = []
+    np.savez(tmp_path / "real.npz", samples=real)
+    for i, samples in enumerate((real, near, far)):
+        np.savez(tmp_path / f"{i}.npz", samples=samples)
+        files = {"real": str(tmp_path / "real.npz"), "fake": str(tmp_path / f"{i}.npz")}
+        card = fid(tmp_path, **files, metrics={"features": features})
+        assert card["protocol"]["rounding"] == rounding
+        values.append(card["values"][f"fd_{features}"])
+    assert values[0] == pytest.approx(0, abs=1e-4)
+    assert values[0] < values[1] < values[2] / 2
+    told = faults(tmp_path, **files, metrics={"features": "random"})
+    assert f"use metrics.features={features}" in told
+
+
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
