@@ -11,6 +11,7 @@ from typing import Any, Literal
 import pytest
 from PIL import Image
 
+import gan_cli
 from gan_cli.config.schedules import Schedule
 from tests.helpers import SMALL
 from tests.shown_commands import blocks, commands, error_of
@@ -130,6 +131,38 @@ def test_the_first_steps_of_the_readme_work(work):
         called(command.name, *small[command.name], *words)
     assert len(list(Path("outputs/first/generated").iterdir())) == 2
     assert list(Path("outputs/first/cards").glob("*.json"))
+
+
+@pytest.mark.slow
+def test_the_commands_of_extending_work(work):
+    """One after the other, with the sizes of a test; RUN is the run with the same imports."""
+    steps = [command for command in COMMANDS if command.page == "extending.md"]
+    assert {step.name for step in steps} == {"gan-train", "gan-sample", "gan-fid"}
+    small = ("steps=1", "batch_size=4", "every.checkpoint=1", "metrics.count=64", "device=cpu")
+    runs: dict[str, str] = {}
+    for number, step in enumerate(steps):
+        if step.name == "gan-train":
+            runs[step.words[0]] = f"extended-{number}"
+            called(step.name, *step.words, *small, f"run=extended-{number}")
+            continue
+        words = [word.replace("RUN", runs.get(step.words[0], "tiny")) for word in step.words]
+        count = [f"output=card-{number}.json", "count=64"] if step.name == "gan-fid" else []
+        called(step.name, *words, *count, "device=cpu")
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_python_api_work(tmp_path, monkeypatch, capsys):
+    """One after the other, with narrow networks and one step."""
+    monkeypatch.chdir(tmp_path)
+    train, small = gan_cli.train, {"steps": 1, "device": "cpu"}
+    monkeypatch.setattr(
+        gan_cli, "train", lambda *words, **keys: train(*words, *TINY[-2:], **{**keys, **small})
+    )
+    page = (ROOT / "docs" / "python-api.md").read_text()
+    examples = ["\n".join(lines) for language, _, lines in blocks(page) if language == "python"]
+    for example in examples:
+        exec(compile(example, "python-api.md", "exec"), {})
+    assert "unknown key 'optimzer'; did you mean 'optimizer'?" in capsys.readouterr().out
 
 
 # Generated pages
