@@ -1,5 +1,6 @@
 """The documentation: its commands, generated tables, links and notebooks."""
 
+import ast
 import os
 import re
 import sys
@@ -163,6 +164,38 @@ def test_the_examples_of_the_python_api_work(tmp_path, monkeypatch, capsys):
     for example in examples:
         exec(compile(example, "python-api.md", "exec"), {})
     assert "unknown key 'optimzer'; did you mean 'optimizer'?" in capsys.readouterr().out
+
+
+# The architecture
+
+
+def layers() -> list[set[str]]:
+    """The packages of each line that docs/architecture.md shows, from top to bottom."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    shown = next(lines for _, _, lines in blocks(page) if lines[0].startswith("api train"))
+    return [set(line.split()) for line in shown]
+
+
+def imported(file: Path) -> set[str]:
+    """The packages of gan_cli that a module imports, anywhere in its code."""
+    nodes = ast.walk(ast.parse(file.read_text()))
+    modules = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {module.split(".")[1] for module in modules if module.startswith("gan_cli.")}
+
+
+def test_imports_point_downwards_as_the_page_says():
+    height = {name: -i for i, line in enumerate(layers()) for name in line}
+    code, upwards = ROOT / "gan_cli", set()
+    assert set(height) == {
+        p.stem for p in code.iterdir() if p.stem.isalpha() and p.stem != "configs"
+    }
+    for file in code.rglob("*.py"):
+        package = file.relative_to(code).parts[0].removesuffix(".py")
+        if package in height:
+            wrong = {other for other in imported(file) if height[other] >= height[package]}
+            upwards |= {(file.name, other) for other in wrong - {package}}
+    upwards -= {("fid.py", "sample")}  # the commands share the reading of their words
+    assert upwards == {("stacked_mnist.py", "metrics")}
 
 
 # Generated pages
