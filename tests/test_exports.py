@@ -11,7 +11,7 @@ import torch
 
 from gan_cli.data.spec import Field, image_spec, sample_spec, vector_spec
 from gan_cli.networks import networks
-from gan_cli.sampling.exports import Drawing, exports, fitting
+from gan_cli.sampling.exports import DrawnSamples, exports, fitting
 from gan_cli.sampling.options import checked_options
 from gan_cli.sampling.perform import perform
 from gan_cli.sampling.task import tasks
@@ -44,7 +44,7 @@ def sample(**keys) -> tuple[dict[str, Path], str]:
     return {path.name: path for path in Path(output).iterdir()}, told
 
 
-def written(name: str, drawing: Drawing) -> dict[str, Path]:
+def written(name: str, drawing: DrawnSamples) -> dict[str, Path]:
     files = exports.entries[name].write(Path(), drawing)
     return {path.name: path for path in files}
 
@@ -67,7 +67,7 @@ def test_a_wav_file_holds_the_very_samples(channels):
     sounds = torch.randint(-32768, 32768, (3, channels, 400), generator=rng).to(torch.int16)
     field = Field("audio", (channels, 400), sample_rate=11_025)
     labels = {"labels": [0, 1, 0], "label_names": ["drum", "hi hat/open", "drum"]}
-    files = written("wav", Drawing(sounds, field, (7, 8, 123_456), **labels))
+    files = written("wav", DrawnSamples(sounds, field, (7, 8, 123_456), **labels))
     assert list(files) == [
         "seed-00007-label-drum.wav",
         "seed-00008-label-hi_hat_open.wav",
@@ -106,11 +106,11 @@ def test_sound_is_drawn_into_wav_files_and_the_same_into_an_npz():
 def test_a_text_file_has_a_line_for_each_sample():
     field = Field("tokens", (4,), vocabulary=("a", "\u00e9", " ", "\n"))
     rows = torch.tensor([[0, 1, 2, 0], [0, 3, 1, 3], [2, 2, 2, 2]])
-    (path,) = written("txt", Drawing(rows, field, (0, 1, 2), None, None)).values()
+    (path,) = written("txt", DrawnSamples(rows, field, (0, 1, 2), None, None)).values()
     text = path.read_bytes().decode("utf-8")
     assert text == "a\u00e9 a\na\u21b5\u00e9\u21b5\n    \n"
     words = Field("tokens", (2,), vocabulary=("one", "two"))
-    drawing = Drawing(torch.tensor([[1, 0]]), words, (0,), None, None)
+    drawing = DrawnSamples(torch.tensor([[1, 0]]), words, (0,), None, None)
     assert written("txt", drawing)["samples.txt"].read_text() == "two one\n"
 
 

@@ -345,7 +345,7 @@ def test_nothing_is_overwritten():
         assert name in perform(checked_options({"run": "x", "count": 1}), Path("outputs/x"))
         assert Path("outputs/x/generated", name, "grid.png").is_file()
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="exists and is not empty"):
         sample(checkpoint=str(path), output=str(path.parent))
     assert path.read_bytes() == before
 
@@ -455,7 +455,7 @@ def test_truncation_needs_tails():
         ({"format": "jpeg"}, "unknown format 'jpeg'"),
         ({"format": ["grid", "gif"]}, "add interpolate=8"),
         ({"format": "grid", "interpolate": 2}, "to interpolate type format=gif"),
-        ({"format": "png", "columns": 3}, "columns: are those of format=grid"),
+        ({"format": "png", "columns": 3}, "columns: is for format=grid"),
         ({"output": "a.png"}, "type output=a"),
         ({"device": {"workers": 8}}, "device.workers: is for training"),
     ],

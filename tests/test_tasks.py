@@ -317,7 +317,7 @@ def test_keys_that_mean_nothing_are_refused_before_a_checkpoint_is_opened(keys, 
 
 def test_a_model_of_latents_takes_no_inputs():
     saved(roles=("generator", "discriminator", "encoder"))
-    told = "input: the model makes samples of nothing but seeds; leave it out"
+    told = "input: the model draws samples from seeds only; leave it out"
     with pytest.raises(ConfigError, match=told):
         run("sample", input=".")
     with pytest.raises(ConfigError, match=told):

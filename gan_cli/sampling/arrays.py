@@ -1,4 +1,4 @@
-"""NumPy archives that tasks write."""
+"""NumPy archives written by tasks."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from gan_cli.sampling.inputs import Inputs
 
 
 def labels_of(inputs: Inputs) -> dict[str, np.ndarray]:
-    """Names (N,), and labels (N,) if there are any."""
+    """Returns arrays of names (N,), and of labels (N,) if there are any."""
     labels = {} if inputs.labels is None else {"labels": inputs.labels.numpy()}
     return {"names": np.array(inputs.names), **labels}
 
 
 def write_npz(file: Path, arrays: dict[str, np.ndarray]) -> str:
-    """The file's name, for a report."""
+    """Writes arrays to an npz file; returns its path for the report."""
     np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub has allow_pickle
     return str(file)

@@ -1,4 +1,4 @@
-"""A model with an encoder: both directions between samples and latents; or without one."""
+"""Generator and encoder of a model, applied to many samples or latents in batches."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,10 @@ BATCH = 250
 
 
 class Autoencoder:
-    """Samples are in stored form: uint8 images (N, C, H, W), vectors (N, F) float32."""
+    """A generator with an optional encoder.
+
+    Samples are passed in stored form: images uint8 (N, C, H, W), vectors float32 (N, F).
+    """
 
     def __init__(self, model: Model, task: str) -> None:
         self.model, self.spec = model, model.spec
@@ -34,42 +37,42 @@ class Autoencoder:
         self.kind = kind_of(self.field)
 
     def discriminator(self) -> Any:
-        """The discriminator as trained, or None if there is none that takes single samples."""
+        """Returns the discriminator (not averaged), or None if none takes single samples."""
         role, checkpoint = "discriminator", self.model.checkpoint
         if role not in checkpoint.roles or not takes_single_samples(checkpoint, role):
             return None
         return self.model.network(role, averaged=False)
 
     @torch.inference_mode()
-    def through(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-        """`function` of inputs (N, ...) on the device, in batches; float32 on the CPU."""
-        found, runtime = [], self.model.runtime
+    def apply(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+        """Returns `function` of inputs (N, ...), computed in batches; float32 on the CPU."""
+        outputs, runtime = [], self.model.runtime
         for batch in inputs.split(BATCH):
             with runtime.autocast():
-                found.append(function(batch.to(runtime.device)).float().cpu())
-        return torch.cat(found)
+                outputs.append(function(batch.to(runtime.device)).float().cpu())
+        return torch.cat(outputs)
 
-    def of_samples(self, function: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
-        """`function` of samples in model form, given in stored form."""
-        return self.through(lambda x: function(self.kind.to_model(x)), samples)
+    def apply_to_samples(self, function: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
+        """Returns `function` of samples, which are passed in stored form, in model form."""
+        return self.apply(lambda x: function(self.kind.to_model(x)), samples)
 
     def to_model(self, samples: Tensor) -> Tensor:
-        """Stored samples in model form, on the CPU."""
+        """Returns stored samples in model form, on their device."""
         return self.kind.to_model(samples)
 
     def encode(self, samples: Tensor) -> Tensor:
-        """Latents (N, latent_dim)."""
-        return self.of_samples(self.encoder, samples)
+        """Returns latents (N, latent_dim)."""
+        return self.apply_to_samples(self.encoder, samples)
 
     def generate(self, latents: Tensor) -> Tensor:
-        """Samples (N, *shape) in model form."""
-        return self.through(self.generator, latents)
+        """Returns samples (N, *shape) in model form."""
+        return self.apply(self.generator, latents)
 
     def reconstruct(self, samples: Tensor) -> Tensor:
-        """G(E(x)), (N, *shape) in model form."""
-        return self.of_samples(lambda x: self.generator(self.encoder(x)), samples)
+        """Returns G(E(x)), (N, *shape) in model form."""
+        return self.apply_to_samples(lambda x: self.generator(self.encoder(x)), samples)
 
     @property
-    def pictured(self) -> bool:
+    def has_picture(self) -> bool:
         """Whether samples can be shown as images side by side."""
         return self.kind.default_format(self.field) == "grid"

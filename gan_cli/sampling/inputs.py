@@ -1,4 +1,4 @@
-"""Given samples that a task works on: a folder, a zip or npz file, or a data set."""
+"""Given samples of a task, from a folder, a zip or npz file, or a data set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +24,14 @@ class Inputs:
     dataset: Dataset
     samples: Tensor  # (N, *shape) in stored form
     labels: Tensor | None  # (N,) int64
-    names: list[str]  # of files, else places in the data set
+    names: list[str]  # of files, else positions in the data set
 
     def __len__(self) -> int:
         return len(self.samples)
 
     @property
     def label_names(self) -> list[str] | None:
+        """The class name of each sample, or the class number if classes have no names."""
         names = self.dataset.spec.class_names
         if self.labels is None:
             return None
@@ -40,9 +41,9 @@ class Inputs:
 def open_inputs(
     options: SampleOptions, checkpoint: Checkpoint, key: str, usual: int | None
 ) -> Inputs:
-    """The samples that are given for the batch key `key`: options.count, or `usual`, or all.
+    """Returns the given samples for the batch key `key`: options.count, or `usual`, or all.
 
-    Fewer than there are are picked once and for all, since data may be sorted.
+    A subset is picked at random with a fixed seed, since data may be sorted.
     """
     if options.input is None and options.dataset is None:
         raise ConfigError(no_inputs(options))
@@ -66,6 +67,7 @@ def open_inputs(
 
 
 def check_shape(options: SampleOptions, found: Field, expected: Field) -> None:
+    """Raises ConfigError if kind or shape of the given samples are not those of the model."""
     if (found.kind, tuple(found.shape)) == (expected.kind, tuple(expected.shape)):
         return
     where = "dataset" if options.input is None else "input"
@@ -77,9 +79,10 @@ def check_shape(options: SampleOptions, found: Field, expected: Field) -> None:
 
 
 def open_dataset(options: SampleOptions, checkpoint: Checkpoint, field: Field) -> Dataset:
+    """Opens options.input or options.dataset."""
     if options.input is None:
         node = dict(options.dataset)
-        if "name" not in node:  # that of the training, with some keys changed
+        if "name" not in node:  # the training's data set, with some keys changed
             node = {**checkpoint.dataset, **node}
         return datasets.build(node, where="dataset")
     path = Path(options.input).expanduser()
@@ -89,7 +92,7 @@ def open_dataset(options: SampleOptions, checkpoint: Checkpoint, field: Field) -
 
 
 def open_folder(path: Path, trained_on: dict[str, Any], field: Field) -> Dataset:
-    """Brought to size as the training data were; data sets without a policy of their own pad."""
+    """Opens a folder of images, resized like the training data, or padded if those have no way."""
     if field.kind != "image":
         raise ConfigError(
             f"input: a folder holds images, and the model takes {field.kind}; type input=FILE.npz"

@@ -1,4 +1,4 @@
-"""A trained model: the game of a checkpoint, with which samples are drawn."""
+"""A trained model: the game of a checkpoint, from which samples are drawn."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -21,11 +21,11 @@ from gan_cli.runtime.runtime import Runtime
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import unknown
 
-PROGRESS = 256  # samples from which on a progress bar is shown
+PROGRESS = 256  # smallest number of samples for which a progress bar is shown
 
 
 class Model:
-    """Needs the checkpoint alone: the config and the spec in it say what to build."""
+    """The game of a checkpoint on a device; its config and spec are read from the checkpoint."""
 
     def __init__(self, checkpoint: Checkpoint, averaged: bool = True, device: Device = Device()):  # noqa: B008
         self.checkpoint, self.averaged = checkpoint, averaged
@@ -35,7 +35,7 @@ class Model:
         self.runtime.place(self.game.networks)
 
     def target(self, name: str | None = None) -> str:
-        """The batch key to generate; ConfigError if there is none, or not this one."""
+        """Returns the batch key to generate, by default the first; ConfigError if unavailable."""
         targets = self.game.targets(self.spec)
         if not isinstance(self.game, Samples) or not targets:
             game = self.checkpoint.game["name"]
@@ -45,10 +45,14 @@ class Model:
         return name or targets[0]
 
     def field(self, target: str | None = None) -> Field:
+        """Returns the field of the generated samples."""
         return self.spec.fields[self.target(target)]
 
     def labels(self, wanted: Sequence[Any] | None, seeds: Sequence[int]) -> Tensor | None:
-        """A class for each seed (N,): those wanted in turn, or the seed modulo their number."""
+        """Returns a class for each seed (N,), or None if the model takes no labels.
+
+        The classes `wanted` are used in turn; by default it is the seed modulo the classes.
+        """
         if not self.game.labelled:
             if wanted is not None:
                 raise ConfigError("label: the model was trained without labels; leave it out")
@@ -59,7 +63,7 @@ class Model:
         return torch.tensor([classes[i % len(classes)] for i in range(len(seeds))])
 
     def draw(self, request: Request, batch_size: int = BATCH) -> Tensor:
-        """Samples (N, *shape) in stored form (images uint8), on the CPU."""
+        """Returns samples (N, *shape) in stored form (images uint8), on the CPU."""
         kind = kind_of(self.field(request.target))
         total = -(-len(request) // batch_size)
         batches = track(
@@ -73,9 +77,9 @@ class Model:
             return torch.cat([kind.to_stored(samples).cpu() for samples in batches])
 
     def walk(self, latents: Tensor, between: int) -> Tensor:
-        """`between` latents from each of `latents` to the next, and these themselves.
+        """Returns `latents` with `between` interpolated ones from each to the next.
 
-        Along the sphere near which a normal prior lives, or straight through a uniform one's cube.
+        Interpolation is spherical for a normal prior and linear for a uniform one.
         """
         generator: Any = self.game.networks["generator"]
         path = slerp if generator.prior == "normal" else torch.lerp
@@ -85,12 +89,12 @@ class Model:
 
     @property
     def has_latent(self) -> bool:
-        """Whether samples are functions of a latent."""
+        """Whether the game has a generator that takes a latent."""
         roles = self.game.networks
         return "generator" in roles and hasattr(roles["generator"], "latent_dim")
 
     def network(self, role: str, averaged: bool | None = None) -> nn.Module:
-        """A network of the checkpoint in eval mode, on the device of the model."""
+        """Returns a network of the checkpoint in eval mode, on the device of the model."""
         network = build_network(
             self.checkpoint, role, self.averaged if averaged is None else averaged
         )
@@ -99,8 +103,10 @@ class Model:
 
 
 def class_number(label: Any, spec: Spec) -> int:
-    """The class that a name or a number means; names first, since a folder called 10 need not be
-    class 10."""
+    """Returns the class with this name or number; ConfigError if there is none.
+
+    Names take precedence, since a folder named 10 need not be class 10.
+    """
     if str(label) in spec.class_names:
         return spec.class_names.index(str(label))
     if type(label) is int and 0 <= label < spec.classes:
@@ -112,5 +118,5 @@ def class_number(label: Any, spec: Spec) -> int:
 
 
 def class_names(labels: Sequence[int], spec: Spec) -> list[str]:
-    """The name of each class, or its number."""
+    """Returns the name of each class, or its number."""
     return [spec.class_names[k] if spec.class_names else str(k) for k in labels]

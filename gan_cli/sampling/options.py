@@ -1,4 +1,4 @@
-"""The keys of gan-sample and what is wrong with them. Imports no torch."""
+"""The options of gan-sample and their validation. Imports no torch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -21,7 +21,7 @@ EVERY_MODEL = frozenset({"which", "weights"})  # read by all tasks that open a c
 
 
 class Seeds(tuple[int, ...]):
-    """Config: 5, "0-63", or a list of such."""
+    """A tuple of seeds; in configs 5, "0-63", or a list of these."""
 
     @classmethod
     def from_config(cls, value: Any, where: str, faults: list[str]) -> "Seeds":
@@ -77,23 +77,23 @@ class SampleOptions:
         return [] if self.format is None else several(self.format)
 
     def given_keys(self) -> set[str]:
-        """The keys that differ from their defaults, but those of all tasks."""
+        """Returns the keys that differ from their defaults, except those of all tasks."""
         default = SampleOptions()
         names = {f.name for f in fields(self)} - EVERY_TASK
         return {name for name in names if getattr(self, name) != getattr(default, name)}
 
-    def all_seeds(self, usual: int) -> tuple[int, ...]:
-        """What was asked for, or the first `usual` ones."""
-        return self.seeds or tuple(range(usual if self.count is None else self.count))
+    def all_seeds(self, default_count: int) -> tuple[int, ...]:
+        """Returns `seeds`, or the first `count` or `default_count` seeds."""
+        return self.seeds or tuple(range(default_count if self.count is None else self.count))
 
 
 def checked_options(tree: Any) -> SampleOptions:
-    """ConfigError lists all that is wrong before a checkpoint is opened."""
+    """Returns validated options; raises one ConfigError that lists all errors."""
     faults: list[str] = []
     options: SampleOptions = conform(SampleOptions, tree, "", faults)
     if not faults:
         import_modules(options.imports)
-        if options.task not in BUILT_IN and not options.imports:  # which may register others
+        if options.task not in BUILT_IN and not options.imports:  # imports may register tasks
             faults.append(f"task: {unknown('task', options.task, BUILT_IN)}")
         faults += [*source_errors(options), *number_errors(options)]
         faults += check_formats(options.formats, options.interpolate is not None, options.task)
@@ -104,7 +104,7 @@ def checked_options(tree: Any) -> SampleOptions:
 
 
 class Source(Protocol):
-    """Which checkpoint, on which device: the keys that gan-fid has, too."""
+    """The options that select checkpoint and device, shared with gan-fid."""
 
     @property
     def run(self) -> str | None: ...
@@ -117,7 +117,7 @@ class Source(Protocol):
 
 
 def source_errors(options: Source, instead: str = "") -> Iterator[str]:
-    """What is wrong with the choice of a checkpoint; `instead` names other ways."""
+    """Yields errors in the choice of a checkpoint; `instead` names alternatives."""
     if options.run is None and options.checkpoint is None:
         yield (
             f"run: has no value; type run=NAME or checkpoint=PATH{instead}. "
@@ -137,6 +137,7 @@ def source_errors(options: Source, instead: str = "") -> Iterator[str]:
 
 
 def number_errors(options: SampleOptions) -> Iterator[str]:
+    """Yields errors of numbers and seeds."""
     for key in "count", "interpolate", "columns", "steps", "batch_size":
         value = getattr(options, key)
         if value is not None and value < 1:
@@ -144,13 +145,14 @@ def number_errors(options: SampleOptions) -> Iterator[str]:
     if options.seeds and options.count not in (None, len(options.seeds)):
         yield f"count: is {options.count}, but seeds lists {len(options.seeds)}; leave one out"
     walks = options.task == "sample" and options.interpolate
-    if walks and len(options.all_seeds(usual=8)) < 2:
+    if walks and len(options.all_seeds(default_count=8)) < 2:
         yield "interpolate: goes from seed to seed; name two or more, as in seeds=3,7"
 
 
 def output_errors(options: SampleOptions) -> Iterator[str]:
+    """Yields errors of inputs and outputs."""
     if options.columns is not None and options.formats and "grid" not in options.formats:
-        yield "columns: are those of format=grid; leave it out"
+        yield "columns: is for format=grid; leave it out"
     if options.input is not None and not Path(options.input).expanduser().exists():
         yield f"input: no file or folder {options.input}"
     if options.input is not None and options.dataset is not None:
@@ -160,7 +162,7 @@ def output_errors(options: SampleOptions) -> Iterator[str]:
 
 
 def no_inputs(options: SampleOptions) -> str:
-    """What to tell of a task, or a model, that needs samples and was given none."""
+    """Returns the error of a task, or a model, that needs inputs and has none."""
     return (
         f"input: task={options.task} needs samples; type input=FOLDER (or a zip or npz file), or "
         "dataset=NAME, one of the two"

@@ -1,4 +1,4 @@
-"""What gan-sample does: opens a checkpoint, works on a task, reports what it wrote."""
+"""Runs a task of gan-sample: opens the checkpoint, calls the task, and returns its report."""
 
 from itertools import chain, count
 from pathlib import Path
@@ -9,18 +9,18 @@ from gan_cli.sampling.options import EVERY_MODEL, SampleOptions, no_inputs
 from gan_cli.sampling.task import Job, Task, find_task
 from gan_cli.utils.errors import ConfigError, StorageError
 
-SHOWN = 32  # given samples that a task works on which shows them; others take all
+SHOWN = 32  # default number of inputs of tasks that show them; others take all
 
 
 def perform(options: SampleOptions, run: Path | None) -> str:
-    """The report of options.task on the run in the folder `run`, else on options.checkpoint."""
+    """Runs options.task on the run in the folder `run`, else on options.checkpoint."""
     task = find_task(options.task)
     check_keys(task, options)
     if "model" not in task.needs:
         if run is None:
             raise ConfigError(f"run: has no value; task={options.task} is for runs, type run=NAME")
         job = Job(options, run, new_folder(options.output, run, None))
-        return "\n".join(worked(task, job))
+        return "\n".join(run_task(task, job))
     checkpoint = opened(options, run)
     assert checkpoint.path is not None
     job = Job(
@@ -29,7 +29,7 @@ def perform(options: SampleOptions, run: Path | None) -> str:
         new_folder(options.output, run or checkpoint.path.parent, checkpoint.step),
     )
     prepare(job, task, checkpoint)
-    lines = worked(task, job)
+    lines = run_task(task, job)
     title = f"{checkpoint.path}: step {checkpoint.step}, {options.weights} weights"
     if "inputs" in task.needs:
         title += f", {len(job.inputs)} samples"
@@ -37,7 +37,7 @@ def perform(options: SampleOptions, run: Path | None) -> str:
 
 
 def check_keys(task: Task, options: SampleOptions) -> None:
-    """ConfigError lists the options that the task does not read, and that it lacks."""
+    """Raises ConfigError for options that the task does not read, and for missing ones."""
     read = task.keys | (EVERY_MODEL if "model" in task.needs else frozenset())
     unread = sorted(options.given_keys() - read)
     faults = [f"{key}: does nothing with task={options.task}; leave it out" for key in unread]
@@ -48,7 +48,7 @@ def check_keys(task: Task, options: SampleOptions) -> None:
 
 
 def prepare(job: Job, task: Task, checkpoint: Checkpoint) -> None:
-    """Gives the job what its task needs; ConfigError if the checkpoint cannot."""
+    """Sets what the task needs on the job; ConfigError if the checkpoint lacks it."""
     from gan_cli.sampling.autoencoder import Autoencoder
     from gan_cli.sampling.inputs import open_inputs
     from gan_cli.sampling.model import Model
@@ -70,7 +70,8 @@ def prepare(job: Job, task: Task, checkpoint: Checkpoint) -> None:
         job.inputs = open_inputs(options, checkpoint, checkpoint.spec.target, usual)
 
 
-def worked(task: Task, job: Job) -> list[str]:
+def run_task(task: Task, job: Job) -> list[str]:
+    """Calls the task; errors in writing are raised as StorageError."""
     try:
         return task.perform(job)
     except OSError as error:
@@ -81,7 +82,7 @@ def worked(task: Task, job: Job) -> list[str]:
 
 
 def new_folder(output: str | None, home: Path, step: int | None) -> Path:
-    """A folder that holds nothing yet: `output`, or a new one in `home`/generated."""
+    """Returns an empty or new folder: `output`, or one in `home`/generated."""
     if output is None:
         name = "pictures" if step is None else f"step-{step:07d}"
         names = chain([name], (f"{name}-{n}" for n in count(2)))
@@ -89,5 +90,5 @@ def new_folder(output: str | None, home: Path, step: int | None) -> Path:
         return next(path for path in folders if not path.exists())
     folder = Path(output).expanduser()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"output: {folder} is there already; type output= another, or remove it")
+        raise ConfigError(f"output: {folder} exists and is not empty; type another, or remove it")
     return folder

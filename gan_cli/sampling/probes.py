@@ -9,18 +9,20 @@ from gan_cli.networks import networks
 from gan_cli.sampling.autoencoder import Autoencoder
 from gan_cli.sampling.inputs import Inputs
 
-LABELLED = 5000  # training samples that 1-NN and the probe learn from, at most
-ITERATIONS = 500  # of the probe's solver
+LABELLED = 5000  # largest number of labelled training samples
+ITERATIONS = 500  # of the solver of the linear probe
 
 
-def knowledge(autoencoder: Autoencoder, inputs: Inputs, trained: Dataset) -> dict[str, float]:
-    """1-NN and linear-probe accuracy of features, beside those of pixels and a random encoder.
+def feature_accuracies(
+    autoencoder: Autoencoder, inputs: Inputs, trained: Dataset
+) -> dict[str, float]:
+    """1-NN and linear-probe accuracy of features, latents, pixels and an untrained encoder.
 
-    On MNIST the former is a weak test: BiGAN reports 97.39 % (Donahue et al. 2017, Table 1), and
+    On MNIST 1-NN accuracy is a weak test: BiGAN reports 97.39 % (Donahue et al. 2017, Table 1), and
     raw pixels reach 96.9 % with the same 60,000 neighbours.
     """
     order = torch.randperm(len(trained), generator=torch.Generator().manual_seed(0))[:LABELLED]
-    known = pick(trained, trained.spec.target, order)
+    samples = pick(trained, trained.spec.target, order)
     labels, truth = trained.labels(), inputs.labels
     assert labels is not None
     assert truth is not None
@@ -33,23 +35,24 @@ def knowledge(autoencoder: Autoencoder, inputs: Inputs, trained: Dataset) -> dic
     values = {}
     for name, space in spaces.items():
         train, test = (
-            autoencoder.of_samples(space, known),
-            autoencoder.of_samples(space, inputs.samples),
+            autoencoder.apply_to_samples(space, samples),
+            autoencoder.apply_to_samples(space, inputs.samples),
         )
         neighbour = labels[order][nearest(test, train)[1]]
-        values[f"nn_accuracy_{name}"] = share(neighbour == truth)
-        values[f"probe_accuracy_{name}"] = share(probe(train, labels[order], test) == truth)
+        values[f"nn_accuracy_{name}"] = accuracy(neighbour, truth)
+        values[f"probe_accuracy_{name}"] = accuracy(probe(train, labels[order], test), truth)
     return values
 
 
 def body(encoder: nn.Module) -> nn.Module:
-    """Up to the penultimate layer, if the encoder says which that is."""
+    """Returns the encoder without its last layer, if it has a `trunk`, else the whole encoder."""
     trunk = getattr(encoder, "trunk", encoder)
     assert isinstance(trunk, nn.Module)
     return trunk
 
 
 def untrained_encoder(autoencoder: Autoencoder) -> nn.Module:
+    """Returns an encoder of the same architecture with random weights."""
     node = autoencoder.model.checkpoint.node("encoder")
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
@@ -59,18 +62,20 @@ def untrained_encoder(autoencoder: Autoencoder) -> nn.Module:
 
 
 def probe(train: Tensor, labels: Tensor, test: Tensor) -> Tensor:
-    """Alain and Bengio 2017 (arXiv:1610.01644): what a linear classifier says, (N,) int64.
+    """Returns the predictions (N,) int64 of a linear probe on features (N, D).
 
-    Logistic regression on standardized features, with scikit-learn's unit L2 penalty.
+    Alain and Bengio 2017 (arXiv:1610.01644). The probe is a logistic regression on standardized
+    features, with the unit L2 penalty of scikit-learn.
     """
-    from sklearn.linear_model import LogisticRegression  # half a second
+    from sklearn.linear_model import LogisticRegression  # takes 0.5 s
 
     mean, deviation = train.mean(0), train.std(0).clamp(min=1e-6)
     standardized = ((x - mean) / deviation for x in (train, test))
-    known, asked = (x.numpy() for x in standardized)
-    classifier = LogisticRegression(max_iter=ITERATIONS).fit(known, labels.numpy())
-    return torch.from_numpy(classifier.predict(asked))
+    train_features, test_features = (x.numpy() for x in standardized)
+    classifier = LogisticRegression(max_iter=ITERATIONS).fit(train_features, labels.numpy())
+    return torch.from_numpy(classifier.predict(test_features))
 
 
-def share(hits: Tensor) -> float:
-    return hits.double().mean().item()
+def accuracy(predicted: Tensor, truth: Tensor) -> float:
+    """Returns the share of equal labels."""
+    return (predicted == truth).double().mean().item()

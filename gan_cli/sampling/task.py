@@ -1,4 +1,4 @@
-"""What a task of gan-sample is, and which there are."""
+"""Tasks of gan-sample and their registry."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Job:
-    """One task on one model: what was asked for, and where the answer goes."""
+    """The input of a task: options, run or checkpoint, output folder, and what the task needs."""
 
     options: SampleOptions
     source: Path  # the run's folder, or the checkpoint file
-    output: Path  # a folder that holds nothing yet
+    output: Path  # a folder that is empty or does not exist
 
     @cached_property
     def folder(self) -> Path:
-        """The output folder, made when it is first needed."""
+        """The output folder, created when first accessed."""
         self.output.mkdir(parents=True, exist_ok=True)
         return self.output
 
@@ -42,11 +42,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Task:
-    """A function that works on a Job and returns the lines of its report.
+    """A function that takes a Job and returns the lines of its report.
 
-    `needs` names what the job must have: "model"; "inputs", given samples; "latent", a generator
-    whose samples are functions of a latent alone; "encoder", the way back. `keys` are the options
-    that this task reads besides those of all tasks.
+    `needs` names what the job must have: "model"; "inputs", given samples; "shows", only as many
+    inputs as a picture shows; "latent", a generator that takes a latent; "encoder". `keys` are the
+    options that the task reads besides those of all tasks.
     """
 
     perform: Callable[[Job], list[str]]
@@ -60,7 +60,7 @@ tasks: Registry[Task] = Registry("task")
 def task(
     name: str, needs: Iterable[str], keys: Iterable[str] = ()
 ) -> Callable[[Callable[[Job], list[str]]], Callable[[Job], list[str]]]:
-    """Registers a task."""
+    """Registers the decorated function as a task."""
 
     def decorate(perform: Callable[[Job], list[str]]) -> Callable[[Job], list[str]]:
         tasks.register(name)(Task(perform, frozenset(needs), frozenset(keys)))
@@ -70,7 +70,7 @@ def task(
 
 
 def find_task(name: str) -> Task:
-    """The task; its module is imported if it is not registered yet. ConfigError if unknown."""
+    """Returns a task, whose module is imported if it is built in; ConfigError if unknown."""
     if name in BUILT_IN:
         import_module(f"{package.__name__}.{name}")
     if name not in tasks.entries:

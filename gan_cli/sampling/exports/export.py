@@ -1,4 +1,4 @@
-"""What an export format of gan-sample is, and which there are. Imports no torch."""
+"""Export formats of gan-sample and their registry. Imports no torch."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """Samples to be written: one a seed, or the frames of a walk from each seed to the next."""
+class DrawnSamples:
+    """Samples to be written: one for each seed, or interpolations from each seed to the next."""
 
     samples: "Tensor"  # (N, *shape) in stored form: uint8 images, int16 sound, ...
     field: "Field"
@@ -30,13 +30,13 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Export:
-    """A function that writes a drawing into a folder and returns its files.
+    """A function that writes samples into a folder and returns its files.
 
-    `kinds` are those of samples that it writes; `walk` says whether they are frames of a walk, or
-    one sample a seed; `modules` are those that it needs, with the way to install them.
+    `kinds` are the kinds of samples that it writes. If `walk` is true, it writes interpolations,
+    else one sample for each seed. `modules` are those that it needs, `install` what to pip install.
     """
 
-    write: Callable[[Path, Drawing], list[Path]]
+    write: Callable[[Path, DrawnSamples], list[Path]]
     kinds: frozenset[str] | None  # None: all
     walk: bool
     modules: tuple[str, ...]
@@ -45,7 +45,7 @@ class Export:
 
 
 exports: Registry[Export] = Registry("format")
-Write = Callable[[Path, Drawing], list[Path]]
+Write = Callable[[Path, DrawnSamples], list[Path]]
 
 
 def export(
@@ -57,7 +57,7 @@ def export(
     install: str = "",
     shows: Callable[["Field"], bool] = lambda _: True,
 ) -> Callable[[Write], Write]:
-    """Registers an export format; `shows` may refuse some samples of these kinds."""
+    """Registers an export format; `shows` may exclude some shapes of these kinds."""
 
     def decorate(write: Write) -> Write:
         of_kinds = None if kinds is None else frozenset(kinds)
@@ -68,26 +68,26 @@ def export(
 
 
 def fits(name: str, field: "Field") -> bool:
-    """Whether samples of this kind and shape can be written in this format."""
+    """Returns whether samples of this kind and shape can be written in this format."""
     found = exports.entries[name]
     return (found.kinds is None or field.kind in found.kinds) and found.shows(field)
 
 
 def fitting(field: "Field", walk: bool) -> list[str]:
-    """The formats for such samples."""
+    """Returns the formats for samples of this kind and shape."""
     return [name for name, e in exports.entries.items() if e.walk == walk and fits(name, field)]
 
 
 def check_formats(names: Sequence[str], walk: bool, task: str) -> Iterator[str]:
-    """What is wrong with formats, as far as it can be known without the samples."""
+    """Yields errors of the formats that can be detected without the samples."""
     for name in names:
         if name not in exports.entries:
             yield f"format: {unknown('format', name, exports.entries)}"
             continue
         found = exports.entries[name]
         if task == "sample" and found.walk and not walk:
-            yield f"format: '{name}' shows the way from seed to seed; add interpolate=8"
+            yield f"format: '{name}' shows interpolations from seed to seed; add interpolate=8"
         elif task == "sample" and walk and not found.walk:
-            yield f"format: '{name}' shows one sample a seed; to interpolate type format=gif"
+            yield f"format: '{name}' shows one sample per seed; to interpolate type format=gif"
         elif not all(map(find_spec, found.modules)):
             yield f"format: '{name}' needs pip install '{found.install}'"

@@ -1,14 +1,14 @@
-"""Names of files that hold one sample each."""
+"""File names for formats with one file per sample."""
 
 import re
 
-from gan_cli.sampling.exports.export import Drawing
+from gan_cli.sampling.exports.export import DrawnSamples
 
 
-def file_names(drawing: Drawing) -> list[str]:
-    """seed-00007, or seed-00007-label-cat: the seed and, of labelled samples, the class."""
-    names = [f"seed-{seed:05d}" for seed in drawing.seeds]
-    if drawing.label_names is None:
+def file_names(drawn: DrawnSamples) -> list[str]:
+    """Returns names such as seed-00007, or seed-00007-label-cat for labelled samples."""
+    names = [f"seed-{seed:05d}" for seed in drawn.seeds]
+    if drawn.label_names is None:
         return names
-    safe = (re.sub(r"[^\w.+-]+", "_", label) for label in drawing.label_names)
+    safe = (re.sub(r"[^\w.+-]+", "_", label) for label in drawn.label_names)
     return [f"{name}-label-{label}" for name, label in zip(names, safe, strict=True)]

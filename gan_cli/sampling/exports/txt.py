@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from gan_cli.sampling.exports.export import Drawing, export
+from gan_cli.sampling.exports.export import DrawnSamples, export
 
 LINE_BREAKS = dict.fromkeys(map(ord, "\r\n"), "\u21b5")  # a sample is one line
 
 
 @export("txt", kinds=["tokens"])
-def write_txt(folder: Path, drawing: Drawing) -> list[Path]:
-    """samples.txt, UTF-8, in the order of the seeds; line breaks are shown as an arrow."""
+def write_txt(folder: Path, drawn: DrawnSamples) -> list[Path]:
+    """Writes samples.txt (UTF-8) in the order of the seeds; line breaks are shown as an arrow."""
     from gan_cli.data.kinds.tokens import texts_of
 
-    lines = [text.translate(LINE_BREAKS) for text in texts_of(drawing.field, drawing.samples)]
+    lines = [text.translate(LINE_BREAKS) for text in texts_of(drawn.field, drawn.samples)]
     (folder / "samples.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return [folder / "samples.txt"]

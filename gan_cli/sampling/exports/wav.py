@@ -3,20 +3,20 @@
 import wave
 from pathlib import Path
 
-from gan_cli.sampling.exports.export import Drawing, export
+from gan_cli.sampling.exports.export import DrawnSamples, export
 
 
 @export("wav", kinds=["audio"])
-def write_wav(folder: Path, drawing: Drawing) -> list[Path]:
-    """seed-00007.wav, 16 bits at the sample rate of the data."""
+def write_wav(folder: Path, drawn: DrawnSamples) -> list[Path]:
+    """Writes seed-00007.wav, 16 bits at the sample rate of the data."""
     from gan_cli.sampling.exports.names import file_names
 
-    assert drawing.field.sample_rate is not None
-    files = [folder / f"{name}.wav" for name in file_names(drawing)]
-    for file, sound in zip(files, drawing.samples.cpu(), strict=True):  # (C, T) int16
+    assert drawn.field.sample_rate is not None
+    files = [folder / f"{name}.wav" for name in file_names(drawn)]
+    for file, sound in zip(files, drawn.samples.cpu(), strict=True):  # (C, T) int16
         with wave.open(str(file), "wb") as writer:
             writer.setnchannels(len(sound))
             writer.setsampwidth(2)
-            writer.setframerate(drawing.field.sample_rate)
+            writer.setframerate(drawn.field.sample_rate)
             writer.writeframes(sound.T.contiguous().numpy().astype("<i2").tobytes())
     return files

@@ -1,4 +1,4 @@
-"""What gan-sample can do, one file each, named after the task."""
+"""Built-in tasks of gan-sample, one file each, named after the task."""
 
 from pkgutil import iter_modules
 

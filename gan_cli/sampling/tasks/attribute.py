@@ -1,4 +1,4 @@
-"""task=attribute: what tells two classes apart, as a direction in the space of latents."""
+"""task=attribute: the difference between two classes as a direction in latent space."""
 
 import torch
 from torch import Tensor
@@ -22,11 +22,11 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the strength, from left to right
     keys=["input", "dataset", "count", "attribute", "strength"],
 )
 def attribute(job: Job) -> list[str]:
-    """attributes.npz with the mean code of each class, and of images attribute.png.
+    """Writes attributes.npz with the mean latent of each class, and attribute.png for images.
 
-    In a row an image of the first class, G(E(x)), and G(E(x) + s v) with s up to `strength`; v is
-    the mean code of the second class less that of the first (Larsen et al. 2016, arXiv:1512.09300,
-    Section 4.2).
+    Each row of the picture shows an image x of the first class, G(E(x)), and G(E(x) + s v) with s
+    up to `strength`, where v is the mean latent of the second class minus that of the first (Larsen
+    et al. 2016, arXiv:1512.09300, Section 4.2).
     """
     inputs, autoencoder = job.inputs, job.autoencoder
     labels, (first, second) = classes_of(inputs, job.options)
@@ -40,7 +40,7 @@ def attribute(job: Job) -> list[str]:
     changed = autoencoder.generate(moved)
     arrays = {"means": means.numpy(), "vector": direction.numpy(), "changed": changed.numpy()}
     files = [write_npz(job.folder / "attributes.npz", {**arrays, **labels_of(inputs)})]
-    if autoencoder.pictured:
+    if autoencoder.has_picture:
         stored = autoencoder.kind.to_stored(changed)
         tiles = stored.unflatten(0, (len(picked), -1))  # (rows, S, C, H, W)
         rows = torch.cat((inputs.samples[picked][:, None], tiles), 1)
@@ -50,10 +50,10 @@ def attribute(job: Job) -> list[str]:
 
 
 def classes_of(inputs: Inputs, options: SampleOptions) -> tuple[Tensor, tuple[int, int]]:
-    """All labels, and from which class to which."""
+    """Returns the labels (N,) of the inputs, and the two classes of options.attribute."""
     if options.attribute is None:
         raise ConfigError(
-            "attribute: has no value; type the two classes that it leads between: attribute=7,1"
+            "attribute: has no value; type two classes, from the first to the second: attribute=7,1"
         )
     if inputs.labels is None:
         raise ConfigError(
@@ -70,7 +70,7 @@ def classes_of(inputs: Inputs, options: SampleOptions) -> tuple[Tensor, tuple[in
 
 
 def class_means(codes: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """(classes, latent_dim), not a number for classes without an image."""
-    nowhere = torch.full_like(codes[0], torch.nan)
+    """Returns the mean latents (classes, latent_dim), NaN for classes without an image."""
+    missing = torch.full_like(codes[0], torch.nan)
     of_class = [codes[labels == k] for k in range(classes)]
-    return torch.stack([part.mean(0) if len(part) else nowhere for part in of_class])
+    return torch.stack([part.mean(0) if len(part) else missing for part in of_class])

@@ -6,6 +6,6 @@ from gan_cli.sampling.task import Job, task
 
 @task("encode", needs=["model", "encoder", "inputs"], keys=["input", "dataset", "count"])
 def encode(job: Job) -> list[str]:
-    """latents.npz: latents (N, latent_dim) float32, names (N,), and labels (N,) if any."""
+    """Writes latents.npz: latents (N, latent_dim) float32, names (N,), and labels (N,) if any."""
     latents = job.autoencoder.encode(job.inputs.samples).numpy()
     return [write_npz(job.folder / "latents.npz", {"latents": latents, **labels_of(job.inputs)})]

@@ -1,7 +1,7 @@
-"""task=invert: latents of given samples by optimization, beside an encoder's, and from them on.
+"""task=invert: latents of given samples by optimization, by an encoder, and by both.
 
-Zhu et al. 2016 (arXiv:1609.03552), Section 3.1: descend |x - G(z)|^2 from a random latent, answer
-with an encoder, or descend from its answer.
+Zhu et al. 2016 (arXiv:1609.03552), Section 3.1: minimize |x - G(z)|^2 from a random latent, use an
+encoder, or minimize from the encoder's latent.
 """
 
 import json
@@ -21,8 +21,8 @@ from gan_cli.sampling.task import Job, task
 from gan_cli.utils.images import grid, save_png
 
 STEPS = 300
-RATE = 0.1  # Adam's at the start, as of StyleGAN2's projector (arXiv:1912.04958, Appendix D)
-Answers = dict[str, tuple[Tensor, float]]  # way -> latents (N, latent_dim), seconds
+RATE = 0.1  # initial lr of Adam, from StyleGAN2's projector (arXiv:1912.04958, Appendix D)
+Inversions = dict[str, tuple[Tensor, float]]  # method -> latents (N, latent_dim), seconds
 
 
 @task(
@@ -31,27 +31,27 @@ Answers = dict[str, tuple[Tensor, float]]  # way -> latents (N, latent_dim), sec
     keys=["input", "dataset", "count", "steps"],
 )
 def invert(job: Job) -> list[str]:
-    """inversions.npz with the latents of each way, inversions.json, and of images a picture."""
+    """Writes inversions.npz with the latents, inversions.json, and inversions.png for images."""
     autoencoder, samples = job.autoencoder, job.inputs.samples
-    answers = ways(autoencoder, samples, job.options.steps or STEPS)
-    found = {name: autoencoder.generate(latents) for name, (latents, _) in answers.items()}
+    inversions = invert_by_all(autoencoder, samples, job.options.steps or STEPS)
+    rebuilt = {name: autoencoder.generate(latents) for name, (latents, _) in inversions.items()}
     real = autoencoder.to_model(samples)
     values = {
         name: {
-            "mse": (found[name] - real).square().mean().item(),
+            "mse": (rebuilt[name] - real).square().mean().item(),
             "latent_mean_square": latents.square().mean().item(),
             "seconds_per_image": seconds / len(samples),
         }
-        for name, (latents, seconds) in answers.items()
+        for name, (latents, seconds) in inversions.items()
     }
     (job.folder / "inversions.json").write_text(json.dumps(values, indent=2) + "\n")
-    arrays = {name: latents.numpy() for name, (latents, _) in answers.items()}
+    arrays = {name: latents.numpy() for name, (latents, _) in inversions.items()}
     files = [str(job.folder / "inversions.json")]
     npz = job.folder / "inversions.npz"
     files.append(write_npz(npz, {**arrays, **labels_of(job.inputs)}))
-    if autoencoder.pictured:
-        shown = [samples, *map(autoencoder.kind.to_stored, found.values())]
-        files.append(draw(job.folder / "inversions.png", shown))
+    if autoencoder.has_picture:
+        columns = [samples, *map(autoencoder.kind.to_stored, rebuilt.values())]
+        files.append(write_picture(job.folder / "inversions.png", columns))
     lines = (
         f"{name}: squared error {v['mse']:.4f}, mean square of the latent "
         f"{v['latent_mean_square']:.2f}, {1000 * v['seconds_per_image']:.3g} ms an image"
@@ -60,24 +60,25 @@ def invert(job: Job) -> list[str]:
     return [*lines, *files]
 
 
-def ways(autoencoder: Autoencoder, samples: Tensor, steps: int) -> Answers:
-    """The random start of sample i has seed i."""
+def invert_by_all(autoencoder: Autoencoder, samples: Tensor, steps: int) -> Inversions:
+    """Inverts samples by each method; the random initial latent of sample i has seed i."""
     noise = Request(range(len(samples))).noise
     random = seeded_latent(autoencoder.generator, noise)
-    answers = {"optimization": timed(lambda: descend(autoencoder, samples, random, steps))}
+    inversions = {"optimization": timed(lambda: optimize(autoencoder, samples, random, steps))}
     if autoencoder.encoder is None:
-        return answers
-    code, quick = answers["encoder"] = timed(lambda: autoencoder.encode(samples))
-    latents, slow = timed(lambda: descend(autoencoder, samples, code, steps))
-    return {**answers, "encoder_and_optimization": (latents, quick + slow)}
+        return inversions
+    code, encoding = inversions["encoder"] = timed(lambda: autoencoder.encode(samples))
+    latents, optimization = timed(lambda: optimize(autoencoder, samples, code, steps))
+    return {**inversions, "encoder_and_optimization": (latents, encoding + optimization)}
 
 
-def descend(autoencoder: Autoencoder, samples: Tensor, start: Tensor, steps: int) -> Tensor:
-    """`steps` of Adam from the latents `start` (N, latent_dim), each image on its own.
+def optimize(autoencoder: Autoencoder, samples: Tensor, start: Tensor, steps: int) -> Tensor:
+    """Minimizes |x - G(z)|^2 by `steps` steps of Adam from the latents `start` (N, latent_dim).
 
-    Its rate falls to 0 along half a cosine. A uniform prior's latents stay in its cube.
+    Samples do not affect each other. The learning rate decays to 0 as half a cosine. Latents of a
+    uniform prior are clamped to its cube.
     """
-    device, found = autoencoder.model.runtime.device, []
+    device, latents = autoencoder.model.runtime.device, []
     for batch, begin in zip(samples.split(BATCH), start.split(BATCH), strict=True):
         real = autoencoder.to_model(batch.to(device))
         latent = begin.to(device, copy=True).requires_grad_()
@@ -89,18 +90,19 @@ def descend(autoencoder: Autoencoder, samples: Tensor, start: Tensor, steps: int
             optimizer.step()
             if autoencoder.generator.prior == "uniform":
                 latent.data.clamp_(-1, 1)
-        found.append(latent.detach().cpu())
-    return torch.cat(found)
+        latents.append(latent.detach().cpu())
+    return torch.cat(latents)
 
 
-def timed(answer: Callable[[], Tensor]) -> tuple[Tensor, float]:
+def timed(function: Callable[[], Tensor]) -> tuple[Tensor, float]:
+    """Returns the result of a function, and the seconds that it took."""
     began = time.perf_counter()
-    return answer(), time.perf_counter() - began
+    return function(), time.perf_counter() - began
 
 
-def draw(file: Path, columns: list[Tensor]) -> str:
-    """Each image, and to its right what each way made of it, in the order of the report."""
-    shown = torch.stack(columns, 1)  # (N, ways + 1, C, H, W)
-    across = shown.shape[1] * math.ceil(math.sqrt(len(shown) / shown.shape[1]))
-    save_png(file, grid(shown.flatten(0, 1), across))
+def write_picture(file: Path, columns: list[Tensor]) -> str:
+    """Writes each image next to its reconstructions, in the order of the report."""
+    tiles = torch.stack(columns, 1)  # (N, methods + 1, C, H, W)
+    across = tiles.shape[1] * math.ceil(math.sqrt(len(tiles) / tiles.shape[1]))
+    save_png(file, grid(tiles.flatten(0, 1), across))
     return str(file)

@@ -1,4 +1,4 @@
-"""task=reconstruct: each given sample beside G(E(x))."""
+"""task=reconstruct: given samples x and their reconstructions G(E(x))."""
 
 import math
 
@@ -15,13 +15,13 @@ from gan_cli.utils.images import grid, save_png
     "reconstruct", needs=["model", "encoder", "inputs", "shows"], keys=["input", "dataset", "count"]
 )
 def reconstruct(job: Job) -> list[str]:
-    """reconstructions.npz, and of images reconstructions.png, each with its own to the right."""
+    """Writes reconstructions.npz, and pairs (x, G(E(x))) of images to reconstructions.png."""
     inputs, autoencoder = job.inputs, job.autoencoder
-    found = autoencoder.reconstruct(inputs.samples)
-    error = per_sample_error(autoencoder, inputs.samples, found)
+    rebuilt = autoencoder.reconstruct(inputs.samples)
+    error = per_sample_error(autoencoder, inputs.samples, rebuilt)
     lines = [f"mean absolute error: {error.mean():.4f} (in model form; images are in [-1, 1])"]
-    stored, kind = autoencoder.kind.to_stored(found), autoencoder.kind
-    if autoencoder.pictured:
+    stored, kind = autoencoder.kind.to_stored(rebuilt), autoencoder.kind
+    if autoencoder.has_picture:
         pairs = torch.stack((inputs.samples, stored), 1).flatten(0, 1)  # (2 N, C, H, W)
         columns = 2 * math.ceil(math.sqrt(len(inputs) / 2))
         save_png(job.folder / "reconstructions.png", grid(pairs, columns))
@@ -30,6 +30,6 @@ def reconstruct(job: Job) -> list[str]:
     return [*lines, write_npz(job.folder / "reconstructions.npz", arrays)]
 
 
-def per_sample_error(autoencoder: Autoencoder, samples: Tensor, found: Tensor) -> Tensor:
-    """Mean absolute difference in model form, (N,)."""
-    return (autoencoder.to_model(samples) - found).abs().flatten(1).mean(1)
+def per_sample_error(autoencoder: Autoencoder, samples: Tensor, rebuilt: Tensor) -> Tensor:
+    """Returns the mean absolute difference (N,) in model form."""
+    return (autoencoder.to_model(samples) - rebuilt).abs().flatten(1).mean(1)

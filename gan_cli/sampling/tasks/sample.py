@@ -9,7 +9,7 @@ from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Field
 from gan_cli.games.request import Request
 from gan_cli.networks.layers.latent import seeded_latent
-from gan_cli.sampling.exports import Drawing, exports, fits, fitting
+from gan_cli.sampling.exports import DrawnSamples, exports, fits, fitting
 from gan_cli.sampling.inputs import open_inputs
 from gan_cli.sampling.model import Model, class_names
 from gan_cli.sampling.options import SampleOptions
@@ -17,51 +17,54 @@ from gan_cli.sampling.task import Job, task
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.lists import several
 
-IMAGES, POINTS, ENDS = 64, 2000, 8  # samples unless asked otherwise: usual, of a plot, of a walk
-LISTED = 16  # seeds, labels and files that the report spells out
+IMAGES, POINTS, ENDS = 64, 2000, 8  # default number of samples: in general, of a plot, of a walk
+LISTED = 16  # largest number of seeds, labels or files listed in the report
 
 KEYS = ("count", "seeds", "label", "truncation", "interpolate", "format", "columns", "batch_size")
 
 
 @task("sample", needs=["model"], keys=[*KEYS, "target", "input", "dataset"])
 def sample(job: Job) -> list[str]:
-    """One sample a seed, or a walk from each seed to the next."""
+    """Writes one sample for each seed, or an interpolation from each seed to the next."""
     options, model = job.options, job.model
     target = model.target(options.target)
     field = model.spec.fields[target]
     formats = formats_of(options, field)
-    drawing = walk(model, options, field) if options.interpolate else still(model, options, target)
-    files = [file for name in formats for file in exports.entries[name].write(job.folder, drawing)]
-    return [*facts(drawing), *listed([str(file) for file in files])]
+    if options.interpolate:
+        drawn = draw_walk(model, options, field)
+    else:
+        drawn = draw_seeds(model, options, target)
+    files = [file for name in formats for file in exports.entries[name].write(job.folder, drawn)]
+    return [*summary(drawn), *shortened([str(file) for file in files])]
 
 
-def still(model: Model, options: SampleOptions, target: str) -> Drawing:
-    """One sample for each seed, or for each given input."""
-    field, inputs = model.spec.fields[target], model.game.inputs(target)
-    usual = POINTS if "plot" in formats_of(options, field) and field.kind == "vector" else IMAGES
+def draw_seeds(model: Model, options: SampleOptions, target: str) -> DrawnSamples:
+    """Draws one sample for each seed, or for each given input."""
+    field, keys = model.spec.fields[target], model.game.inputs(target)
+    count = POINTS if "plot" in formats_of(options, field) and field.kind == "vector" else IMAGES
     given = {}
-    if inputs:
-        found = {key: open_inputs(options, model.checkpoint, key, usual) for key in inputs}
-        usual = min(len(one) for one in found.values())
+    if keys:
+        inputs = {key: open_inputs(options, model.checkpoint, key, count) for key in keys}
+        count = min(len(one) for one in inputs.values())
         given = {
-            key: kind_of(model.spec.fields[key]).to_model(one.samples[:usual])
-            for key, one in found.items()
+            key: kind_of(model.spec.fields[key]).to_model(one.samples[:count])
+            for key, one in inputs.items()
         }
     elif options.input is not None or options.dataset is not None:
-        raise ConfigError("input: the model makes samples of nothing but seeds; leave it out")
-    seeds = options.seeds or tuple(range(usual if inputs else options.count or usual))
-    if inputs and len(seeds) != usual:
-        raise ConfigError(f"seeds: lists {len(seeds)}, and there are {usual} inputs; leave it out")
+        raise ConfigError("input: the model draws samples from seeds only; leave it out")
+    seeds = options.seeds or tuple(range(count if keys else options.count or count))
+    if keys and len(seeds) != count:
+        raise ConfigError(f"seeds: lists {len(seeds)}, and there are {count} inputs; leave it out")
     label = labels_of(model, options, seeds)
-    refuse_repeated(seeds, label)
+    check_distinct(seeds, label)
     request = Request(seeds, label, given, truncation=options.truncation, target=target)
-    return drawing_of(model, request, options, field)
+    return drawn_samples(model, request, options, field)
 
 
-def walk(model: Model, options: SampleOptions, field: Field) -> Drawing:
-    """Frames from each seed to the next, of one class."""
+def draw_walk(model: Model, options: SampleOptions, field: Field) -> DrawnSamples:
+    """Draws an interpolation from each seed to the next, within one class."""
     if not model.has_latent:
-        raise ConfigError("interpolate: the model's samples are no function of a latent")
+        raise ConfigError("interpolate: the model's generator does not take a latent")
     seeds = options.all_seeds(ENDS)
     label = labels_of(model, options, seeds)
     if label is not None and len(label.unique()) > 1:
@@ -72,18 +75,19 @@ def walk(model: Model, options: SampleOptions, field: Field) -> Drawing:
     latent = model.walk(ends, options.interpolate)
     every = None if label is None else label[:1].expand(len(latent))
     frames = Request([seeds[0]] * len(latent), every, latent=latent)
-    return drawing_of(model, frames, options, field, seeds)
+    return drawn_samples(model, frames, options, field, seeds)
 
 
-def drawing_of(
+def drawn_samples(
     model: Model,
     request: Request,
     options: SampleOptions,
     field: Field,
     seeds: Sequence[int] | None = None,
-) -> Drawing:
+) -> DrawnSamples:
+    """Draws the samples of a request; `seeds` are those of the end points of a walk."""
     labels = None if request.label is None else request.label.tolist()
-    return Drawing(
+    return DrawnSamples(
         model.draw(request, options.batch_size),
         field,
         tuple(request.seeds if seeds is None else seeds),
@@ -95,11 +99,13 @@ def drawing_of(
 
 
 def labels_of(model: Model, options: SampleOptions, seeds: Sequence[int]) -> torch.Tensor | None:
+    """Returns the label of each seed (N,), or None if the model takes no labels."""
     wanted = None if options.label is None else several(options.label)
     return model.labels(wanted, seeds)
 
 
-def refuse_repeated(seeds: Sequence[int], label: torch.Tensor | None) -> None:
+def check_distinct(seeds: Sequence[int], label: torch.Tensor | None) -> None:
+    """Raises ConfigError if a sample would be drawn twice."""
     labels = [0] * len(seeds) if label is None else label.tolist()
     (seed, _), times = Counter(zip(seeds, labels, strict=True)).most_common(1)[0]
     if times > 1:
@@ -107,7 +113,7 @@ def refuse_repeated(seeds: Sequence[int], label: torch.Tensor | None) -> None:
 
 
 def formats_of(options: SampleOptions, field: Field) -> list[str]:
-    """The formats asked for, or the one that suits the samples; ConfigError if one cannot."""
+    """Returns the export formats, by default that of the kind; ConfigError if one does not fit."""
     walks = options.interpolate is not None
     possible = fitting(field, walks)
     shape = f"samples of kind {field.kind} and shape {field.shape}"
@@ -126,16 +132,16 @@ def formats_of(options: SampleOptions, field: Field) -> list[str]:
     return ["strip" if "strip" in possible else possible[0]] if walks else [default]
 
 
-def facts(drawing: Drawing) -> list[str]:
-    """Which seeds and classes were drawn."""
-    lines = [f"seeds: {', '.join(listed(ranges(drawing.seeds)))}"]
-    if drawing.label_names is not None:
-        lines.append(f"labels: {', '.join(listed(drawing.label_names))}")
+def summary(drawn: DrawnSamples) -> list[str]:
+    """Returns lines that list the seeds and classes."""
+    lines = [f"seeds: {', '.join(shortened(ranges(drawn.seeds)))}"]
+    if drawn.label_names is not None:
+        lines.append(f"labels: {', '.join(shortened(drawn.label_names))}")
     return lines
 
 
 def ranges(seeds: Sequence[int]) -> list[str]:
-    """3, 7, 10, 11, 12 as 3, 7, 10-12."""
+    """Returns ranges of consecutive seeds: 3, 7, 10, 11, 12 as 3, 7, 10-12."""
     runs: list[list[int]] = []
     for seed in seeds:
         if runs and seed == runs[-1][-1] + 1:
@@ -145,6 +151,7 @@ def ranges(seeds: Sequence[int]) -> list[str]:
     return ["-".join(map(str, run)) for run in runs]
 
 
-def listed(words: list[str]) -> list[str]:
+def shortened(words: list[str]) -> list[str]:
+    """Returns at most LISTED words, and the number of those left out."""
     more = len(words) - LISTED
     return words if more <= 0 else [*words[:LISTED], f"... ({more} more)"]
