@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath  # a dependency of torch (by way of sympy)
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,7 @@ from scipy.stats import norm
 from gan_cli.data.sets import datasets
 from gan_cli.losses import losses
 from gan_cli.metrics import metrics
-from gan_cli.metrics.gaussian_fit import closest_gaussian, divergence
+from gan_cli.metrics.closest_gaussian import Profile, closest_gaussian, divergence
 from gan_cli.metrics.metric import Collected
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
@@ -40,6 +41,13 @@ def density_of(means, stds, weights):
     return datasets.build(node, where="dataset").density()
 
 
+def profile_of(means, stds, weights):
+    return Profile.of(density_of(means, stds, weights))
+
+
+STANDARD = ([0.0], [1.0], [1.0])
+
+
 def pdf(x):
     return sum(w * norm.pdf(x, m, s) for w, m, s in zip(WEIGHTS, MEANS, STDS, strict=True))
 
@@ -64,8 +72,127 @@ def test_density_of_a_mixture():
 )
 def test_divergence_of_two_gaussians(name, truth):
     """P standard normal, Q with mean 0.7 and deviation 2; Nielsen & Nock 2014 (arXiv:1309.3029)."""
-    found = divergence(loss_of(name), density_of([0.0], [1.0], [1.0]), 0.7, 2.0)
-    assert found.item() == pytest.approx(truth, rel=1e-9)
+    found = divergence(loss_of(name), profile_of(*STANDARD), 0.7, 2.0)
+    assert found == pytest.approx(truth, rel=1e-9)
+
+
+def alpha_closed(a, mu, sigma):
+    """(E_Q[(p/q)^a] - 1) / (a (a - 1)) of N(0, 1) and N(mu, sigma^2); inf where it diverges."""
+    precision = a + (1 - a) / sigma**2
+    if precision <= 0:
+        return math.inf
+    exponent = ((1 - a) * mu / sigma**2) ** 2 / precision / 2 - (1 - a) * mu**2 / sigma**2 / 2
+    return math.expm1(exponent - (1 - a) * math.log(sigma) - math.log(precision) / 2) / (
+        a * (a - 1)
+    )
+
+
+CLOSED = {  # of N(0, 1) against N(mu, sigma^2)
+    "f_kl": lambda mu, s: math.log(s) + (1 + mu**2) / (2 * s**2) - 1 / 2,
+    "f_reverse_kl": lambda mu, s: -math.log(s) + (s**2 + mu**2) / 2 - 1 / 2,
+    "f_jeffrey": lambda mu, s: (1 + mu**2) / (2 * s**2) + (s**2 + mu**2) / 2 - 1,
+    "f_pearson": lambda mu, s: 2 * alpha_closed(2, mu, s),
+    "f_neyman": lambda mu, s: 2 * alpha_closed(-1, mu, s),
+    "f_squared_hellinger": lambda mu, s: alpha_closed(0.5, mu, s) / 2,
+}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+@pytest.mark.parametrize(
+    ("mu", "sigma"),
+    [
+        *((0.0, 1.001), (0.7, 2.0), (-3.0, 0.8), (0.1, 0.72), (3.0, 1.4)),
+        *((1e4, 1e3), (0.0, 1e-3), (5.0, 1e-6), (0.0, 1e5), (4.0, 1.0)),  # far, narrow, wide
+        *((0.0, 1.41), (0.0, 1.42), (1.0, 0.708), (0.0, 0.707), (0.0, 3.0)),  # by the limits
+    ],
+)
+def test_closed_forms_near_and_far(name, mu, sigma):
+    """Chi2 is infinite at 2 sigma_q^2 <= sigma_p^2 (Pearson), sigma_q^2 >= 2 sigma_p^2 (Neyman)."""
+    try:
+        truth = CLOSED[name](mu, sigma)
+    except OverflowError:
+        truth = math.inf
+    found = divergence(loss_of(name), profile_of(*STANDARD), mu, sigma)
+    assert found == pytest.approx(truth, rel=1e-8, abs=1e-13)
+
+
+@pytest.mark.parametrize("alpha", [-1.0, 0.3, 1.5, 3.0])
+@pytest.mark.parametrize(("mu", "sigma"), [(0.5, 1.2), (2.0, 0.9), (0.3, 0.6), (0.0, 1.5)])
+def test_alpha_in_closed_form(alpha, mu, sigma):
+    loss = losses.build({"name": "f_alpha", "alpha": alpha}, where="loss.adversarial")
+    found = divergence(loss, profile_of(*STANDARD), mu, sigma)
+    assert found == pytest.approx(alpha_closed(alpha, mu, sigma), rel=1e-8)
+
+
+@pytest.mark.parametrize(("mu", "sigma"), [(0.7, 1.0), (0.0, 3.0), (30.0, 1.0), (0.2, 1.01)])
+def test_total_variation_by_distribution_functions(mu, sigma):
+    """|P(A) - Q(A)| of the set between the two points, or on one side of the one, where p = q."""
+    if sigma == 1:
+        truth = 2 * norm.cdf(mu / 2) - 1
+    else:
+        roots = np.roots(
+            [1 / sigma**2 - 1, -2 * mu / sigma**2, mu**2 / sigma**2 + 2 * np.log(sigma)]
+        )
+        low, high = sorted(roots.real)
+        truth = (
+            norm.cdf(high) - norm.cdf(low) - norm.cdf(high, mu, sigma) + norm.cdf(low, mu, sigma)
+        )
+    found = divergence(loss_of("f_total_variation"), profile_of(*STANDARD), mu, sigma)
+    assert found == pytest.approx(abs(truth), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        *({"name": name} for name in ("f_jensen_shannon", "f_gan", "f_total_variation")),
+        *({"name": "f_weighted_js", "pi": pi} for pi in (0.05, 0.5, 0.7)),
+    ],
+    ids=lambda case: "-".join(map(str, case.values())),
+)
+def test_divergences_without_closed_form_by_mpmath(case):
+    mp, pi = mpmath.mp, case.get("pi", 0.5)
+    loss = losses.build(case, where="loss.adversarial")
+
+    def integrand(x):
+        p, q = mp.npdf(x), mp.npdf(x, 1.5, 0.5)
+        m = pi * p + (1 - pi) * q
+        if case["name"] == "f_total_variation":
+            return abs(p - q) / 2
+        return pi * p * mp.log(p / m) + (1 - pi) * q * mp.log(q / m)
+
+    crossing = np.roots([3, -12, 9 - 2 * np.log(2)])  # of the two densities
+    with mp.workdps(30):
+        parts = sorted([-15, -6, -2, 0, 1.5, 2, 4, 6, 15, *(mp.mpf(x) for x in crossing)])
+        truth = float(mp.quad(integrand, parts))
+    if case["name"] in ("f_jensen_shannon", "f_gan"):
+        truth = 2 * truth - (2 * math.log(2) if case["name"] == "f_gan" else 0)
+    found = divergence(loss, profile_of(*STANDARD), 1.5, 0.5)
+    assert found == pytest.approx(truth, rel=1e-7)
+
+
+def test_narrow_modes_are_seen():
+    """Means +-1, deviation .003: the closest in KL has the moments of the mixture."""
+    profile = profile_of([-1.0, 1.0], [0.003, 0.003], [0.5, 0.5])
+    deviation = math.sqrt(1 + 0.003**2)
+    assert closest_gaussian(loss_of("f_kl"), profile) == pytest.approx((0, deviation), abs=1e-5)
+    entropy = math.log(0.003) + math.log(2 * math.pi * math.e) / 2 + math.log(2)
+    truth = math.log(2 * math.pi * math.e) / 2 + math.log(deviation) - entropy
+    assert divergence(loss_of("f_kl"), profile, 0.0, deviation) == pytest.approx(truth, rel=1e-8)
+
+
+def test_a_narrow_mode_within_a_wide_one_is_seen():
+    profile = profile_of([0.0, 0.3], [1.0, 1e-5], [0.5, 0.5])
+    variance = 0.5 * 1 + 0.5 * 1e-10 + 0.5 * 0.3**2 - 0.15**2
+    found = closest_gaussian(loss_of("f_kl"), profile)
+    assert found == pytest.approx((0.15, variance**0.5), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", INTEGRANDS)
+def test_shifting_and_scaling_the_line_changes_nothing(name):
+    near = divergence(loss_of(name), profile_of(MEANS, STDS, WEIGHTS), 0.5, 1.5)
+    moved = [100 * np.array(values) for values in (MEANS, STDS)]
+    far = profile_of((moved[0] + 2**12).tolist(), moved[1].tolist(), WEIGHTS)
+    assert divergence(loss_of(name), far, 50 + 2**12, 150.0) == pytest.approx(near, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", INTEGRANDS)
@@ -78,10 +205,10 @@ def test_no_gaussian_is_closer(name):
 
         return quad(integrand, -9, 9, points=MEANS, epsabs=1e-10, limit=200)[0]
 
-    loss, density = loss_of(name), density_of(MEANS, STDS, WEIGHTS)
-    mu, sigma = closest_gaussian(loss, density)
+    loss, profile = loss_of(name), profile_of(MEANS, STDS, WEIGHTS)
+    mu, sigma = closest_gaussian(loss, profile)
     least = exact(mu, sigma)
-    assert divergence(loss, density, mu, sigma).item() == pytest.approx(least, rel=1e-6)
+    assert divergence(loss, profile, mu, sigma) == pytest.approx(least, rel=1e-6)
     for d_mu, d_sigma in ((0.01, 0), (-0.01, 0), (0, 0.01), (0, -0.01)):
         assert exact(mu + d_mu, sigma + d_sigma) > least
 
@@ -89,16 +216,16 @@ def test_no_gaussian_is_closer(name):
 def test_closest_in_kl_has_the_moments_of_the_mixture():
     mean = 0.4 * -1.0 + 0.6 * 1.5
     variance = 0.4 * 0.6**2 + 0.6 * 0.8**2 + 0.4 * 0.6 * 2.5**2
-    found = closest_gaussian(loss_of("f_kl"), density_of(MEANS, STDS, WEIGHTS))
+    found = closest_gaussian(loss_of("f_kl"), profile_of(MEANS, STDS, WEIGHTS))
     assert found == pytest.approx((mean, variance**0.5), abs=1e-4)
 
 
 def test_closest_in_reverse_kl_is_the_heaviest_of_distant_modes():
     """Of several minima the lowest: there KL(Q||P) = -log of the mode's weight."""
-    density = density_of([-10.0, 10.0], [0.5, 1.5], [0.3, 0.7])
+    profile = profile_of([-10.0, 10.0], [0.5, 1.5], [0.3, 0.7])
     loss = loss_of("f_reverse_kl")
-    assert closest_gaussian(loss, density) == pytest.approx((10.0, 1.5), abs=1e-3)
-    assert divergence(loss, density, 10.0, 1.5).item() == pytest.approx(-math.log(0.7), rel=1e-6)
+    assert closest_gaussian(loss, profile) == pytest.approx((10.0, 1.5), abs=1e-3)
+    assert divergence(loss, profile, 10.0, 1.5) == pytest.approx(-math.log(0.7), rel=1e-6)
 
 
 def score(samples, **options):

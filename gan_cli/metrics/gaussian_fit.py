@@ -1,21 +1,18 @@
 """Compares a fitted Gaussian with the one closest to a known density, as in f-GAN's experiment."""
 
-import math
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from gan_cli.config.registry import Component
-from gan_cli.data.ground_truth import Density
 from gan_cli.losses import losses
 from gan_cli.losses.f_divergences.variational import FDivergence
+from gan_cli.metrics.closest_gaussian import Profile, closest_gaussian, divergence
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.utils.errors import ConfigError
 
-POINTS = 4001  # of the trapezoidal rule: 4 per standard deviation of a thousandth of the range
 MIN_SIGMA = 1e-12  # standard deviation of samples that are all equal
-MAX_LOG_RATIO = 300.0  # |log p/q| is clamped to this, so that f and q f do not overflow float64
 
 
 @metrics.register("gaussian_fit")
@@ -48,16 +45,17 @@ class GaussianFit:
         assert fake.samples is not None
         points = fake.samples.double()
         mu, sigma = points.mean().item(), max(points.std().item(), MIN_SIGMA)
-        closest_mu, closest_sigma = closest_gaussian(self.loss, real.density)
+        profile = Profile.of(real.density)
+        closest_mu, closest_sigma = closest_gaussian(self.loss, profile)
         return {
             "fit_error": max(abs(mu - closest_mu), abs(sigma - closest_sigma)),
             "mu": mu,
             "sigma": sigma,
             **self.bound(real.critic_logits, fake.critic_logits),
-            "divergence": self.divergence(real.density, mu, sigma),
+            "divergence": self.divergence(profile, mu, sigma),
             "closest_mu": closest_mu,
             "closest_sigma": closest_sigma,
-            "least_divergence": self.divergence(real.density, closest_mu, closest_sigma),
+            "least_divergence": self.divergence(profile, closest_mu, closest_sigma),
         }
 
     def bound(self, real: Tensor | None, fake: Tensor | None) -> dict[str, float]:
@@ -66,40 +64,7 @@ class GaussianFit:
             return {}
         return {"bound": self.loss.rescaled(self.loss.bound(real.double(), fake.double())).item()}
 
-    def divergence(self, density: Density, mu: float, sigma: float) -> float:
+    def divergence(self, profile: Profile, mu: float, sigma: float) -> float:
         """D_f(P || N(mu, sigma^2)) on the scale that the loss logs."""
-        return self.loss.rescaled(divergence(self.loss, density, mu, sigma)).item()
-
-
-def divergence(loss: FDivergence, density: Density, mu: float, sigma: float) -> Tensor:
-    """D_f(P || N(mu, sigma^2)), the integral of q f(p/q), by the trapezoidal rule; () float64."""
-    low, high = min(density.low, mu - 12 * sigma), max(density.high, mu + 12 * sigma)
-    x = torch.linspace(low, high, POINTS, dtype=torch.float64)
-    log_p, log_q = density.log(x), log_gaussian(x, mu, sigma)
-    log_ratio = (log_p - log_q).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
-    q = torch.maximum(log_q, log_p - MAX_LOG_RATIO).exp()
-    return torch.trapezoid(q * loss.f(log_ratio.exp()), x)
-
-
-def log_gaussian(x: Tensor, mu: float, sigma: float) -> Tensor:
-    return -(((x - mu) / sigma).square() / 2) - math.log(sigma) - math.log(2 * math.pi) / 2
-
-
-def closest_gaussian(loss: FDivergence, density: Density) -> tuple[float, float]:
-    """(mu, sigma) that minimize the divergence, by Nelder-Mead from the best point of a grid.
-
-    The grid is needed because data with several modes may have a local minimum at each.
-    """
-    from scipy.optimize import minimize
-
-    def objective(parameters: tuple[float, float]) -> float:
-        mu, log_sigma = parameters
-        return divergence(loss, density, mu, math.exp(log_sigma)).item()
-
-    width = density.high - density.low
-    means = torch.linspace(density.low, density.high, 15).tolist()
-    deviations = [width / 2**k for k in range(2, 8)]
-    start = min(((mu, math.log(s)) for mu in means for s in deviations), key=objective)
-    options = {"xatol": 1e-6, "fatol": 1e-12}
-    found = minimize(objective, start, method="Nelder-Mead", options=options)
-    return found.x[0].item(), math.exp(found.x[1])
+        found = divergence(self.loss, profile, mu, sigma)
+        return self.loss.rescaled(torch.tensor(found, dtype=torch.float64)).item()

@@ -39,6 +39,9 @@ class TotalVariation(FDivergence):
     def f(self, u: Tensor) -> Tensor:
         return (u - 1).abs() / 2
 
+    def terms(self, r: Tensor) -> list[tuple[Tensor | float, float]]:
+        return [(r.sign() / 2, 1), (-r.sign() / 2, 0)]
+
     def conjugate(self, t: Tensor) -> Tensor:
         return t.clamp(min=-0.5)
 
@@ -61,6 +64,9 @@ class KL(FDivergence):
 
     def f(self, u: Tensor) -> Tensor:
         return torch.xlogy(u, u)
+
+    def terms(self, r: Tensor) -> list[tuple[Tensor | float, float]]:
+        return [(r - 1, 1), (1, 0)]
 
     def conjugate(self, t: Tensor) -> Tensor:
         return (t - 1).exp()
@@ -86,6 +92,9 @@ class ReverseKL(FDivergence):
     def f(self, u: Tensor) -> Tensor:
         return -u.log()
 
+    def terms(self, r: Tensor) -> list[tuple[Tensor | float, float]]:
+        return [(-r - 1, 0), (1, 1)]
+
     def conjugate(self, t: Tensor) -> Tensor:
         return -1 - (-t).log()
 
@@ -104,6 +113,9 @@ class Pearson(FDivergence):
 
     def f(self, u: Tensor) -> Tensor:
         return (u - 1).square()
+
+    def terms(self, r: Tensor) -> list[tuple[Tensor | float, float]]:  # noqa: ARG002
+        return [(1, 2), (-2, 1), (1, 0)]
 
     def conjugate(self, t: Tensor) -> Tensor:
         t = t.clamp(min=-2)  # u = 1 + t/2 >= 0
@@ -128,6 +140,9 @@ class Neyman(FDivergence):
 
     def f(self, u: Tensor) -> Tensor:
         return (1 - u).square() / u
+
+    def terms(self, r: Tensor) -> list[tuple[Tensor | float, float]]:  # noqa: ARG002
+        return [(1, -1), (-2, 0), (1, 1)]
 
     def conjugate(self, t: Tensor) -> Tensor:
         return 2 * t / (1 + (1 - t).sqrt())
@@ -155,6 +170,9 @@ class SquaredHellinger(FDivergence):
     def f(self, u: Tensor) -> Tensor:
         return (u.sqrt() - 1).square()
 
+    def terms(self, r: Tensor) -> list[tuple[Tensor | float, float]]:  # noqa: ARG002
+        return [(1, 1), (-2, 0.5), (1, 0)]
+
     def conjugate(self, t: Tensor) -> Tensor:
         return t / (1 - t)
 
@@ -176,6 +194,9 @@ class Jeffrey(FDivergence):
 
     def f(self, u: Tensor) -> Tensor:
         return (u - 1) * u.log()
+
+    def terms(self, r: Tensor) -> list[tuple[Tensor | float, float]]:
+        return [(r, 1), (-r, 0)]
 
     def conjugate(self, t: Tensor) -> Tensor:
         # W + 1/W + t - 2 with W = W(exp(1 - t)); log W = 1 - t - W, so this is 1/W - 1 - log W.
@@ -209,6 +230,11 @@ class Alpha(FDivergence):
     def f(self, u: Tensor) -> Tensor:
         alpha = self.alpha
         return (u**alpha - 1 - alpha * (u - 1)) / (alpha * (alpha - 1))
+
+    def terms(self, r: Tensor) -> list[tuple[Tensor | float, float]]:  # noqa: ARG002
+        alpha = self.alpha
+        scale = alpha * (alpha - 1)
+        return [(1 / scale, alpha), (-alpha / scale, 1), ((alpha - 1) / scale, 0)]
 
     def conjugate(self, t: Tensor) -> Tensor:
         # u^(alpha - 1) = 1 + t (alpha - 1)

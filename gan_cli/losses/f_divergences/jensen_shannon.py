@@ -29,6 +29,9 @@ class JensenShannon(FDivergence):
     def f(self, u: Tensor) -> Tensor:
         return torch.xlogy(u, u) - (u + 1) * ((1 + u) / 2).log()
 
+    def terms(self, r: Tensor) -> list[tuple[Tensor | float, float]]:
+        return [(log_twice_sigmoid(r), 1), (log_twice_sigmoid(-r), 0)]
+
     def conjugate(self, t: Tensor) -> Tensor:
         return -torch.log1p(-torch.expm1(t))
 
@@ -52,6 +55,9 @@ class GAN(FDivergence):
 
     def f(self, u: Tensor) -> Tensor:
         return torch.xlogy(u, u) - torch.xlogy(u + 1, u + 1)
+
+    def terms(self, r: Tensor) -> list[tuple[Tensor | float, float]]:
+        return [(log_twice_sigmoid(r), 1), (log_twice_sigmoid(-r), 0)]
 
     def conjugate(self, t: Tensor) -> Tensor:
         return -log_one_minus_exp(t)
@@ -85,6 +91,12 @@ class WeightedJensenShannon(FDivergence):
     def f(self, u: Tensor) -> Tensor:
         mixture = 1 - self.pi + self.pi * u
         return self.pi * torch.xlogy(u, u) - torch.xlogy(mixture, mixture)
+
+    def terms(self, r: Tensor) -> list[tuple[Tensor | float, float]]:
+        log_pi, log_rest = r.new_tensor(self.pi).log(), r.new_tensor(1 - self.pi).log()
+        log_p_over_m = -torch.logaddexp(log_pi, log_rest - r)
+        log_m_over_q = torch.logaddexp(log_rest, log_pi + r)
+        return [(self.pi * log_p_over_m, 1), ((self.pi - 1) * log_m_over_q, 0)]
 
     def conjugate(self, t: Tensor) -> Tensor:
         exponent = t / self.pi + math.log(self.pi)

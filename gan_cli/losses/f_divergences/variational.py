@@ -36,6 +36,14 @@ class FDivergence:
     def f(self, u: Tensor) -> Tensor:
         raise NotImplementedError
 
+    def terms(self, r: Tensor) -> list[tuple[Tensor | float, float]]:
+        """f(u) - f(1) - f'(1) (u - 1) with u = exp(r), as (c, k) of the sum of c exp(k r).
+
+        Never negative, and its integral under Q is D_f - f(1). Only c may depend on r, so that a
+        caller has c p^k q^(1 - k) from log p and log q where p, q or p/q overflow.
+        """
+        raise NotImplementedError
+
     def conjugate(self, t: Tensor) -> Tensor:
         raise NotImplementedError
 
