@@ -1,4 +1,4 @@
-"""gan-fid: scores of a checkpoint or of two sets of images, as metric cards that compare."""
+"""gan-fid: metrics of a checkpoint, or of two sets of samples, as comparable metric cards."""
 
 import logging
 import sys
@@ -19,20 +19,24 @@ from gan_cli.utils.paths import CONFIGS
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="fid")
 @report_errors
 def fid(composed: DictConfig) -> float:
-    """The first value, for sweeps."""
+    """Returns the first value, which sweeps optimize."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = checked_options(OmegaConf.to_container(composed, resolve=True))
     folder = run_folder(options.run) if options.run is not None else None
-    from gan_cli.evaluation.score import report, score  # torch is imported here, after all checks
+    from gan_cli.evaluation.report import print_card  # torch is imported here, after all checks
+    from gan_cli.evaluation.score import score
 
     started = time.monotonic()
     card, path = score(options, folder)
-    report(card, path, time.monotonic() - started)
+    print_card(card, path, time.monotonic() - started)
     return next(iter(card["values"].values()))
 
 
 def full(word: str) -> str:
-    """count=500 as metrics.count=500, and metrics=[fid,kid] as metrics.compute=[fid,kid]."""
+    """Returns a word with its full key.
+
+    count=500 is metrics.count=500, and metrics=fid is metrics.compute=[fid].
+    """
     key, equals, value = word.partition("=")
     if not equals:
         return as_list(word)
@@ -42,6 +46,7 @@ def full(word: str) -> str:
 
 
 def compare(words: list[str]) -> None:
+    """Prints the table of gan-fid compare."""
     from gan_cli.evaluation.compare import compared
 
     if not words or {"-h", "--help"} & set(words):
@@ -50,7 +55,7 @@ def compare(words: list[str]) -> None:
 
 
 def card_of(word: str) -> Path:
-    """The card itself, or the newest one of a run."""
+    """Returns the path of a card, or that of the newest card of a run."""
     if Path(word).is_file():
         return Path(word)
     for folder in (Path("outputs") / word, Path(word)):

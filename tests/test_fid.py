@@ -203,7 +203,7 @@ def test_cards_of_unequal_protocol_are_refused_by_name(run, tmp_path) -> None:
         compared([forty, live])
     nothing = tmp_path / "other.json"
     nothing.write_text("{}")
-    with pytest.raises(ConfigError, match="no metric card"):
+    with pytest.raises(ConfigError, match="not a metric card"):
         compared([nothing])
     with pytest.raises(ConfigError, match="neither a metric card nor a run"):
         card_of("nowhere")

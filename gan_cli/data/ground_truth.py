@@ -26,7 +26,7 @@ class Density:
 
 
 @runtime_checkable
-class Known(Protocol):
+class HasDensity(Protocol):
     """A data set that knows its law."""
 
     def density(self) -> Density: ...

@@ -1,4 +1,4 @@
-"""Metric cards: values together with all that they depend on, as JSON."""
+"""Metric cards: JSON files with metric values and everything that they depend on."""
 
 import json
 import time
@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from gan_cli.evaluation.evaluation import Evaluation, Panel, Scorecard
+from gan_cli.evaluation.evaluation import Evaluation, MetricSet, Scorecard
 from gan_cli.utils.errors import ConfigError, StorageError
 from gan_cli.utils.versions import versions
 
@@ -23,7 +23,7 @@ def make_card(
     protocol: Mapping[str, Any],
     subject: Mapping[str, Any],
 ) -> Card:
-    """`scores` by seed; `protocol` is what must be equal for two cards to compare."""
+    """Returns a card of `scores` by seed; comparable cards must have equal `protocol`s."""
     first = next(iter(scores.values()))
     names = list(first.values)
     values = {name: fmean(card.values[name] for card in scores.values()) for name in names}
@@ -44,17 +44,20 @@ def make_card(
     }
 
 
-def protocol_of(panel: Panel, real: Mapping[str, Any], fake: Mapping[str, Any]) -> dict[str, Any]:
-    features = {"name": panel.name, **panel.describe()}
-    return {"features": features, "rounding": panel.rounding, "real": real, "fake": fake}
+def protocol_of(
+    metrics: MetricSet, real: Mapping[str, Any], fake: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns the protocol of a card from those of both sides."""
+    features = {"name": metrics.name, **metrics.describe()}
+    return {"features": features, "rounding": metrics.rounding, "real": real, "fake": fake}
 
 
 def training_card(evaluation: Evaluation, scores: Scorecard, run: str, step: int) -> Card:
-    """As gan-fid would write it for the same samples."""
+    """Returns the card that gan-fid would write for the same samples."""
     protocol: dict[str, Any] = {"data": evaluation.dataset.fingerprint()}
-    if evaluation.panel.metrics:
+    if evaluation.metrics.metrics:
         fake = {"count": evaluation.config.count, "weights": "average", "truncation": None}
-        protocol = protocol_of(evaluation.panel, evaluation.about_data, fake)
+        protocol = protocol_of(evaluation.metrics, evaluation.data_protocol, fake)
     return make_card(
         {evaluation.seed: scores},
         metrics=evaluation.config.compute,
@@ -64,7 +67,7 @@ def training_card(evaluation: Evaluation, scores: Scorecard, run: str, step: int
 
 
 def write_card(path: Path, card: Card) -> Path:
-    """StorageError if it cannot be written."""
+    """Writes a card and returns its path; StorageError if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(card, indent=2) + "\n")
@@ -74,23 +77,24 @@ def write_card(path: Path, card: Card) -> Path:
 
 
 def unused(folder: Path, name: str) -> Path:
-    """`folder`/name.json, or name-2.json and so on."""
+    """Returns the first of name.json, name-2.json, ... in `folder` that does not exist."""
     names = chain([name], (f"{name}-{n}" for n in count(2)))
     return next(p for p in (folder / f"{stem}.json" for stem in names) if not p.exists())
 
 
 def read_card(path: Path) -> Card:
+    """Returns the card in a file; ConfigError if it is not a card of this format."""
     try:
         card = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: is no metric card ({error})") from None
+        raise ConfigError(f"{path}: is not a metric card ({error})") from None
     if not isinstance(card, dict) or card.get("card") != FORMAT:
-        raise ConfigError(f"{path}: is no metric card of gan-fid (of format {FORMAT})")
+        raise ConfigError(f"{path}: is not a metric card of gan-fid (format {FORMAT})")
     return card
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} as {"a.b": 1}."""
+    """Returns nested mappings as one with joined keys: {"a": {"b": 1}} as {"a.b": 1}."""
     found: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
@@ -101,9 +105,9 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def unequal(cards: Sequence[Card]) -> dict[str, list[Any]]:
-    """Protocol entries, and options of metrics that all compute, that are not the same in all.
+    """Returns the protocol entries and options of common metrics in which cards differ.
 
-    An entry that a card lacks (the truncation of a folder of images) is not compared.
+    An entry that a card lacks, such as the truncation of a folder of images, is not compared.
     """
     shared = set.intersection(*(set(card["metrics"]) for card in cards))
     trees = [

@@ -1,4 +1,4 @@
-"""From batches of samples to what metrics look at, in one pass."""
+"""Collects what metrics need of a set of samples, in one pass over its batches."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.dataset import Dataset, part_with, pick
-from gan_cli.data.ground_truth import Known
+from gan_cli.data.ground_truth import HasDensity
 from gan_cli.data.kinds import Kind
 from gan_cli.metrics.frechet import Moments
 from gan_cli.metrics.metric import Collected, Features, Need, check_finite
@@ -17,11 +17,12 @@ from gan_cli.utils.cache import cached, content_hash
 
 BATCH = 250  # samples drawn and embedded at a time
 Batch = tuple[Tensor, Tensor | None]  # samples (N, *shape), labels (N,) if there are any
-Watch = Callable[[Iterable[Batch], int], Iterable[Batch]]  # shows the progress over so many samples
+Progress = Callable[[Iterable[Batch], int], Iterable[Batch]]  # batches and number of samples
 EMBEDDED = frozenset({"moments", "features", "logits"})
 
 
-def unwatched(batches: Iterable[Batch], total: int) -> Iterable[Batch]:  # noqa: ARG001
+def no_progress(batches: Iterable[Batch], total: int) -> Iterable[Batch]:  # noqa: ARG001
+    """Returns the batches; the default, which shows no progress bar."""
     return batches
 
 
@@ -32,7 +33,7 @@ def collect(
     needs: frozenset[Need],
     device: torch.device,
 ) -> Collected:
-    """What `needs` names, of all batches; only moments need memory that does not grow."""
+    """Returns what `needs` names for all batches; moments need only constant memory."""
     count, moments, kept = 0, None, defaultdict[str, list[Tensor]](list)
     for samples, labels in batches:
         count += len(samples)
@@ -46,16 +47,16 @@ def collect(
                 moments = new if moments is None else moments + new
         check_finite(found, count - len(samples))
         for key in needs & found.keys():
-            assert found[key] is not None, f"a metric was let through without {key}"
+            assert found[key] is not None, f"validation must refuse metrics that lack {key}"
             kept[key].append(found[key].cpu())  # type: ignore[union-attr]
     joined = {key: torch.cat(parts) for key, parts in kept.items()}
     return Collected(count, moments, **joined)  # type: ignore[arg-type]
 
 
 def labelled(kind: Kind, drawn: Iterable[Tensor], labels: Tensor | None) -> Iterator[Batch]:
-    """Generated samples as a data set would hold them, with their labels.
+    """Yields generated samples in stored form, rounded like real ones, with their labels.
 
-    What is generated is rounded as what is real was; checked before, since uint8 has no NaN.
+    They are checked to be finite first, since uint8 has no NaN.
     """
     start = 0
     for samples in drawn:
@@ -66,9 +67,9 @@ def labelled(kind: Kind, drawn: Iterable[Tensor], labels: Tensor | None) -> Iter
 
 
 def real_batches(dataset: Dataset, limit: int | None) -> Iterator[Batch]:
-    """The data set, or `limit` samples picked once and for all: it may be sorted by class.
+    """Yields the data set, or `limit` samples picked with a fixed seed, since it may be sorted.
 
-    Never mirrored, whatever the training does, as in StyleGAN2-ADA's metrics.
+    Samples are not mirrored, even if training mirrors them, as in the metrics of StyleGAN2-ADA.
     """
     part = part_with(dataset, dataset.spec.target)
     order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
@@ -84,22 +85,24 @@ def collect_data(
     features: Features | None,
     needs: frozenset[Need],
     device: torch.device,
-    watch: Watch = unwatched,
+    progress: Progress = no_progress,
 ) -> Collected:
-    """Of a data set; what the features make of it is cached by its content, not by its name."""
+    """Collects a data set; results of the features are cached by the hash of its content."""
     embedded = needs & EMBEDDED
     state: dict[str, Any] = {}
     if embedded:
         assert features is not None
         key = {
-            "layout": 1,  # of the file; raise it with what is kept
+            "layout": 1,  # of the file; increment it when the contents change
             "content": content_of(dataset, limit),
             "features": {"name": features.name, **features.describe()},
             "holds": sorted(embedded),
         }
 
         def compute() -> dict[str, Any]:
-            batches = watch(real_batches(dataset, limit), min(len(dataset), limit or len(dataset)))
+            batches = progress(
+                real_batches(dataset, limit), min(len(dataset), limit or len(dataset))
+            )
             found = collect(batches, features, embedded, device)
             moments = found.moments and {
                 f.name: getattr(found.moments, f.name) for f in fields(Moments)
@@ -110,16 +113,16 @@ def collect_data(
         state["moments"] = state["moments"] and Moments(**state["moments"])
     plain = collect(real_batches(dataset, limit), None, needs - EMBEDDED, device)
     modes = dataset.modes() if "modes" in needs else None
-    density = dataset.density() if "density" in needs and isinstance(dataset, Known) else None
+    density = dataset.density() if "density" in needs and isinstance(dataset, HasDensity) else None
     return replace(plain, **state, modes=modes, density=density)
 
 
 def content_of(dataset: Dataset, limit: int | None) -> str:
-    """A hash of the samples that real_batches hands out."""
+    """Returns a hash of the samples of real_batches."""
     return content_hash(samples for samples, _ in real_batches(dataset, limit))
 
 
-def about(dataset: Dataset, limit: int | None) -> dict[str, Any]:
-    """What a metric card says of a data set: its content, whatever it is called."""
+def dataset_protocol(dataset: Dataset, limit: int | None) -> dict[str, Any]:
+    """Returns the entries of a metric card about a data set: its size and content, not its name."""
     count = len(dataset) if limit is None else min(limit, len(dataset))
     return {"count": count, "content": content_of(dataset, limit)}

@@ -1,4 +1,4 @@
-"""gan-fid compare: cards side by side, if they were measured alike."""
+"""gan-fid compare: a table of metric cards with equal protocols."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from gan_cli.utils.errors import ConfigError
 
 
 def compared(paths: Sequence[Path]) -> str:
-    """A table of all values that the cards share; ConfigError names what was measured unequally."""
+    """Returns a table of the values that all cards have; ConfigError if their protocols differ."""
     cards = [read_card(path) for path in paths]
     names = [name for name in cards[0]["values"] if all(name in c["values"] for c in cards)]
     if not names:
@@ -26,13 +26,14 @@ def compared(paths: Sequence[Path]) -> str:
 
 
 def label(path: Path, card: Card) -> str:
+    """Returns the name of a row: the run, the folder of samples or the card, with the step."""
     subject = card["subject"]
     step = f" step {subject['step']}" if "step" in subject else ""
     return f"{subject.get('run') or subject.get('fake') or path}{step}"
 
 
 def table(labels: Sequence[str], cards: Sequence[Card], names: Sequence[str]) -> str:
-    """Plain text; * marks the best value where it is known which way is better."""
+    """Returns a plain-text table; * marks the best values of metrics with a direction."""
     rows = [["", *names]]
     for title, card in zip(labels, cards, strict=True):
         rows.append([title, *(entry(card, name, cards) for name in names)])
@@ -50,6 +51,7 @@ def table(labels: Sequence[str], cards: Sequence[Card], names: Sequence[str]) ->
 
 
 def entry(card: Card, name: str, cards: Sequence[Card]) -> str:
+    """Returns a cell: the value, its spread over seeds if known, and * if it is the best."""
     value, spread = card["values"][name], card.get("spread", {}).get(name)
     text = f"{value:.4g}" + ("" if spread is None else f" +- {spread:.2g}")
     lower = card["lower_is_better"].get(name)

@@ -1,4 +1,4 @@
-"""All metrics at once over two sets of samples, and in a run without leaving a trace in it."""
+"""Evaluation of all metrics of a config, on two sets of samples or within a run."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,12 +15,12 @@ from gan_cli.data.spec import Field, Spec
 from gan_cli.evaluation.collect import (
     BATCH,
     EMBEDDED,
-    Watch,
-    about,
+    Progress,
     collect,
     collect_data,
+    dataset_protocol,
     labelled,
-    unwatched,
+    no_progress,
 )
 from gan_cli.evaluation.generated import request_of
 from gan_cli.games.draw import draw, isolated_evaluation, logits_function
@@ -42,10 +42,10 @@ from gan_cli.utils.errors import ConfigError
 LogitsOf = Callable[[Tensor], Tensor | None]  # samples in model form to the critic's logits
 
 
-class Panel:
-    """The metrics of a config, built, and the features that they share.
+class MetricSet:
+    """The metrics of a config, and the features that they share.
 
-    Without a `dataset` no features are built: there are no samples, only saved statistics.
+    Without a `dataset` no features are built, since only saved statistics are compared.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class Panel:
         config: Metrics,
         dataset: Dataset | None,
         device: torch.device,
-        watch: Watch = unwatched,
+        progress: Progress = no_progress,
     ) -> None:
-        self.config, self.device, self.watch = config, device, watch
+        self.config, self.device, self.progress = config, device, progress
         self.metrics: dict[str, Metric] = {
             name: metrics.build(node, where=f"metrics.compute.{name}")
             for name, node in config.compute.items()
@@ -66,29 +66,31 @@ class Panel:
             check_kind(config.features["name"], target_of(dataset))
             self.features = extractors.build(config.features, dataset, device, where="metrics")
 
-        # Of generated samples, before they are compared with stored ones.
+        # How generated samples are rounded before they are compared with stored ones.
         self.rounding = "none" if dataset is None else kind_of(target_of(dataset)).rounding
 
     @property
     def name(self) -> str:
-        """Of the features."""
+        """The name of the features."""
         return self.config.features["name"] if self.features is None else self.features.name
 
     def describe(self) -> dict[str, Any]:
+        """Returns the entries of metric cards about the features."""
         return {} if self.features is None else self.features.describe()
 
     def data(self, dataset: Dataset, limit: int | None) -> Collected:
-        """A side that is a data set, or `limit` samples of it."""
-        return collect_data(dataset, limit, self.features, self.needs, self.device, self.watch)
+        """Collects the side of a data set, or `limit` samples of it."""
+        return collect_data(dataset, limit, self.features, self.needs, self.device, self.progress)
 
     def generated(self, game: Game, spec: Spec, request: Request) -> Collected:
-        """A side that is drawn, in the form of stored samples, as the real ones are."""
+        """Collects the side of generated samples, which are converted to stored form."""
         kind = kind_of(spec.fields[request.target or spec.target])
         batches = labelled(kind, draw(game, request), request.label if game.labelled else None)
-        watched = self.watch(batches, len(request))
+        watched = self.progress(batches, len(request))
         return collect(watched, self.features, self.needs, self.device)
 
     def check_count(self, side: str, count: int | None) -> None:
+        """Raises ConfigError if a metric needs more than `count` samples."""
         for name, metric in self.metrics.items():
             if count is not None and count < metric.minimum:
                 raise ConfigError(
@@ -97,6 +99,7 @@ class Panel:
                 )
 
     def score(self, real: Collected, fake: Collected) -> Scorecard:
+        """Returns the values of all metrics."""
         card = Scorecard()
         for metric in self.metrics.values():
             values = metric(real, fake)
@@ -104,63 +107,65 @@ class Panel:
                 values = {value_name(key, self.name): value for key, value in values.items()}
             card.values |= values
             card.lower_is_better[next(iter(values))] = metric.lower_is_better
-        card.warnings = [*few(real, "real"), *few(fake, "generated")]
+        card.warnings = [*count_warnings(real, "real"), *count_warnings(fake, "generated")]
         return card
 
 
 class Evaluation:
-    """Scores of a run: always the same real samples, always the same latents."""
+    """Evaluates a run, always with the same real samples and the same latents."""
 
     def __init__(
         self, config: Metrics, dataset: Dataset, device: torch.device, seed: int = 0
     ) -> None:
         self.config, self.dataset, self.seed = config, dataset, seed
-        self.panel = Panel(config, dataset, device)
-        self.panel.check_count("real", min(len(dataset), config.real_count or len(dataset)))
+        self.metrics = MetricSet(config, dataset, device)
+        self.metrics.check_count("real", min(len(dataset), config.real_count or len(dataset)))
 
     @cached_property
     def real(self) -> Collected:
         with naming_side("real"):
-            return self.panel.data(self.dataset, self.config.real_count)
+            return self.metrics.data(self.dataset, self.config.real_count)
 
     @cached_property
-    def about_data(self) -> dict[str, Any]:
-        """For metric cards."""
-        return about(self.dataset, self.config.real_count)
+    def data_protocol(self) -> dict[str, Any]:
+        """The entries of metric cards about the data set."""
+        return dataset_protocol(self.dataset, self.config.real_count)
 
     def evaluate(self, game: Game) -> Scorecard:
-        """Scores of samples of the game, and those that it has for itself."""
+        """Returns the metrics of samples of the game, and the game's own scores."""
         card = Scorecard()
-        if self.panel.metrics:
+        if self.metrics.metrics:
             request = request_of(game, self.dataset, self.config.count, self.seed)
             with naming_side("generated"):
-                fake = self.panel.generated(game, self.dataset.spec, request)
+                fake = self.metrics.generated(game, self.dataset.spec, request)
             critic = logits_function(game)
             sides = (self.with_critic_logits(side, critic) for side in (self.real, fake))
-            card = self.panel.score(*sides)
+            card = self.metrics.score(*sides)
         if isinstance(game, Evaluates):
             with isolated_evaluation(game.networks):
                 card |= game.evaluate(self.dataset)
         return card
 
     def with_critic_logits(self, side: Collected, critic: LogitsOf | None) -> Collected:
-        """With the critic's logits, if a metric wants them and there is such a critic."""
-        if critic is None or side.samples is None or "critic_logits" not in self.panel.needs:
+        """Adds the critic's logits to a side, if a metric needs them and there is a critic."""
+        needed = "critic_logits" in self.metrics.needs
+        if critic is None or side.samples is None or not needed:
             return side
         spec = self.dataset.spec
         to_model = kind_of(spec.fields[spec.target]).to_model
         batches = side.samples.split(BATCH)
-        found = [critic(to_model(batch.to(self.panel.device))) for batch in batches]
-        logits = [logit.float().cpu() for logit in found if logit is not None]
+        outputs = [critic(to_model(batch.to(self.metrics.device))) for batch in batches]
+        logits = [logit.float().cpu() for logit in outputs if logit is not None]
         return replace(side, critic_logits=torch.cat(logits) if logits else None)
 
 
 def target_of(dataset: Dataset) -> Field:
+    """Returns the field of the samples that a model generates."""
     return dataset.spec.fields[dataset.spec.target]
 
 
 def check_kind(features: str, field: Field) -> None:
-    """ConfigError if the features do not take samples of this kind."""
+    """Raises ConfigError if the features do not take samples of this kind."""
     if field.kind not in extractors.entries[features].kinds:
         raise ConfigError(
             f"metrics.features: '{features}' does not take samples of kind {field.kind} and shape "
@@ -168,8 +173,11 @@ def check_kind(features: str, field: Field) -> None:
         )
 
 
-def few(side: Collected, name: str) -> Iterator[str]:
-    """A covariance of D dimensions from fewer samples is singular, and the distance is biased."""
+def count_warnings(side: Collected, name: str) -> Iterator[str]:
+    """Yields a warning if there are too few samples for the Frechet distance.
+
+    The covariance of D features from at most D samples is singular, and the distance is biased.
+    """
     moments = side.moments
     if moments is not None and moments.count is not None and moments.count <= len(moments.mean):
         yield (

@@ -1,4 +1,4 @@
-"""Which samples of a game are scored."""
+"""The requests for the samples of a game that are scored."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from gan_cli.data.dataset import Dataset, Lookup, part_with
 from gan_cli.games.game import Game
 from gan_cli.games.request import Request
 
-DRAW = 2**32  # seeds of one draw: those of draw k begin at k times this
+DRAW = 2**32  # draw k has the seeds from k * DRAW on
 
 
 def request_of(
@@ -17,9 +17,9 @@ def request_of(
     seed: int,
     truncation: float | None = None,
 ) -> Request:
-    """`count` samples for labels and inputs of data picked at random.
+    """Returns a request for `count` samples with labels and inputs picked at random from the data.
 
-    Draw 0 has the seeds 0, 1, 2, ...: the samples that gan-sample shows under the same labels.
+    With seed 0 the samples have the seeds 0, 1, 2, ..., as those of gan-sample.
     """
     target = game.targets(dataset.spec)[0]
     given = {
@@ -31,10 +31,11 @@ def request_of(
     return Request(seeds_of(seed, count), label, given, truncation=truncation, target=target)
 
 
-def seeds_of(draw: int, count: int) -> range:
-    return range(draw * DRAW, draw * DRAW + count)
+def seeds_of(seed: int, count: int) -> range:
+    """Returns the seeds of `count` samples; those of different `seed` do not overlap."""
+    return range(seed * DRAW, seed * DRAW + count)
 
 
 def picked(size: int, count: int, seed: int) -> Tensor:
-    """`count` places in data of this size; equal for data that lie side by side."""
+    """Returns `count` random indices below `size`; they depend only on the arguments."""
     return torch.randint(size, (count,), generator=torch.Generator().manual_seed(seed))

@@ -1,4 +1,4 @@
-"""The keys of gan-fid and what is wrong with them. Imports no torch."""
+"""The options of gan-fid and their validation. Imports no torch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from gan_cli.config.schema import Device
 from gan_cli.sampling.options import Seeds, source_errors
 from gan_cli.utils.errors import ConfigError
 
-# Keys of the group metrics that may be typed without its name.
+# Keys of the group metrics that may be typed without the prefix "metrics.".
 SHORT_KEYS = ("features", "count", "real_count", "resize", "fast", "inception_weights")
 
 
 def full_key(key: str) -> str:
-    """The key that a short one stands for; others as they are."""
+    """Returns the full name of a short key, and other keys unchanged."""
     if key == "metrics":
         return "metrics.compute"
     return f"metrics.{key}" if key in SHORT_KEYS else key
@@ -46,7 +46,7 @@ class FidOptions:
 
 
 def checked_options(tree: Any) -> FidOptions:
-    """ConfigError lists all that is wrong before anything is opened."""
+    """Returns validated options; raises one ConfigError that lists all errors."""
     faults: list[str] = []
     options: FidOptions = conform(FidOptions, tree, "", faults)
     faults = faults or [*side_errors(options), *file_errors(options)]
@@ -56,12 +56,13 @@ def checked_options(tree: Any) -> FidOptions:
 
 
 def side_errors(options: FidOptions) -> Iterator[str]:
+    """Yields errors in the choice of the two sides."""
     if options.fake is None:
         yield from source_errors(options, instead=" or, for files, real=PATH fake=PATH")
     else:
         for key in "run", "checkpoint", "truncation", "seeds":
             if getattr(options, key) is not None:
-                yield f"{key}: is for samples of a model; fake={options.fake} has its own; drop one"
+                yield f"{key}: is for samples of a model, not of fake={options.fake}; drop one"
         if options.real is None and not options.dataset:
             yield "real: has no value; type real=PATH, or dataset=NAME"
     if options.real is not None and options.dataset:
@@ -69,6 +70,7 @@ def side_errors(options: FidOptions) -> Iterator[str]:
 
 
 def file_errors(options: FidOptions) -> Iterator[str]:
+    """Yields errors of paths."""
     for key in "real", "fake":
         path = getattr(options, key)
         if path is not None and not Path(path).expanduser().exists():
@@ -76,6 +78,6 @@ def file_errors(options: FidOptions) -> Iterator[str]:
     for key, suffix in (("save", ".npz"), ("output", ".json")):
         path = getattr(options, key)
         if path is not None and Path(path).exists():
-            yield f"{key}: {path} is there already; type another, or remove it"
+            yield f"{key}: {path} already exists; type another, or remove it"
         if path is not None and Path(path).suffix != suffix:
             yield f"{key}: is a {suffix} file; type {key}={Path(path).with_suffix(suffix)}"

@@ -1,4 +1,4 @@
-"""The sides of a comparison: a data set, saved statistics, a model's samples."""
+"""The sides of a comparison: a data set, saved statistics, or samples of a model."""
 
 import json
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ import numpy as np
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.sets.folder import Folder
 from gan_cli.data.sets.npz import read_npz, read_samples
-from gan_cli.evaluation.collect import about
-from gan_cli.evaluation.evaluation import Panel
+from gan_cli.evaluation.collect import dataset_protocol
+from gan_cli.evaluation.evaluation import MetricSet
 from gan_cli.evaluation.generated import picked, request_of, seeds_of
 from gan_cli.games.request import Request
 from gan_cli.metrics.frechet import Moments
@@ -22,35 +22,41 @@ from gan_cli.utils.errors import ConfigError, StorageError
 
 
 class Side(Protocol):
-    def collect(self, panel: Panel, seed: int) -> Collected: ...
+    """One of the two sets of samples that metrics compare."""
 
-    def about(self) -> dict[str, Any]:
-        """What of it must be equal for two scores to compare."""
+    def collect(self, metrics: MetricSet, seed: int) -> Collected:
+        """Returns what the metrics need; `seed` selects the samples if they are drawn."""
+        ...
+
+    def protocol(self) -> dict[str, Any]:
+        """Returns the entries of a metric card that must be equal for two cards to compare."""
         ...
 
 
 @dataclass(frozen=True)
 class Data:
+    """The samples of a data set, at most `limit` of them."""
+
     dataset: Dataset
     limit: int | None = None
 
-    def collect(self, panel: Panel, seed: int) -> Collected:  # noqa: ARG002
-        return panel.data(self.dataset, self.limit)
+    def collect(self, metrics: MetricSet, seed: int) -> Collected:  # noqa: ARG002
+        return metrics.data(self.dataset, self.limit)
 
-    def about(self) -> dict[str, Any]:
-        return about(self.dataset, self.limit)
+    def protocol(self) -> dict[str, Any]:
+        return dataset_protocol(self.dataset, self.limit)
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Moments from a file, and what it says of the features that they are of."""
+    """Moments read from a file, with the description of their features if the file has one."""
 
     moments: Moments
     features: Mapping[str, Any] = field(default_factory=dict)
     content: str | None = None
 
-    def collect(self, panel: Panel, seed: int) -> Collected:  # noqa: ARG002
-        described = {"name": panel.name, **panel.describe()}
+    def collect(self, metrics: MetricSet, seed: int) -> Collected:  # noqa: ARG002
+        described = {"name": metrics.name, **metrics.describe()}
         for key, value in self.features.items():
             if key in described and described[key] != value:
                 raise ConfigError(
@@ -59,27 +65,28 @@ class Statistics:
                 )
         return Collected(self.moments.count, self.moments)
 
-    def about(self) -> dict[str, Any]:
-        known = {"count": self.moments.count, "content": self.content}
-        return {key: value for key, value in known.items() if value is not None}
+    def protocol(self) -> dict[str, Any]:
+        entries = {"count": self.moments.count, "content": self.content}
+        return {key: value for key, value in entries.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Generated:
-    """Samples of a checkpoint's model, under labels and inputs of data picked at random.
+    """Samples of the model of a checkpoint, with labels and inputs picked at random.
 
-    The samples that an evaluation in training would see: equal draws have equal seeds.
+    They are the samples that an evaluation during training would draw.
     """
 
     model: Model
-    data: Dataset | None  # whose labels and inputs; None: all classes alike
+    data: Dataset | None  # source of labels and inputs; None: uniformly random classes
     count: int
     truncation: float | None
 
-    def collect(self, panel: Panel, seed: int) -> Collected:
-        return panel.generated(self.model.game, self.model.spec, self.request(seed))
+    def collect(self, metrics: MetricSet, seed: int) -> Collected:
+        return metrics.generated(self.model.game, self.model.spec, self.request(seed))
 
     def request(self, seed: int) -> Request:
+        """Returns the request for the samples of `seed`; ConfigError if inputs are missing."""
         game, spec = self.model.game, self.model.spec
         if self.data is not None:
             return request_of(game, self.data, self.count, seed, self.truncation)
@@ -92,10 +99,10 @@ class Generated:
         label = picked(spec.classes, self.count, seed) if game.labelled else None
         return Request(seeds_of(seed, self.count), label, truncation=self.truncation, target=target)
 
-    def about(self) -> dict[str, Any]:
+    def protocol(self) -> dict[str, Any]:
         weights = "average" if self.model.averaged else "live"
-        known = {"count": self.count, "weights": weights, "truncation": self.truncation}
-        return known | ({"labels": self.label_source} if self.model.game.labelled else {})
+        entries = {"count": self.count, "weights": weights, "truncation": self.truncation}
+        return entries | ({"labels": self.label_source} if self.model.game.labelled else {})
 
     @property
     def label_source(self) -> str:
@@ -105,7 +112,7 @@ class Generated:
 def open_side(
     given: str, where: str, *, channels: int, labelled: bool, limit: int | None
 ) -> Data | Statistics:
-    """What the file or folder `given` holds; ConfigError calls it by the key `where`."""
+    """Opens the file or folder `given`; ConfigErrors name the key `where`."""
     path = Path(given).expanduser()
     if path.suffix == ".npz":
         return open_npz(path, where, limit)
@@ -113,12 +120,12 @@ def open_side(
     try:
         folder = Folder(path=str(path), channels=channels, labels=labels)  # type: ignore[arg-type]
     except ConfigError as error:
-        raise ConfigError(*(told(fault, where) for fault in error.faults)) from None
+        raise ConfigError(*(with_key(fault, where) for fault in error.faults)) from None
     return Data(folder, limit)
 
 
-def told(fault: str, where: str) -> str:
-    """A fault of dataset=folder, to someone who typed real=DIR."""
+def with_key(fault: str, where: str) -> str:
+    """Returns an error of dataset=folder with the key that was typed, such as real=DIR."""
     return fault.replace("dataset.path", where).replace("dataset.labels", f"{where} (labels)")
 
 
@@ -138,7 +145,7 @@ def statistics_of(arrays: Mapping[str, np.ndarray]) -> Statistics:
 
 
 def save_statistics(path: Path, side: Statistics) -> None:
-    """As pytorch-fid's files (mu, sigma), with the count, and what they are of."""
+    """Writes mu and sigma as in pytorch-fid's files, with the count and the features."""
     about = json.dumps({"features": dict(side.features), "content": side.content})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

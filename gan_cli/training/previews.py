@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.dataset import Dataset
-from gan_cli.data.ground_truth import Known
+from gan_cli.data.ground_truth import HasDensity
 from gan_cli.data.kinds import Context, kind_of
 from gan_cli.games.draw import draw_all, isolated_evaluation, logits_function
 from gan_cli.games.game import Batch, Game, PreviewContent
@@ -54,7 +54,7 @@ class Previews:
             return
         columns = (content,) if isinstance(content, Tensor) else content
         field = self.spec.fields[target]
-        density = self.dataset.density() if isinstance(self.dataset, Known) else None
+        density = self.dataset.density() if isinstance(self.dataset, HasDensity) else None
         context = Context(self.batch.get(target), density, logits_function(self.game))
         picture = kind_of(field).picture(field, columns, context)
         if picture is not None:

@@ -1,0 +1,136 @@
+"""Opens the two sides of a comparison from the options of gan-fid, and checks them."""
+
+import torch
+
+from gan_cli.checkpoints.contents import Checkpoint
+from gan_cli.config.schema import Metrics
+from gan_cli.data.dataset import Dataset
+from gan_cli.data.ground_truth import HasDensity
+from gan_cli.data.sets import datasets
+from gan_cli.data.sets.in_memory import InMemory
+from gan_cli.data.spec import Spec
+from gan_cli.evaluation.options import FidOptions
+from gan_cli.evaluation.sides import Data, Generated, Side, Statistics, open_side
+from gan_cli.metrics.metric import metrics
+from gan_cli.metrics.settings import unmet_needs
+from gan_cli.sampling.model import Model
+from gan_cli.utils.errors import ConfigError
+
+
+def open_real(
+    options: FidOptions, settings: Metrics, checkpoint: Checkpoint | None
+) -> Data | Statistics:
+    """Opens options.real, or the data set of the options, by default that of the training."""
+    if options.real is not None:
+        return open_side(
+            options.real,
+            "real",
+            channels=channels_of(None if checkpoint is None else checkpoint.spec),
+            labelled=wants_labels(settings),
+            limit=settings.real_count,
+        )
+    node = dict(options.dataset or {})
+    if "name" not in node and checkpoint is not None:  # the training's, with some keys changed
+        node = {**checkpoint.dataset, **node}
+    return Data(datasets.build(node, where="dataset"), settings.real_count)
+
+
+def open_fake(
+    options: FidOptions,
+    limit: int | None,
+    settings: Metrics,
+    real: Side,
+    checkpoint: Checkpoint | None,
+) -> Side:
+    """Opens options.fake, or the model of the checkpoint.
+
+    `limit` is the largest number of samples of options.fake.
+    """
+    if checkpoint is None:
+        assert options.fake is not None
+        return open_side(
+            options.fake,
+            "fake",
+            channels=channels_of(real.dataset.spec if isinstance(real, Data) else None),
+            labelled=wants_labels(settings),
+            limit=limit,
+        )
+    model = Model(checkpoint, options.weights == "average", options.device)
+    model.target()  # raises ConfigError if the game draws no samples
+    data = real.dataset if isinstance(real, Data) else None
+    if data is not None and not has_conditions(data, model):
+        data = None
+    return Generated(model, data, settings.count, options.truncation)
+
+
+def features_dataset(real: Side, fake: Side) -> Dataset | None:
+    """Returns the data set that features are built for.
+
+    It is an empty one with the model's kind of samples if no side is a data set, and None if both
+    sides are saved statistics.
+    """
+    for side in (real, fake):
+        if isinstance(side, Data):
+            return side.dataset
+    if not isinstance(fake, Generated):
+        return None
+    field = fake.model.field()
+    return InMemory({"real": torch.zeros(0, *field.shape)}, field=field)
+
+
+def channels_of(spec: Spec | None) -> int:
+    """Returns the number of channels for images in files: that of the other side, else 3."""
+    return spec.shape[0] if spec is not None and spec.kind == "image" else 3
+
+
+def has_conditions(data: Dataset, model: Model) -> bool:
+    """Returns whether the data have the labels and inputs that the model's samples depend on."""
+    labels = not model.game.labelled or data.spec.classes == model.spec.classes
+    return labels and set(model.game.inputs(model.target())) <= set(data.spec.fields)
+
+
+def wants_labels(settings: Metrics) -> bool:
+    """Returns whether a metric or the features use labels."""
+    needs = frozenset().union(*(metrics.entries[name].needs for name in settings.compute))
+    return "labels" in needs or settings.features["name"] == "classifier"
+
+
+def check_sides(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
+    """Raises ConfigError, which lists what metrics need and a side lacks."""
+    faults = []
+    specs = [side.dataset.spec for side in (real, fake) if isinstance(side, Data)]
+    specs += [fake.model.spec] if isinstance(fake, Generated) else []
+    shapes = [tuple(spec.shape) for spec in specs]
+    if len(set(shapes)) > 1 and settings.features["name"] != "inception":
+        faults.append(
+            f"fake: its samples have shape {shapes[1]}, the real ones {shapes[0]}; features="
+            f"{settings.features['name']} needs equal ones"
+        )
+    for name in settings.compute:
+        more = metrics.entries[name].needs - {"moments"}
+        for key, side in (("real", real), ("fake", fake)):
+            if more and isinstance(side, Statistics):
+                faults.append(
+                    f"{key}: saved statistics are enough for fd alone, and {name} needs "
+                    f"{', '.join(sorted(more))}; give the images"
+                )
+    provided = label_needs(real) & label_needs(fake) | ground_truth(real)
+    faults += unmet_needs(settings, provided)
+    if faults:
+        raise ConfigError(*faults)
+
+
+def label_needs(side: Side) -> frozenset[str]:
+    """Returns {"label"} if the samples of a side have labels, else an empty set."""
+    if isinstance(side, Data):
+        return frozenset({"label"} if side.dataset.labels() is not None else ())
+    labelled = isinstance(side, Generated) and side.model.game.labelled
+    return frozenset({"label"} if labelled else ())
+
+
+def ground_truth(side: Side) -> frozenset[str]:
+    """Returns which of "modes" and "density" are known of the distribution of a side."""
+    if not isinstance(side, Data):
+        return frozenset()
+    modes = {"modes"} if side.dataset.modes() is not None else set()
+    return frozenset(modes | ({"density"} if isinstance(side.dataset, HasDensity) else set()))
