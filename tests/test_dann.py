@@ -422,5 +422,5 @@ def test_there_is_nothing_to_sample_from(command, tmp_path):
         check=False,
     )
     assert done.returncode != 0
-    assert "holds no network 'generator' to sample from" in done.stderr
+    assert f"the game 'dann' of {path} draws no samples" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
