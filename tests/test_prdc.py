@@ -14,6 +14,7 @@ from torch import Tensor
 from gan_cli.config.registry import ConfigError
 from gan_cli.metrics.metric import Collected, metrics
 from gan_cli.metrics.prdc import PrecisionRecall, nearest, squared_radii
+from gan_cli.utils.errors import NonFiniteError
 
 
 def normal(count: int, size: int, seed: int) -> Tensor:
@@ -96,9 +97,12 @@ def test_arguments_stay_as_they_are() -> None:
     assert torch.equal(b, kept[1])
 
 
-def test_a_nan_gives_nan_distances() -> None:
-    a = torch.tensor([[0.0, torch.nan]])
-    assert nearest(a, normal(4, 2, 0))[0].isnan().all()
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_distances_that_are_not_finite_are_refused(value: float) -> None:
+    a = torch.tensor([[0.0, value]])
+    for pair in (a, normal(4, 2, 0)), (normal(4, 2, 0), a):
+        with pytest.raises(NonFiniteError, match=r"metrics: distances .* are not finite"):
+            nearest(*pair)
 
 
 @pytest.mark.parametrize(
