@@ -9,6 +9,7 @@ from gan_cli.data.ground_truth import HasDensity
 from gan_cli.data.sets import datasets
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Spec
+from gan_cli.evaluation.class_numbers import class_name_errors
 from gan_cli.evaluation.options import FidOptions
 from gan_cli.evaluation.sides import Data, Generated, Side, Statistics, open_side
 from gan_cli.metrics.metric import metrics
@@ -85,7 +86,9 @@ def channels_of(spec: Spec | None) -> int:
 
 def has_conditions(data: Dataset, model: Model) -> bool:
     """Returns whether the data have the labels and inputs that the model's samples depend on."""
-    labels = not model.game.labelled or data.spec.classes == model.spec.classes
+    names = class_name_errors(data.spec.class_names, model.spec.class_names)
+    same = data.spec.classes == model.spec.classes and not names
+    labels = not model.game.labelled or same
     return labels and set(model.game.inputs(model.target())) <= set(data.spec.fields)
 
 
@@ -114,6 +117,8 @@ def check_sides(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
                     f"{key}: saved statistics are enough for fd alone, and {name} needs "
                     f"{', '.join(sorted(more))}; give the images"
                 )
+    if any("labels" in metrics.entries[name].needs for name in settings.compute):
+        faults += class_name_errors(real.class_names, fake.class_names)
     provided = label_needs(real) & label_needs(fake) | ground_truth(real)
     faults += unmet_needs(settings, provided)
     if faults:

@@ -1,6 +1,7 @@
 """Computes the metrics of gan-fid and writes a metric card."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from gan_cli.checkpoints.choice import opened
 from gan_cli.checkpoints.contents import Checkpoint, plain
 from gan_cli.config.schema import Metrics
 from gan_cli.evaluation.card import Card, make_card, protocol_of, unused, write_card
+from gan_cli.evaluation.class_numbers import renumbered
 from gan_cli.evaluation.evaluation import MetricSet
 from gan_cli.evaluation.opening import check_sides, features_dataset, open_fake, open_real
 from gan_cli.evaluation.options import FidOptions
@@ -17,7 +19,7 @@ from gan_cli.evaluation.sides import (
     Statistics,
     save_statistics,
 )
-from gan_cli.metrics.metric import naming_side
+from gan_cli.metrics.metric import Collected, naming_side
 from gan_cli.metrics.settings import parse_metrics
 from gan_cli.report.run_report import refresh
 from gan_cli.runtime.runtime import Runtime
@@ -42,7 +44,7 @@ def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
         real_side = real.collect(metrics, 0)
     for seed in options.all_seeds:
         with naming_side("generated"):
-            fake_side = fake.collect(metrics, seed)
+            fake_side = numbered_as(real.class_names, fake, fake.collect(metrics, seed))
         for name, side in (("real", real_side), ("generated", fake_side)):
             metrics.check_count(name, side.count)
         scores[seed] = metrics.score(real_side, fake_side)
@@ -59,6 +61,13 @@ def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
     if run is not None:
         refresh(run)
     return card, path
+
+
+def numbered_as(names: Sequence[str], side: Side, collected: Collected) -> Collected:
+    """Returns the side with its classes numbered in the order of `names`."""
+    if collected.labels is None:
+        return collected
+    return replace(collected, labels=renumbered(collected.labels, side.class_names, names))
 
 
 def settings_of(options: FidOptions) -> tuple[Metrics, int | None]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.sets.folder import Folder
 from gan_cli.data.sets.npz import read_npz, read_samples
+from gan_cli.evaluation.class_numbers import renumbered
 from gan_cli.evaluation.collect import dataset_protocol
 from gan_cli.evaluation.evaluation import MetricSet
 from gan_cli.evaluation.generated import picked, request_of, seeds_of
@@ -23,6 +24,11 @@ from gan_cli.utils.errors import ConfigError, StorageError
 
 class Side(Protocol):
     """One of the two sets of samples that metrics compare."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes that labels count; () if they have none."""
+        ...
 
     def collect(self, metrics: MetricSet, seed: int) -> Collected:
         """Returns what the metrics need; `seed` selects the samples if they are drawn."""
@@ -40,6 +46,10 @@ class Data:
     dataset: Dataset
     limit: int | None = None
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.dataset.spec.class_names
+
     def collect(self, metrics: MetricSet, seed: int) -> Collected:  # noqa: ARG002
         return metrics.data(self.dataset, self.limit)
 
@@ -54,6 +64,7 @@ class Statistics:
     moments: Moments
     features: Mapping[str, Any] = field(default_factory=dict)
     content: str | None = None
+    class_names: tuple[str, ...] = ()
 
     def collect(self, metrics: MetricSet, seed: int) -> Collected:  # noqa: ARG002
         described = {"name": metrics.name, **metrics.describe()}
@@ -82,6 +93,10 @@ class Generated:
     count: int
     truncation: float | None
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.model.spec.class_names
+
     def collect(self, metrics: MetricSet, seed: int) -> Collected:
         return metrics.generated(self.model.game, self.model.spec, self.request(seed))
 
@@ -89,7 +104,11 @@ class Generated:
         """Returns the request for the samples of `seed`; ConfigError if inputs are missing."""
         game, spec = self.model.game, self.model.spec
         if self.data is not None:
-            return request_of(game, self.data, self.count, seed, self.truncation)
+            request = request_of(game, self.data, self.count, seed, self.truncation)
+            if request.label is None:
+                return request
+            names = self.data.spec.class_names, spec.class_names
+            return replace(request, label=renumbered(request.label, *names))
         target = self.model.target()
         if game.inputs(target):
             raise ConfigError(

@@ -36,8 +36,8 @@ def density_plot(
     """Histograms of real (N, 1) and generated samples (M, 1), a picture of (512, 512, 3) uint8.
 
     The limits are those of the real samples; the legend counts the generated ones outside of them.
-    `log_density`, where the law is known, replaces the histogram of the real samples. The logits of `judge`
-    are scaled to the height of the plot; the legend gives their range.
+    `log_density`, where the law is known, replaces the histogram of the real samples. The logits
+    of `judge` are scaled to the height of the plot; the legend gives their range.
     """
     span, edges = bins_of(real)
     x = span.left + torch.linspace(0, 1, CURVE_POINTS) * span.width
