@@ -121,7 +121,7 @@ def test_samples_are_recognized_by_their_looks(kind):
     "odd", [torch.zeros(3), torch.zeros(2, 2, 2, 2, 2), torch.zeros(2, 3, 4, dtype=torch.uint8)]
 )
 def test_what_looks_like_no_kind_is_told(odd):
-    with pytest.raises(ValueError, match=r"look like no kind of samples: .*images are uint8"):
+    with pytest.raises(ValueError, match=r"are of no known kind: .*images are uint8"):
         InMemory({"real": odd})
 
 
@@ -288,11 +288,11 @@ def test_wrong_arrays_get_one_clear_line(kind, tmp_path):
     ("arrays", "told"),
     [
         ({"samples": np.array([["a", "b"]])}, "samples .*"),
-        ({"samples": np.zeros(4)}, "samples look like no kind of samples: .*float64"),
-        ({"samples": np.zeros((2, 2, 2, 2, 2))}, "samples look like no kind of samples"),
+        ({"samples": np.zeros(4)}, "samples are of no known kind: .*float64"),
+        ({"samples": np.zeros((2, 2, 2, 2, 2))}, "samples are of no known kind"),
         ({"samples": np.zeros((0, 2))}, "samples is empty"),
         ({"images": np.zeros((0, 4, 4, 3), np.uint8)}, "images is empty"),
-        ({"weights": np.zeros((2, 2))}, "holds weights; needed are"),
+        ({"weights": np.zeros((2, 2))}, "holds weights; expected"),
         ({"samples": np.zeros((2, 2)), "labels": np.zeros(3, int)}, "labels must be .* of the 2 "),
         ({"samples": np.zeros((2, 2)), "labels": np.array(["a", "b"])}, "labels must be whole"),
         ({"samples": np.zeros((2, 2)), "labels": np.zeros(2)}, "labels must be .* not float64"),

@@ -140,7 +140,7 @@ def test_labels_of_the_target_are_known_as_far_as_wanted(known, count):
         ({"target": {**COLOR, "size": 8}}, r"dataset: .*\(1, 16, 16\).*\(3, 8, 8\).*one size"),
         ({"more_sources": {"b": {**COLOR, "size": 8}}}, r"dataset\.more_sources\.b of \(3, 8"),
         ({"more_sources": {"b": {**COLOR, "classes": 0}}}, r"more_sources\.b 0 without names"),
-        ({"more_sources": {"label": COLOR}}, r"dataset\.more_sources\.label: .* take another name"),
+        ({"more_sources": {"label": COLOR}}, r"dataset\.more_sources\.label: .* take another"),
         ({"more_sources": {"b": {"name": "folder"}}}, r"more_sources\.b\.path: has no value"),
         ({"more_sources": {"b": 3}}, r"more_sources\.b: expected the keys of a data set, got 3"),
         ({"target": {**COLOR, "classes": 3}}, "dataset: .* same classes; .* 4 .*target 3 "),

@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the program."""
+"""Protocols of data sets, their registry, and access to their samples."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -12,11 +12,11 @@ from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Spec
 
 
-class Stored(Protocol):
-    """Samples by number, which is all that a feed asks for.
+class MapDataset(Protocol):
+    """Samples accessed by index, which is all that a feed needs.
 
-    Samples are in the stored form of their kind (images are uint8); the feed converts them to the
-    form that networks take, on the device.
+    Samples are in the stored form of their kind (images are uint8); the feed converts them to model
+    form on the device.
     """
 
     spec: Spec  # its fields are the keys of a sample
@@ -25,61 +25,62 @@ class Stored(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """One sample by batch key, such as {"real": (C, H, W), "label": () int64}."""
+        """Returns one sample by batch key, such as {"real": (C, H, W), "label": () int64}."""
         ...
 
     def tensors(self) -> dict[str, Tensor] | None:
-        """All samples stacked, if they are in memory anyway."""
+        """Returns all samples stacked, or None if they are not in memory."""
         ...
 
 
-class Dataset(Stored, Protocol):
-    """Opens (and may download) its data in ``__init__(self, *, <config keys>)``."""
+class Dataset(MapDataset, Protocol):
+    """A data set opens (and may download) its data in ``__init__(self, *, <config keys>)``."""
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
-        """The batch keys that these options give, "modes", "density" and "held_out".
+        """Returns what a data set with these options provides, without opening the data.
 
-        "density" promises that it is Known, "held_out" a method held_out(), samples by batch key
-        that no feed draws. Must not touch the data.
+        These are its batch keys, "modes" if modes() is not None, "density" if it has a method
+        density() (see HasDensity), and "held_out" if it has a method held_out(), which returns
+        samples by batch key that no feed draws.
         """
         ...
 
     def labels(self) -> Tensor | None:
-        """All labels, (count,) int64: what generated samples are conditioned on in metrics."""
+        """Returns all labels (count,) int64; metrics condition generated samples on them."""
         ...
 
     def modes(self) -> Modes | None:
-        """Where its probability lies, if `provides` names "modes"."""
+        """Returns the modes of the distribution, if `provides` names "modes"."""
         ...
 
     def fingerprint(self) -> str:
-        """A short hash of the content, so that a resumed run notices other data."""
+        """Returns a short hash of the content, by which a resumed run detects other data."""
         ...
 
 
 @runtime_checkable
 class Joint(Protocol):
-    """A data set of several that have no order in common: each is fed in one of its own."""
+    """A data set of several unpaired ones, each of which is fed in an order of its own."""
 
-    def parts(self) -> Sequence[Stored]:
-        """Their batch keys differ."""
+    def parts(self) -> Sequence[MapDataset]:
+        """Returns the data sets, whose batch keys differ."""
         ...
 
 
 datasets: Registry[Dataset] = Registry("dataset")
 
 
-def part_with(dataset: Stored | Joint, key: str) -> Stored:
-    """The data set itself, or the one of several that holds the batch key `key`."""
+def part_with(dataset: MapDataset | Joint, key: str) -> MapDataset:
+    """Returns the data set itself, or the part of it that has the batch key `key`."""
     parts = dataset.parts() if isinstance(dataset, Joint) else (dataset,)
     return next(part for part in parts if key in part.spec.fields)
 
 
 class Lookup:
-    """The samples `index` of one batch key, converted to model form as they are asked for."""
+    """The samples `index` of one batch key, loaded and converted to model form when indexed."""
 
-    def __init__(self, dataset: Stored, key: str, index: Tensor) -> None:
+    def __init__(self, dataset: MapDataset, key: str, index: Tensor) -> None:
         self.dataset, self.key, self.index = dataset, key, index
 
     def __len__(self) -> int:
@@ -90,8 +91,8 @@ class Lookup:
         return kind_of(self.dataset.spec.fields[self.key]).to_model(stored)
 
 
-def pick(dataset: Stored, key: str, index: Tensor) -> Tensor:
-    """The samples `index` (n,) of one batch key, (n, *shape) in stored form."""
+def pick(dataset: MapDataset, key: str, index: Tensor) -> Tensor:
+    """Returns the samples `index` (n,) of one batch key, (n, *shape) in stored form."""
     tensors = dataset.tensors()
     if tensors is not None:
         return tensors[key][index]

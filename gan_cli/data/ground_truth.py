@@ -1,4 +1,4 @@
-"""What is known of the law that data are drawn from: its modes, its density."""
+"""Ground truth about the distribution of data: its modes and its density."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Modes:
-    """Where the probability of a data set lies, for data of which that is known."""
+    """The modes of a distribution and their probabilities."""
 
     proportions: Tensor  # (K,) float64, of each mode in the data
     assign: Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -18,15 +18,15 @@ class Modes:
 
 @dataclass(frozen=True)
 class Density:
-    """Of numbers on a line."""
+    """The probability density of real numbers."""
 
     log: Callable[[Tensor], Tensor]  # (N,) to (N,) float64
     low: float
-    high: float  # outside [low, high] lies no mass that float64 would notice
+    high: float  # the probability outside of [low, high] is negligible in float64
 
 
 @runtime_checkable
 class HasDensity(Protocol):
-    """A data set that knows its law."""
+    """A data set with a known density."""
 
     def density(self) -> Density: ...

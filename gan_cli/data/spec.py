@@ -1,4 +1,4 @@
-"""What a data set's samples look like; every network is built to fit it."""
+"""Specs: kinds and shapes of the samples of a data set, for which networks are built."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class Field:
-    """One batch key: a kind (see `gan_cli.data.kinds`), a shape, and what the kind needs."""
+    """Describes one batch key: kind (see `gan_cli.data.kinds`), shape, and what the kind needs."""
 
     kind: str  # image, vector, audio, tokens or label
     shape: tuple[int, ...] = ()  # of one sample: (C, H, W), (F,), (1, T), (T,); of a label ()
@@ -18,7 +18,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Spec:
-    """Named fields, one a batch key. Stored in every checkpoint: sampling needs no data set.
+    """The fields of a data set by batch key; stored in checkpoints, so that sampling needs no data.
 
     `target` names the field that a generator makes; the others are labels or inputs.
     """
@@ -52,11 +52,11 @@ class Spec:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Batch keys that are neither the target nor labels: what a game may condition on."""
+        """Batch keys that are neither the target nor labels; a game may condition on them."""
         return tuple(k for k, f in self.fields.items() if k != self.target and f.kind != "label")
 
     def with_shape(self, shape: tuple[int, ...]) -> "Spec":
-        """The same spec with target samples of another shape, such as a pack of several."""
+        """Returns the spec with another shape of target samples, such as that of a pack."""
         target = replace(self.fields[self.target], shape=shape)
         return replace(self, fields={**self.fields, self.target: target})
 
@@ -64,7 +64,7 @@ class Spec:
 def sample_spec(
     target: Field, classes: int = 0, class_names: tuple[str, ...] = (), name: str = "real"
 ) -> Spec:
-    """Spec of a data set with one kind of sample and, if `classes` is not 0, labels."""
+    """Returns the spec of a data set with one kind of sample and, if `classes` > 0, labels."""
     fields = {name: target}
     if classes:
         fields["label"] = Field("label", (), classes, class_names)
@@ -72,10 +72,10 @@ def sample_spec(
 
 
 def image_spec(shape: tuple[int, ...], classes: int = 0, class_names: tuple[str, ...] = ()) -> Spec:
-    """Spec of images (C, H, W), with labels if `classes` is not 0."""
+    """Returns the spec of images (C, H, W), with labels if `classes` > 0."""
     return sample_spec(Field("image", shape), classes, class_names)
 
 
 def vector_spec(length: int, classes: int = 0) -> Spec:
-    """Spec of vectors (length,), with labels if `classes` is not 0."""
+    """Returns the spec of vectors (length,), with labels if `classes` > 0."""
     return sample_spec(Field("vector", (length,)), classes)

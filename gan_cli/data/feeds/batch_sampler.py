@@ -1,4 +1,4 @@
-"""Which samples make which batch: a function of the seed, so that a run resumes anywhere."""
+"""Selects the samples of each batch as a function of the seed, so that runs can be resumed."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @lru_cache(maxsize=4)
 def shuffle(count: int, seed: int, epoch: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """An epoch's order (count,) int64, and which of its images are mirrored (count,) bool."""
+    """Returns an epoch's order (count,) int64, and which images are mirrored (count,) bool."""
     random = np.random.default_rng([seed, epoch])  # a hash of both, unlike seed + epoch
     order = torch.from_numpy(random.permutation(count))
     mirrored = torch.from_numpy(random.random(count) < 0.5)
@@ -19,9 +19,10 @@ def shuffle(count: int, seed: int, epoch: int, device: torch.device) -> tuple[Te
 
 @dataclass(frozen=True)
 class BatchSampler:
-    """Every sample once an epoch, dealt to the ranks in turn; batches run across epochs' ends.
+    """Draws every sample once per epoch; a batch may span the end of an epoch.
 
-    Together the ranks' batches do not depend on `world`, as long as batch_size * world stays.
+    Samples are assigned to ranks in turn. Taken together, the batches of all ranks depend on
+    batch_size * world only.
     """
 
     count: int  # samples
@@ -31,7 +32,7 @@ class BatchSampler:
     world: int
 
     def batch(self, number: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Indices (N,) int64 of batch `number`, and which of its images are mirrored (N,) bool."""
+        """Returns indices (N,) int64 of batch `number`, and which are mirrored (N,) bool."""
         position = number * self.batch_size * self.world + self.rank
         end = position + self.batch_size * self.world
         parts = []

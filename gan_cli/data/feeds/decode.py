@@ -1,4 +1,4 @@
-"""The step from what is stored to what the networks take, shared by all feeds."""
+"""Conversion of batches from stored form to model form, shared by all feeds."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ Batch = dict[str, Tensor]
 
 
 def decode(batch: Batch, fields: Mapping[str, Field], mirrored: Tensor | None = None) -> Batch:
-    """Stored samples (N, *shape) in model form; those that `mirrored` (N,) names are flipped."""
+    """Returns stored samples (N, *shape) in model form, flipped where `mirrored` (N,) is true."""
     decoded = {}
     for key, value in batch.items():
         kind = kind_of(fields[key])

@@ -1,4 +1,4 @@
-"""Fresh samples for every batch, from data sets that have no end."""
+"""The feed of endless data sets: new samples for every batch."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count as numbers
@@ -14,18 +14,18 @@ from gan_cli.data.spec import Spec
 
 @runtime_checkable
 class Endless(Protocol):
-    """A data set that may have no end."""
+    """A data set that can draw any number of new samples, and does if `endless` is true."""
 
     endless: bool
     spec: Spec
 
     def fresh(self, count: int, key: Sequence[int]) -> dict[str, Tensor]:
-        """`count` new samples; equal keys, which are not negative, give equal ones."""
+        """Returns `count` new samples, which depend only on the non-negative numbers `key`."""
         ...
 
 
 class EndlessFeed:
-    """Every batch from its own number, so that a run resumes anywhere; ranks share it in turn."""
+    """Draws each batch from its number, so that runs can be resumed; ranks split it in turn."""
 
     kind: ClassVar[str] = "endless"
 

@@ -1,4 +1,4 @@
-"""Batches without end: from tensors on the device, or streamed by workers; equal for one seed."""
+"""Feeds: endless iterators of batches that depend only on the seed, and how they are chosen."""
 
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Protocol
@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 import torch
 
-from gan_cli.data.dataset import Joint, Stored
+from gan_cli.data.dataset import Joint, MapDataset
 from gan_cli.data.feeds.batch_sampler import BatchSampler
 from gan_cli.data.feeds.decode import Batch
 from gan_cli.data.feeds.endless import Endless, EndlessFeed
@@ -15,19 +15,21 @@ from gan_cli.data.feeds.streaming import StreamingFeed
 
 
 class Feed(Protocol):
+    """A source of batches of a data set, in model form on the device."""
+
     kind: ClassVar[str]  # "resident", "streaming", "endless" or "joint"
 
     def batches(self, drawn: int) -> Iterator[Batch]:
-        """Batches from number `drawn` on; a function of the seed, which touches no global RNG."""
+        """Yields batches from number `drawn` on, without using the global random state."""
         ...
 
     def close(self) -> None:
-        """End what runs in the background."""
+        """Stops background processes."""
         ...
 
 
 class JointFeed:
-    """Batches of several feeds side by side: batch k holds the keys of each one's batch k."""
+    """Joins the batches of several feeds, which have different keys."""
 
     kind: ClassVar[str] = "joint"
 
@@ -44,7 +46,7 @@ class JointFeed:
 
 
 def open_feed(
-    dataset: Stored | Joint,
+    dataset: MapDataset | Joint,
     *,
     batch_size: int,
     seed: int,
@@ -55,10 +57,14 @@ def open_feed(
     resident_gib: float,
     workers: int,
 ) -> Feed:
-    """`batch_size` is that of one rank; `resident` None: if the data fits in `resident_gib`."""
+    """Returns the feed of a data set.
+
+    `batch_size` is that of one rank. With `resident` None, data are resident if they fit into
+    `resident_gib`.
+    """
     if isinstance(dataset, Joint):
         parts = dataset.parts()
-        # Seeds of their own, or data sets of one size would always meet in the same pairs.
+        # Each part has its own seed; otherwise parts of equal size would always form equal pairs.
         seeds = np.random.SeedSequence(seed).generate_state(len(parts)).tolist()
         feeds = [
             open_feed(
@@ -85,7 +91,7 @@ def open_feed(
     return StreamingFeed(dataset, sampler, device, workers)
 
 
-def size_in_bytes(dataset: Stored) -> int:
-    """Of all samples, decoded."""
+def size_in_bytes(dataset: MapDataset) -> int:
+    """Returns the size of all samples in stored form."""
     one = dataset[0]
     return len(dataset) * sum(value.numel() * value.element_size() for value in one.values())

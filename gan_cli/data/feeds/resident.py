@@ -1,4 +1,4 @@
-"""The feed for data that fits: all of it on the device, no loader processes."""
+"""The feed of data that fit on the device; it needs no loader processes."""
 
 import os
 from collections.abc import Iterator
@@ -8,17 +8,17 @@ from typing import ClassVar
 
 import torch
 
-from gan_cli.data.dataset import Stored
+from gan_cli.data.dataset import MapDataset
 from gan_cli.data.feeds.batch_sampler import BatchSampler
 from gan_cli.data.feeds.decode import Batch, decode
 
 
 class ResidentFeed:
-    """The whole set on the device as it is stored; a batch is one index_select."""
+    """Keeps the data set on the device in stored form; a batch is one index_select."""
 
     kind: ClassVar[str] = "resident"
 
-    def __init__(self, dataset: Stored, sampler: BatchSampler, device: torch.device) -> None:
+    def __init__(self, dataset: MapDataset, sampler: BatchSampler, device: torch.device) -> None:
         tensors = dataset.tensors() or load(dataset)
         self.tensors = {key: value.contiguous().to(device) for key, value in tensors.items()}
         self.fields, self.hflip = dataset.spec.fields, dataset.hflip
@@ -34,8 +34,8 @@ class ResidentFeed:
         pass
 
 
-def load(dataset: Stored) -> Batch:
-    """All samples stacked, read by threads."""
+def load(dataset: MapDataset) -> Batch:
+    """Returns all samples stacked; they are read by threads."""
     stacked = {
         key: torch.empty((len(dataset), *value.shape), dtype=value.dtype)
         for key, value in dataset[0].items()

@@ -1,4 +1,4 @@
-"""The feed for data that does not fit: worker processes read it while the device works."""
+"""The feed of data that do not fit on the device, read by worker processes."""
 
 import atexit
 import signal
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch.utils.data import DataLoader
 
-from gan_cli.data.dataset import Stored
+from gan_cli.data.dataset import MapDataset
 from gan_cli.data.feeds.batch_sampler import BatchSampler
 from gan_cli.data.feeds.decode import Batch, decode
 
@@ -19,12 +19,12 @@ CPU = torch.device("cpu")
 
 
 class StreamingFeed:
-    """Samples read by worker processes while the device works; memory for a few batches only."""
+    """Reads samples in worker processes during training; only a few batches are in memory."""
 
     kind: ClassVar[str] = "streaming"
 
     def __init__(
-        self, dataset: Stored, sampler: BatchSampler, device: torch.device, workers: int
+        self, dataset: MapDataset, sampler: BatchSampler, device: torch.device, workers: int
     ) -> None:
         self.dataset, self.sampler, self.device, self.workers = dataset, sampler, device, workers
         self.running: Generator[Batch, None, None] | None = None
@@ -45,46 +45,46 @@ OPEN: weakref.WeakSet[StreamingFeed] = weakref.WeakSet()
 
 @atexit.register
 def close_all() -> None:
-    """Before multiprocessing's own exit handler, which would wait for workers without end."""
+    """Closes all feeds before multiprocessing's exit handler, which would wait for workers."""
     for feed in list(OPEN):
         feed.close()
 
 
 def stream(
-    dataset: Stored, sampler: BatchSampler, device: torch.device, workers: int, drawn: int
+    dataset: MapDataset, sampler: BatchSampler, device: torch.device, workers: int, drawn: int
 ) -> Generator[Batch, None, None]:
-    """A loader of its own for every start: its workers live as long as it is iterated over."""
+    """Yields batches from number `drawn` on; the workers end with the iteration."""
     loader: DataLoader[Any] = DataLoader(
         dataset,  # type: ignore[arg-type]
         batch_sampler=(sampler.batch(number, CPU)[0].tolist() for number in count(drawn)),
         num_workers=workers,
         pin_memory=device.type == "cuda",
         worker_init_fn=ignore_signals,
-        generator=torch.Generator(),  # else it would draw a seed from the networks' noise
+        generator=torch.Generator(),  # the default would advance the global random state
     )
-    with signals_held():
+    with signals_blocked():
         samples = iter(loader)
     try:
-        for number, batch in zip(count(drawn), ahead(samples, device), strict=False):
+        for number, batch in zip(count(drawn), prefetch(samples, device), strict=False):
             mirrored = sampler.batch(number, device)[1] if dataset.hflip else None
             yield decode(batch, dataset.spec.fields, mirrored)
     finally:
-        # Not left to __del__: after an exception its traceback would keep the loader, and the
-        # program would wait for the workers at its exit.
+        # Explicitly, since the traceback of an exception would keep the loader alive, and the
+        # program would wait for the workers when it exits.
         if workers:
             samples._shutdown_workers()  # type: ignore[attr-defined]
 
 
-# Ctrl-C and a scheduler's signals reach all processes; the main one decides what to do.
+# Ctrl-C and a scheduler's signals reach all processes; only the main one handles them.
 NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")  # the last is missing on Windows
 HANDLED = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 
 
 @contextmanager
-def signals_held() -> Iterator[None]:
-    """Workers are born with the signals held back, until ignore_signals() drops them.
+def signals_blocked() -> Iterator[None]:
+    """Context in which signals are blocked, for workers until they call ignore_signals().
 
-    Without it, one that arrives while a worker is starting would kill it.
+    Otherwise a signal that arrives while a worker is starting would kill it.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -97,12 +97,13 @@ def signals_held() -> Iterator[None]:
 
 
 def ignore_signals(worker: int) -> None:  # noqa: ARG001
+    """Makes a worker ignore the signals that the main process handles."""
     for number in HANDLED:
         signal.signal(number, signal.SIG_IGN)
 
 
-def ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
-    """Batches on the device; on a GPU the next one is copied while this one is worked on."""
+def prefetch(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
+    """Yields batches on the device; on a GPU the next one is copied while one is in use."""
     if device.type != "cuda":
         for batch in batches:
             yield {key: value.to(device) for key, value in batch.items()}
@@ -118,5 +119,5 @@ def ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
         working = torch.cuda.current_stream(device)
         working.wait_event(arrived)
         for value in batch.values():
-            value.record_stream(working)  # or its memory would be reused while it is read
+            value.record_stream(working)  # prevents reuse of the memory while it is read
         yield batch

@@ -55,7 +55,7 @@ def json_labels(archive: Archive, images: list[str]) -> tuple[list[int], list[st
     where = min(found, key=lambda name: name.count("/"))
     content = parse(archive.read(where), where)
     base = posixpath.dirname(where)
-    by_name = {f"{base}/{name}" if base else name: label for name, label in content["labels"]}
+    by_name = labels_by_name(content["labels"], base, where)
     missing = [name for name in images if name not in by_name]
     if missing:
         hint = unknown("image", missing[0], by_name) if len(by_name) <= 20 else "complete it"
@@ -66,13 +66,50 @@ def json_labels(archive: Archive, images: list[str]) -> tuple[list[int], list[st
     if len(by_name) > len(images):
         log.warning("%s labels %d images that do not exist", where, len(by_name) - len(images))
     labels = [by_name[name] for name in images]
-    names = list(map(str, content.get("class_names") or range(max(by_name.values()) + 1)))
-    if max(by_name.values()) >= len(names):
+    if "class_names" in content:
+        return labels, class_names(content["class_names"], max(by_name.values()), where)
+    absent = max(by_name.values()) + 1 - len(set(by_name.values()))
+    if absent:
         raise ConfigError(
-            f"dataset.labels: {where} has a label {max(by_name.values())} but only {len(names)} "
+            f"dataset.labels: {where} has labels up to {max(by_name.values())}, and {absent} of "
+            "the classes up to there have no image; number the classes from 0 without gaps, or "
+            'add "class_names"'
+        )
+    return labels, [str(k) for k in range(max(by_name.values()) + 1)]
+
+
+def labels_by_name(pairs: list[list[Any]], base: str, where: str) -> dict[str, int]:
+    """The label of each image; raises ConfigError if an image has two."""
+    found: dict[str, int] = {}
+    for name, label in pairs:
+        path = f"{base}/{name}" if base else name
+        if found.setdefault(path, label) != label:
+            raise ConfigError(
+                f"dataset.labels: {where} lists {name} with labels {found[path]} and {label}; "
+                "leave one of them out"
+            )
+    return found
+
+
+def class_names(given: Any, largest: int, where: str) -> list[str]:
+    """Names in the order of the labels, from a list, {name: label} or {label: name}."""
+    names = given
+    if isinstance(given, dict):
+        numbers = all(type(value) is int for value in given.values())
+        pairs = [(v, k) if numbers else (k, v) for k, v in given.items()]
+        by_label = {str(label): str(name) for label, name in pairs}
+        names = [by_label.get(str(k)) for k in range(len(given))]
+    if not isinstance(names, list) or None in names or len(set(map(str, names))) < len(names):
+        raise ConfigError(
+            f"dataset.labels: the class_names of {where} are no list of different names; type "
+            '["cat", "dog"], or {"cat": 0, "dog": 1}'
+        )
+    if largest >= len(names):
+        raise ConfigError(
+            f"dataset.labels: {where} has a label {largest} but only {len(names)} "
             "class_names; labels count from 0"
         )
-    return labels, names
+    return list(map(str, names))
 
 
 def parse(data: bytes, where: str) -> dict[str, Any]:
@@ -81,7 +118,12 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
         content = json.loads(data)
         pairs = content["labels"]
         valid = all(isinstance(name, str) and type(k) is int and k >= 0 for name, k in pairs)
-    except (ValueError, TypeError, KeyError):  # no JSON, no "labels", or no pairs in it
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"dataset.labels: {where} is no valid JSON: line {error.lineno}, column {error.colno}: "
+            f"{error.msg}"
+        ) from None
+    except (ValueError, TypeError, KeyError):  # no text, no "labels", or no pairs in it
         pairs, valid = [], False
     if not pairs or not valid:
         raise ConfigError(

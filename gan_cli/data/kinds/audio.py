@@ -1,4 +1,4 @@
-"""Sound: int16 (C, T) in data sets, float32 in [-1, 1] in networks, waveforms in previews."""
+"""Audio: int16 (C, T) in data sets, float32 in [-1, 1] in networks, waveforms in previews."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ SHOWN = 16  # waveforms in a preview
 
 @kinds.register("audio")
 class Audio(Kind):
-    """Mono or several channels (C, T) at the sample rate of the field."""
+    """Sound with one or more channels (C, T) at the sample rate of the field."""
 
     features = "spectrum"
     health_features = ("spectrum",)
@@ -43,7 +43,7 @@ class Audio(Kind):
         columns: Sequence[Tensor],
         context: Context,  # noqa: ARG002
     ) -> np.ndarray | None:
-        """Waveforms and spectrograms; of several columns sample by sample."""
+        """Returns waveforms and spectrograms; several columns alternate sample by sample."""
         from gan_cli.plots.sound import waveforms
 
         assert field.sample_rate is not None, "an audio field has a sample rate"

@@ -15,7 +15,7 @@ from gan_cli.utils.images import grid, to_uint8
 
 @kinds.register("image")
 class Image(Kind):
-    """Gray, RGB or RGBA; other numbers of channels train, but have no picture."""
+    """Gray, RGB or RGBA images; those with other numbers of channels have no pictures."""
 
     features = "random"
     health_features = ("pixels", "random")
@@ -42,11 +42,11 @@ class Image(Kind):
         columns: Sequence[Tensor],
         context: Context,  # noqa: ARG002
     ) -> np.ndarray | None:
-        """A grid as square as possible; of k columns the first 1/k of the samples."""
+        """Returns a nearly square grid; with k columns, of the first 1/k of the samples."""
         tiles = [self.to_stored(column) for column in columns]
         if any(len(tile[0]) not in (1, 3, 4) for tile in tiles):
             return None
-        return grid(*beside(tiles))
+        return grid(*side_by_side(tiles))
 
     def default_format(self, field: Field) -> str:
         return "grid" if field.shape[0] in (1, 3, 4) else "npz"
@@ -63,17 +63,17 @@ class Image(Kind):
         return torch.from_numpy(array).permute(0, 3, 1, 2).contiguous()
 
 
-def beside(columns: Sequence[Tensor]) -> tuple[Tensor, int]:
-    """Stored images side by side, sample by sample, and the number of columns of their grid."""
+def side_by_side(columns: Sequence[Tensor]) -> tuple[Tensor, int]:
+    """Returns stored images with columns interleaved, and the number of columns of their grid."""
     k = len(columns)
     rows = max(len(columns[0]) // k, 1)
-    tiles = torch.stack(alike([column[:rows] for column in columns]), 1).flatten(0, 1)
+    tiles = torch.stack(same_shape([column[:rows] for column in columns]), 1).flatten(0, 1)
     columns_of_grid = math.ceil(math.sqrt(len(tiles)) / k) * k
     return tiles, columns_of_grid
 
 
-def alike(columns: Sequence[Tensor]) -> list[Tensor]:
-    """Stored images of one channel count and size: gray ones repeated, small ones enlarged."""
+def same_shape(columns: Sequence[Tensor]) -> list[Tensor]:
+    """Returns stored images with equal channels and size; small ones are enlarged."""
     channels = max(c.shape[1] for c in columns)
     height, width = (max(c.shape[i] for c in columns) for i in (2, 3))
     same = []

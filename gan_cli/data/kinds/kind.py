@@ -1,7 +1,7 @@
-"""What the program asks of a kind of samples, wherever the answer depends on the kind.
+"""The interface of kinds of samples, and their registry.
 
 Samples have two forms: the stored form of data sets, files and metrics (images are uint8), and
-the model form that networks take and make (images are float32 in [-1, 1]).
+the model form of inputs and outputs of networks (images are float32 in [-1, 1]).
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from gan_cli.data.spec import Field
 
 @dataclass(frozen=True)
 class Context:
-    """What a preview may show beside the samples."""
+    """Data that a preview may show in addition to the samples."""
 
     real: Tensor | None = None  # samples of the data, model form
     density: Density | None = None  # of the data, if known
@@ -27,9 +27,9 @@ class Context:
 
 
 class Kind:
-    """A kind of samples; the defaults are those of numbers that need no conversion."""
+    """A kind of samples; the defaults are for numbers that need no conversion."""
 
-    features: ClassVar[str] = "identity"  # the default feature map of metrics
+    features: ClassVar[str] = "identity"  # default features of metrics
     health_features: ClassVar[tuple[str, ...]] = ("identity",)  # spaces in which health measures
     bounded: ClassVar[bool] = False  # do samples lie in [-1, 1]?
     differentiable: ClassVar[bool] = True  # can a penalty differentiate with respect to them?
@@ -37,49 +37,50 @@ class Kind:
     rounding: ClassVar[str] = "none"  # of generated samples before they are scored
 
     def recognizes(self, stored: Tensor) -> bool:
-        """Whether stored samples (N, *shape) look like this kind, if nobody says what they are."""
+        """Returns whether stored samples (N, *shape) of unknown kind look like this one."""
         raise NotImplementedError
 
     def to_model(self, stored: Tensor) -> Tensor:
-        """Stored samples (N, *shape) in the form that networks take."""
+        """Returns stored samples (N, *shape) in model form."""
         return stored
 
     def to_stored(self, samples: Tensor) -> Tensor:
-        """Samples (N, *shape) from a network in the form that data sets hold."""
+        """Returns samples (N, *shape) of a network in stored form."""
         return samples.float()
 
     def mirror(self, stored: Tensor, mirrored: Tensor) -> Tensor:  # noqa: ARG002
-        """`stored` (N, *shape), flipped left to right where `mirrored` (N,) says so."""
+        """Returns `stored` (N, *shape), flipped left to right where `mirrored` (N,) is true."""
         return stored
 
     def picture(
         self, field: Field, columns: Sequence[Tensor], context: Context
     ) -> np.ndarray | None:
-        """A preview (height, width, C) uint8 of samples in model form; None if there is none.
+        """Returns a preview (height, width, C) uint8, or None if the samples have none.
 
-        Several `columns`, each (N, *shape), are shown side by side, sample by sample.
+        Each of `columns` holds samples (N, *shape) in model form; samples with the same index are
+        shown side by side.
         """
         raise NotImplementedError
 
     def default_format(self, field: Field) -> str:  # noqa: ARG002
-        """The export format of gan-sample, if none is asked for."""
+        """Returns the default export format of gan-sample."""
         return "npz"
 
     def array_name(self) -> str:
-        """The name of an array of samples in npz files."""
+        """Returns the name of the array of samples in npz files."""
         return "samples"
 
     def to_array(self, stored: Tensor) -> np.ndarray:
-        """Stored samples as npz files hold them."""
+        """Returns stored samples in the layout of npz files."""
         return stored.cpu().numpy()
 
     def from_array(self, array: np.ndarray) -> Tensor:
-        """The inverse of `to_array`; ValueError says what is wrong with the array."""
+        """Inverse of `to_array`; raises ValueError if dtype or shape are wrong."""
         return torch.from_numpy(array)
 
 
 class KindRegistry(Registry[Kind]):
-    """Kinds are stateless: the registry builds each once."""
+    """A registry of instances, one of each kind, since kinds have no state."""
 
     def register(self, name: str) -> Callable[[type[Kind]], type[Kind]]:
         def decorate(cls: type[Kind]) -> type[Kind]:
@@ -93,16 +94,17 @@ kinds = KindRegistry("kind of samples")
 
 
 def kind_of(field: Field) -> Kind:
+    """Returns the kind of a field."""
     kind: Kind = kinds.find({"name": field.kind}, "spec")
     return kind
 
 
 def recognized(stored: Tensor) -> str:
-    """The name of the kind that stored samples (N, *shape) look like; ValueError if of none."""
+    """Returns the name of the kind of stored samples (N, *shape); ValueError if unknown."""
     for name, kind in kinds.entries.items():
         if kind.recognizes(stored):
             return name
     raise ValueError(
-        f"look like no kind of samples: {stored.dtype} {tuple(stored.shape)}; images are uint8 "
+        f"are of no known kind: {stored.dtype} {tuple(stored.shape)}; images are uint8 "
         "(N, C, H, W), vectors float32 (N, F), sounds int16 (N, C, T), tokens int64 (N, T)"
     )

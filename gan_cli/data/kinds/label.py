@@ -1,4 +1,4 @@
-"""Class labels: what samples are conditioned on."""
+"""Class labels, on which samples can be conditioned."""
 
 from torch import Tensor
 
@@ -7,10 +7,10 @@ from gan_cli.data.kinds.kind import Kind, kinds
 
 @kinds.register("label")
 class Label(Kind):
-    """int64 (N,) class numbers; -1 marks an unknown one."""
+    """Class numbers, int64 (N,); -1 marks unknown classes."""
 
     differentiable = False
 
     def recognizes(self, stored: Tensor) -> bool:  # noqa: ARG002
-        """Never: a label says something of a sample, and is none."""
+        """Returns False, since labels are not samples."""
         return False

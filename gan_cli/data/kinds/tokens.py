@@ -1,4 +1,4 @@
-"""Text and other sequences: int64 (T,) token numbers, everywhere; text in previews."""
+"""Tokens of text or other sequences: int64 (T,) in both forms, text in previews."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ SHOWN = 32  # lines in a preview
 
 @kinds.register("tokens")
 class Tokens(Kind):
-    """Numbers below the length of the field's vocabulary. Critics take them as integers."""
+    """Token numbers below the length of the field's vocabulary, which critics take as integers."""
 
     features = "ngrams"
     health_features = ("ngrams",)
@@ -36,7 +36,7 @@ class Tokens(Kind):
         columns: Sequence[Tensor],
         context: Context,  # noqa: ARG002
     ) -> np.ndarray | None:
-        """A line of text each; columns are joined by an arrow."""
+        """Returns a line of text for each sample; columns are joined by an arrow."""
         from gan_cli.plots.text import text_picture
 
         texts = (texts_of(field, column[:SHOWN]) for column in columns)
@@ -52,7 +52,7 @@ class Tokens(Kind):
 
 
 def texts_of(field: Field, tokens: Tensor) -> list[str]:
-    """Token numbers (N, T) as text: letters are joined, words are separated by spaces."""
+    """Returns token numbers (N, T) as text; letters are joined, words separated by spaces."""
     letters = all(len(token) <= 1 for token in field.vocabulary)
     words = [[field.vocabulary[i] for i in row] for row in tokens.tolist()]
     return [("" if letters else " ").join(row) for row in words]

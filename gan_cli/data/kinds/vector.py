@@ -1,4 +1,4 @@
-"""Vectors: float32 (F,), shown as histograms on the line and as points in the plane."""
+"""Vectors: float32 (F,), shown as a histogram if F is 1, and as points if F is 2."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from gan_cli.data.spec import Field
 
 @kinds.register("vector")
 class Vector(Kind):
-    """Float32 (N, F); networks take them as they are."""
+    """Vectors float32 (N, F), which are not converted for networks."""
 
     previewed = 2000
 
@@ -22,7 +22,7 @@ class Vector(Kind):
     def picture(
         self, field: Field, columns: Sequence[Tensor], context: Context
     ) -> np.ndarray | None:
-        """The last column beside real samples; None for vectors of more than two numbers."""
+        """Returns a plot of the last column and real samples; None if F is above 2."""
         from gan_cli.plots.density import density_plot
         from gan_cli.plots.scatter import scatter
 

@@ -1,4 +1,4 @@
-"""CelebA, the one of torchvision's sets that is too large to be unpacked into memory."""
+"""CelebA, which is decoded on the fly since it is too large for memory."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from gan_cli.data.spec import image_spec
 
 @datasets.register("celeba")
 class CelebA:
-    """Faces, 218 high and 178 wide, 202,599 in all (Liu et al. 2015, arXiv:1411.7766)."""
+    """202,599 faces of 218x178 pixels (Liu et al. 2015, arXiv:1411.7766)."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class CelebA:
         return {"real": to_tensor(fit(image, self.height, self.width, self.resize))}
 
     def tensors(self) -> None:
-        return None  # 2.3 GiB at 64x64: decoded as it is needed
+        return None  # would take 2.3 GiB at 64x64
 
     def labels(self) -> None:
         return None
@@ -55,5 +55,5 @@ class CelebA:
         return None
 
     def fingerprint(self) -> str:
-        """Of the file names: the content is published, and was verified when it was downloaded."""
+        """Returns a hash of the file names; the content is verified when it is downloaded."""
         return hashlib.blake2b("\n".join(self.files).encode(), digest_size=8).hexdigest()

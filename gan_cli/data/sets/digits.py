@@ -1,4 +1,4 @@
-"""1,797 handwritten digits of 8x8 pixels (Alpaydin & Kaynak 1998), as scikit-learn ships them."""
+"""1,797 handwritten digits of 8x8 pixels (Alpaydin & Kaynak 1998) from scikit-learn's files."""
 
 import gzip
 import io
@@ -17,10 +17,10 @@ from gan_cli.data.sets.in_memory import InMemory
 
 @datasets.register("digits")
 class Digits(InMemory):
-    """Gray 8x8 in 17 shades, enlarged to `size`; needs no download.
+    """Gray 8x8 images in 17 shades, enlarged to `size`; needs no download.
 
-    They fill their box from top to bottom; `margin` black pixels on each side, within `size`,
-    frame them as MNIST's are, which take 20 of 28 pixels (LeCun et al. 1998).
+    Digits fill the image from top to bottom. `margin` adds black pixels on each side, within
+    `size`; digits of MNIST take 20 of 28 pixels (LeCun et al. 1998).
     """
 
     def __init__(self, *, size: int | None = 32, margin: int = 0, hflip: bool = False) -> None:
@@ -35,7 +35,7 @@ class Digits(InMemory):
 
 
 def inner(size: int | None, margin: int) -> int | None:
-    """Pixels a side of the box that the digits fill."""
+    """Returns the height and width of the digits without margins."""
     if margin < 0 or (size is not None and 2 * margin >= size):
         raise ConfigError(
             f"margin: {margin} on each side leave no digit within size={size}; take "
@@ -45,7 +45,7 @@ def inner(size: int | None, margin: int) -> int | None:
 
 
 def find_digits() -> Path:
-    """scikit-learn's own loader would import all of it, for seconds, to read a file."""
+    """Returns scikit-learn's file; its own loader would import all of scikit-learn."""
     spec = find_spec("sklearn")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder, "datasets", "data", "digits.csv.gz")

@@ -1,4 +1,4 @@
-"""One side of a pair of data sets: some of its samples, under a name of their own."""
+"""One domain of a data set of several, such as the source or the target of a pair."""
 
 from dataclasses import replace
 
@@ -10,11 +10,15 @@ from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.spec import Spec
 
-UNKNOWN = -1  # the label of a sample whose own is hidden
+UNKNOWN = -1  # label of samples whose class is masked
 
 
 class Domain:
-    """Some samples of a data set, under the batch keys `name` and `name`_label."""
+    """A subset of a data set with the batch keys `name` and `name`_label.
+
+    `index` (N,) selects the samples. Gray images get `channels` channels if other domains are in
+    colour.
+    """
 
     def __init__(self, dataset: Dataset, name: str, index: Tensor, channels: int) -> None:
         self.dataset, self.name, self.index, self.channels = dataset, name, index, channels
@@ -23,7 +27,7 @@ class Domain:
 
     @property
     def spec(self) -> Spec:
-        """Fields `name` and, if labels are known, `name`_label."""
+        """The fields `name` and, if there are labels, `name`_label."""
         spec = self.dataset.spec
         image = replace(spec.fields[spec.target], shape=(self.channels, *spec.shape[1:]))
         fields = {self.name: image}
@@ -45,22 +49,23 @@ class Domain:
         return self.named(self.colored(stacked[self.dataset.spec.target][self.index]), self.label)
 
     def stacked(self) -> dict[str, Tensor]:
-        """All samples, read now if they are not in memory."""
+        """Returns all samples stacked; reads them if they are not in memory."""
         tensors = self.tensors()
         if tensors is not None:
             return tensors
         return torch.utils.data.default_collate([self[i] for i in range(len(self))])
 
     def colored(self, image: Tensor) -> Tensor:
-        """(..., C, H, W), gray repeated if the other domain has colours."""
+        """Returns images (..., C, H, W), with gray repeated if other domains are in colour."""
         return image.expand(*image.shape[:-3], self.channels, -1, -1)
 
     def named(self, image: Tensor, label: Tensor | None) -> dict[str, Tensor]:
+        """Returns image and label by batch key."""
         return {self.name: image} | ({} if label is None else {f"{self.name}_label": label})
 
 
 def split(count: int, held_out: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices to train on and to hold out: of data sets of one size the same ones."""
+    """Returns indices to train on and to hold out; they depend only on the arguments."""
     test = round(held_out * count)
     if not 0 < test < count:
         raise ConfigError(
@@ -70,8 +75,11 @@ def split(count: int, held_out: float, seed: int) -> tuple[Tensor, Tensor]:
     return order[test:], order[:test]
 
 
-def hidden(label: Tensor | None, known: int | None) -> Tensor | None:
-    """Labels of which the first `known` (None: all) are told; None if there are none to tell."""
+def mask_labels(label: Tensor | None, known: int | None) -> Tensor | None:
+    """Returns the labels with all but the first `known` (None: all) masked as UNKNOWN.
+
+    Returns None if no label is left.
+    """
     if known == 0 or (label is None and known is None):
         return None
     if label is None:

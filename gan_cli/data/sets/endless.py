@@ -1,4 +1,4 @@
-"""Data drawn from a known law: a sample of it once, or fresh samples for every batch."""
+"""Data drawn from a known distribution: a fixed sample, or new samples for every batch."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 from gan_cli.data.sets.in_memory import InMemory
 
-Draw = Callable[[int, np.random.Generator], dict[str, Tensor]]  # so many independent samples
+Draw = Callable[[int, np.random.Generator], dict[str, Tensor]]  # draws that many samples
 ENDLESS_SAMPLE_COUNT = 100_000  # fixed samples that represent an endless set, e.g. in metrics
 
 
-class Drawn(InMemory):
-    """`count` samples of a law; with `count` None no sample is ever seen twice."""
+class SampledDataset(InMemory):
+    """`count` samples of a distribution; with `count` None every batch has new ones."""
 
     def __init__(self, draw: Draw, count: int | None, seed: int, classes: int = 0) -> None:
         self.draw, self.seed, self.endless = draw, seed, count is None
@@ -20,6 +20,7 @@ class Drawn(InMemory):
         super().__init__(sample, classes)
 
     def fresh(self, count: int, key: Sequence[int]) -> dict[str, Tensor]:
+        """Returns `count` new samples, which depend only on the seed and on `key`."""
         return self.draw(count, np.random.default_rng([self.seed, *key]))
 
     def fingerprint(self) -> str:

@@ -1,4 +1,4 @@
-"""Your own images: a folder, or a zip archive of one."""
+"""Your own images, in a folder or a zip archive."""
 
 import hashlib
 import logging
@@ -22,10 +22,11 @@ log = logging.getLogger(__name__)
 
 @datasets.register("folder")
 class Folder:
-    """Every image (PNG, JPEG, WebP, GIF, TIFF, AVIF, ...) below `path`, a folder or a zip archive.
+    """All images (PNG, JPEG, WebP, GIF, TIFF, AVIF, ...) below `path`, a folder or a zip archive.
 
-    All images come out `height` x `width`, or `size` x `size`, or, with neither, as they are, which
-    must then be one size. `skipped` counts the broken images that `skip_broken` dropped.
+    Images are resized to `height` x `width` or `size` x `size`. Without these they keep their size,
+    which must be the same for all. `skipped` is the number of broken images that `skip_broken`
+    leaves out.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Folder:
         return sample if self.label is None else sample | {"label": self.label[index]}
 
     def decode(self, index: int) -> Tensor:
+        """Returns the decoded and resized image (C, H, W) uint8."""
         channels, height, width = self.spec.shape
         image = read_image(self.archive.read(self.names[index]), channels)
         return to_tensor(fit(image, height, width, self.resize))
@@ -91,7 +93,7 @@ class Folder:
         return None
 
     def fingerprint(self) -> str:
-        """Of names, file contents and labels: the same for a folder and for a zip of it."""
+        """Returns a hash of names, file contents and labels, equal for a folder and its zip."""
         labels = [] if self.label is None else self.label.tolist()
         content = repr((self.names, self.checksums, labels))
         return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
@@ -100,7 +102,7 @@ class Folder:
 def wanted_size(
     size: int | None, height: int | None, width: int | None, resize: Resize
 ) -> tuple[int, int] | None:
-    """(height, width), or None for that of the images; ConfigError lists what contradicts."""
+    """Returns (height, width), or None to keep the size; ConfigError lists contradictions."""
     faults = []
     if size is not None and (height, width) != (None, None):
         faults.append("dataset.size: stands for both height and width; drop it or them")
@@ -108,7 +110,7 @@ def wanted_size(
         faults.append("dataset.height: goes with dataset.width; set both, or dataset.size")
     given = (size, size) if size is not None else (height, width)
     if resize != "none" and given == (None, None):
-        faults.append(f"dataset.resize: '{resize}' needs a size to go to; add dataset.size=64")
+        faults.append(f"dataset.resize: '{resize}' needs a size; add dataset.size=64")
     if any(side is not None and side < 1 for side in given):
         faults.append("dataset.size: height and width are at least 1 pixel")
     if faults:

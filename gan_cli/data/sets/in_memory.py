@@ -1,4 +1,4 @@
-"""A data set that is a handful of tensors; most are, and a subclass only has to fill them."""
+"""Base class of data sets that are held in memory as tensors."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,7 +13,10 @@ from gan_cli.data.spec import Field, Spec
 
 
 class InMemory:
-    """`tensors`: {"real": (count, C, H, W), "label": (count,) int64, ...}."""
+    """A data set of `tensors`: {"real": (count, C, H, W), "label": (count,) int64, ...}.
+
+    `field` describes the samples if their kind cannot be recognized from the tensor.
+    """
 
     def __init__(
         self,
@@ -25,8 +28,8 @@ class InMemory:
     ) -> None:
         real = tensors["real"]
         shape = tuple(real.shape[1:])
-        known = replace(field, shape=shape) if field else Field(recognized(real), shape)
-        fields = {"real": known}
+        target = replace(field, shape=shape) if field else Field(recognized(real), shape)
+        fields = {"real": target}
         if "label" in tensors:
             fields["label"] = Field("label", (), classes, class_names)
         self.spec = Spec(fields)

@@ -1,4 +1,4 @@
-"""Data sets side by side, each fed in an order of its own, as unpaired domains are."""
+"""A data set of several unpaired domains."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from gan_cli.data.spec import Spec
 
 
 class JointDataset:
-    """Batches with the keys of all `domains`; `target` is the one that a generator makes.
+    """Joins the batch keys of all `domains`; `target` is the key that a generator makes.
 
-    A sample of one domain has nothing to do with that of another at the same place.
+    Domains are unpaired: samples with the same index are unrelated.
     """
 
     hflip = False  # each domain has its own

@@ -1,4 +1,4 @@
-"""Classes left out of a labelled data set, for a model of the rest to meet as strangers."""
+"""Excludes classes from a labelled data set, e.g. to hold them out for anomaly detection."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from gan_cli.utils.text import unknown
 def leave_out(
     tensors: dict[str, Tensor], without: Sequence[str], class_names: Sequence[str]
 ) -> dict[str, Tensor]:
-    """`tensors` but for the samples of these classes; the others keep their numbers."""
+    """Returns `tensors` without the samples of these classes; the others keep their numbers."""
     wrong = [name for name in without if name not in class_names]
     if wrong:
         raise ConfigError(f"dataset.without: {unknown('class', wrong[0], class_names)}")

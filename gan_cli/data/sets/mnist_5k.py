@@ -16,12 +16,12 @@ from gan_cli.data.files.image import fit_all
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.sets.leave_out import leave_out
 
-SHEET = Path(__file__).with_name("mnist_5k.png")  # 50 rows of 100 digits, 5 rows a class: 0.8 MB
+SHEET = Path(__file__).with_name("mnist_5k.png")  # 50 rows of 100 digits, 5 rows per class; 0.8 MB
 
 
 @datasets.register("mnist_5k")
 class MNIST5k(InMemory):
-    """Gray 28x28, zeros around it up to `size`; needs no download."""
+    """Gray 28x28 images, zero-padded to `size`; needs no download."""
 
     def __init__(
         self, *, size: int | None = 32, hflip: bool = False, without: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class MNIST5k(InMemory):
 
 
 def read_sheet() -> Tensor:
-    """The digits, uint8 (5000, 1, 28, 28), sorted by class."""
+    """Returns the digits, uint8 (5000, 1, 28, 28), sorted by class."""
     with Image.open(SHEET) as sheet:
         pixels = np.array(sheet)  # (50 * 28, 100 * 28)
     digits = pixels.reshape(50, 28, 100, 28).swapaxes(1, 2)  # (50, 100, 28, 28)

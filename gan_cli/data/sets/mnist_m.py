@@ -12,18 +12,18 @@ from gan_cli.data.files.archive import open_archive
 from gan_cli.data.files.image import fit, read_image, square, to_tensor
 from gan_cli.data.files.image_names import image_names
 from gan_cli.data.sets.in_memory import InMemory
-from gan_cli.data.sets.mixtures import check
+from gan_cli.data.sets.mixtures import check_options
 from gan_cli.data.sets.mnist_5k import MNIST5k
 from gan_cli.data.sets.torchvision_sets import MNIST
 
-PHOTOS = 2000  # of a larger folder so many are read: BSDS500, from which the paper's are, has 500
+PHOTOS = 2000  # largest number of photos read; the paper's are from BSDS500, which has 500
 
 
 @datasets.register("mnist_m")
 class MNISTM(InMemory):
     """|patch - digit| in each channel, for a random square patch of a random photo.
 
-    `photos` is a folder, or a zip of one, of photos; ones smaller than `size` are enlarged.
+    `photos` is a folder, or a zip archive of one; photos smaller than `size` are enlarged.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class MNISTM(InMemory):
         size: int = 28,
         seed: int = 0,
     ) -> None:
-        check(seed, size=size)
+        check_options(seed, size=size)
         if digits == "mnist_5k" and split == "test":
             raise ConfigError("split: mnist_5k has no test set; type split=train or digits=mnist")
         five_k = digits == "mnist_5k"
@@ -52,12 +52,12 @@ class MNISTM(InMemory):
 
 
 def blend(digit: Tensor, background: Tensor) -> Tensor:
-    """|background - digit| of uint8 (1, H, W) and (3, H, W): the digit inverts what is below."""
+    """Returns |background - digit| of a uint8 digit (1, H, W) and a background (3, H, W)."""
     return (background.short() - digit.short()).abs().to(torch.uint8)
 
 
 def read_photos(path: str, size: int, random: np.random.Generator) -> list[Tensor]:
-    """uint8 (3, H, W) each, at least `size` a side."""
+    """Returns photos, uint8 (3, H, W) with height and width of at least `size`."""
     try:
         archive = open_archive(path)
         names = image_names(archive, path)
@@ -78,7 +78,7 @@ def read_photo(data: bytes, name: str, size: int) -> Tensor:
 
 
 def patch(pictures: list[Tensor], size: int, random: np.random.Generator) -> Tensor:
-    """(3, size, size), anywhere in any of them."""
+    """Returns a random patch (3, size, size) of a random picture."""
     picture = pictures[random.integers(len(pictures))]
     top, left = (random.integers(side - size + 1) for side in picture.shape[1:])
     return picture[:, top : top + size, left : left + size]

@@ -1,4 +1,4 @@
-"""Samples in NumPy archives: what gan-sample writes, and the sample batches of papers."""
+"""Samples in NumPy archives, as written by gan-sample and published with papers."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,20 +13,20 @@ from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Field
 from gan_cli.utils.errors import ConfigError
 
-IMAGES = ("images", "arr_0")  # of gan-sample, and of the sample batches that papers publish
+IMAGES = ("images", "arr_0")  # the names in files of gan-sample, and in those of papers
 
 
 def read_npz(path: Path, where: str) -> dict[str, np.ndarray]:
-    """All arrays of a file; ConfigError, with the key `where`, if it is damaged."""
+    """Returns all arrays of a file; ConfigError, with the key `where`, if it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{where}: {path} is no sound npz file ({error})") from None
+        raise ConfigError(f"{where}: {path} is not an intact npz file ({error})") from None
 
 
 def read_samples(path: Path, where: str, field: Field | None = None) -> Dataset:
-    """The samples of a file, as a data set; `field` says what they are, if that is known."""
+    """Returns the samples of a file as a data set; `field` describes them, if known."""
     try:
         return samples_of(read_npz(path, where), field)
     except ConfigError as error:
@@ -35,11 +35,14 @@ def read_samples(path: Path, where: str, field: Field | None = None) -> Dataset:
 
 
 def samples_of(arrays: Mapping[str, np.ndarray], field: Field | None = None) -> Dataset:
-    """Images (N, H, W, C) uint8 or other samples (N, *shape), and labels (N,) if there are any."""
+    """Returns a data set of images (N, H, W, C) uint8 or other samples (N, *shape).
+
+    Labels (N,) are optional.
+    """
     name = next((key for key in (*IMAGES, "samples") if key in arrays), None)
     if name is None:
         raise ConfigError(
-            f"holds {', '.join(arrays) or 'nothing'}; needed are mu and sigma (statistics), "
+            f"holds {', '.join(arrays) or 'nothing'}; expected mu and sigma (statistics), "
             f"{' or '.join(IMAGES)} (images) or samples (of other kinds)"
         )
     array = arrays[name]
@@ -47,7 +50,7 @@ def samples_of(arrays: Mapping[str, np.ndarray], field: Field | None = None) -> 
         raise ConfigError(f"{name} is empty")
     try:
         samples = kind_in(array, name, field).from_array(array)
-    except (TypeError, ValueError) as error:  # TypeError: what torch has no type for, such as text
+    except (TypeError, ValueError) as error:  # TypeError: dtypes unknown to torch, such as text
         raise ConfigError(f"{name} {error}") from None
     labels = next((arrays[key] for key in ("labels", "arr_1") if key in arrays), None)
     if labels is None:
@@ -62,7 +65,7 @@ def samples_of(arrays: Mapping[str, np.ndarray], field: Field | None = None) -> 
 
 
 def kind_in(array: np.ndarray, name: str, field: Field | None) -> Kind:
-    """The kind of samples that an array holds."""
+    """Returns the kind of the samples in an array."""
     if field is not None:
         kind = field.kind
     else:

@@ -1,4 +1,4 @@
-"""Domains: sources with labels, and a target that is to be understood without them."""
+"""Data for domain adaptation: labelled sources and a target, whose labels may be masked."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ from torch import Tensor
 
 from gan_cli.config.registry import Component, ConfigError
 from gan_cli.data.dataset import Dataset, datasets
-from gan_cli.data.sets.domain import Domain, hidden, split
+from gan_cli.data.sets.domain import Domain, mask_labels, split
 from gan_cli.data.sets.joint import JointDataset
-from gan_cli.data.sets.mixtures import check
+from gan_cli.data.sets.mixtures import check_options
 from gan_cli.data.spec import Spec
 
 
@@ -30,12 +30,13 @@ class DatasetNode(Component):
 
 @datasets.register("pair")
 class Pair(JointDataset):
-    """Batches {"source", "source_label", "target"}; of each domain a share is `held_out`.
+    """Unpaired domains with the batch keys "source", "source_label" and "target".
 
-    Each of `more_sources` is one more domain, as "source_NAME" and "source_NAME_label".
+    Each of `more_sources` adds a domain with the keys "source_NAME" and "source_NAME_label". The
+    share `held_out` of each domain is not trained on.
 
-    If the target has labels, so many `target_labels` of its training samples are known (null: all
-    that there are), as "target_label" in a batch; it is -1 for the others.
+    If the target has labels, `target_labels` of its training samples (null: all) keep them as
+    "target_label", which is -1 for the others.
     """
 
     def __init__(
@@ -48,56 +49,56 @@ class Pair(JointDataset):
         held_out: float = 0.2,
         seed: int = 0,
     ) -> None:
-        check(seed)
-        nodes = {"source": source, **named(more_sources), "target": target}
-        opened = {key: opened_node(node, path(key)) for key, node in nodes.items()}
-        shape = common({key: dataset.spec for key, dataset in opened.items()})
+        check_options(seed)
+        nodes = {"source": source, **by_batch_key(more_sources), "target": target}
+        opened = {key: open_node(node, config_path(key)) for key, node in nodes.items()}
+        shape = common_shape({key: dataset.spec for key, dataset in opened.items()})
         kept: dict[str, Domain] = {}
         self.held: dict[str, Domain] = {}
         for name, dataset in opened.items():
             train, test = split(len(dataset), held_out, seed)
             kept[name] = Domain(dataset, name, train, shape[0])
             self.held[name] = Domain(dataset, name, test, shape[0])
-        kept["target"].label = hidden(kept["target"].label, target_labels)
+        kept["target"].label = mask_labels(kept["target"].label, target_labels)
         settings = repr((held_out, target_labels, seed))
         super().__init__(list(kept.values()), "target", settings)
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
-        nodes = {"target": options["target"], **named(options["more_sources"])}
+        nodes = {"target": options["target"], **by_batch_key(options["more_sources"])}
         nodes["source"] = options["source"]
-        labelled = {key for key, node in nodes.items() if "label" in provided(node)}
+        labelled = {key for key, node in nodes.items() if "label" in provided_keys(node)}
         if options["target_labels"] == 0:
             labelled -= {"target"}
         return frozenset({*nodes, "held_out"} | {f"{key}_label" for key in labelled})
 
     def held_out(self) -> dict[str, Tensor]:
-        """{"source": uint8 (N, C, H, W), "source_label": (N,), "target": (M, C, H, W), ...}."""
+        """Returns held-out samples by batch key, images uint8 (N, C, H, W) and labels (N,)."""
         return {k: value for domain in self.held.values() for k, value in domain.stacked().items()}
 
 
-def provided(node: Mapping[str, Any]) -> frozenset[str]:
+def provided_keys(node: Mapping[str, Any]) -> frozenset[str]:
     provides: frozenset[str] = datasets.entries[node["name"]].provides(node)
     return provides
 
 
-def named(more_sources: Mapping[str, Component] | None) -> dict[str, Component]:
-    """By batch key."""
+def by_batch_key(more_sources: Mapping[str, Component] | None) -> dict[str, Component]:
+    """Returns the nodes of more sources by batch key."""
     for name in more_sources or {}:
         if name.endswith("label"):
             raise ConfigError(
-                f"dataset.more_sources.{name}: labels are called so; take another name"
+                f"dataset.more_sources.{name}: names ending in 'label' are reserved; take another"
             )
     return {f"source_{name}": node for name, node in (more_sources or {}).items()}
 
 
-def path(key: str) -> str:
-    """Where the config has the data set whose batch key this is."""
+def config_path(key: str) -> str:
+    """Returns the config key, below dataset, of the domain with this batch key."""
     return key.replace("source_", "more_sources.", 1)
 
 
-def opened_node(node: Component, path: str) -> Dataset:
-    """Faults of a data set call their keys dataset.KEY; here it is dataset.source.KEY."""
+def open_node(node: Component, path: str) -> Dataset:
+    """Builds the data set of a domain; errors name keys such as dataset.source.KEY."""
     where = f"dataset.{path}"
     try:
         return datasets.build(node, where=where)
@@ -106,27 +107,27 @@ def opened_node(node: Component, path: str) -> Dataset:
         raise ConfigError(*faults) from None
 
 
-def common(specs: Mapping[str, Spec]) -> tuple[int, ...]:
-    """The shape of samples of all domains; ConfigError if they cannot go together."""
+def common_shape(specs: Mapping[str, Spec]) -> tuple[int, ...]:
+    """Returns the shape of samples of all domains; ConfigError if they are incompatible."""
     source, channels = specs["source"], max(spec.shape[0] for spec in specs.values())
-    known = ", ".join(source.class_names) or f"{source.classes} without names"
+    expected = ", ".join(source.class_names) or f"{source.classes} without names"
     for key, spec in specs.items():
-        name = path(key)
+        name = config_path(key)
         if source.kind != "image" or source.shape[1:] != spec.shape[1:]:
             raise ConfigError(
                 f"dataset: the source has samples of shape {source.shape}, dataset.{name} of "
-                f"{spec.shape}; make them images of one size, with dataset.source.size and "
-                f"dataset.{name}.size, say"
+                f"{spec.shape}; use images of one size, for example with dataset.source.size and "
+                f"dataset.{name}.size"
             )
         if spec.shape[0] not in (1, channels):
             raise ConfigError(
                 f"dataset: dataset.{name} has {spec.shape[0]} channels, another domain "
-                f"{channels}; one of them must be gray, or both alike"
+                f"{channels}; one of them must be gray, or both have equal channels"
             )
         classes = ", ".join(spec.class_names) or f"{spec.classes} without names"
-        if classes != known and (spec.classes or key != "target"):
+        if classes != expected and (spec.classes or key != "target"):
             raise ConfigError(
-                f"dataset: all domains must have the same classes; the source has {known}, "
+                f"dataset: all domains must have the same classes; the source has {expected}, "
                 f"dataset.{name} {classes}"
             )
     return (channels, *source.shape[1:])

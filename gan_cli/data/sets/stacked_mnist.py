@@ -1,4 +1,4 @@
-"""Stacked MNIST: a thousand modes, each a number of three digits."""
+"""Stacked MNIST: images with a thousand modes, the numbers of three digits."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from gan_cli.data.dataset import datasets
 from gan_cli.data.ground_truth import Modes
 from gan_cli.data.sets.in_memory import InMemory
-from gan_cli.data.sets.mixtures import KNOWN, check
+from gan_cli.data.sets.mixtures import PROVIDED, check_options
 from gan_cli.data.sets.mnist_5k import MNIST5k
 from gan_cli.data.sets.torchvision_sets import MNIST
 from gan_cli.data.spec import image_spec
 
-KEPT_BYTES = 2 * 2**30  # of pixels; a larger set is put together sample by sample
+KEPT_BYTES = 2 * 2**30  # largest size held in memory; larger sets are built sample by sample
 BATCH = 1024  # digits classified at a time
 PLACES = torch.tensor([100, 10, 1])
 
@@ -26,8 +26,8 @@ PLACES = torch.tensor([100, 10, 1])
 class StackedMNIST:
     """Three random digits as red, green and blue; the label is 100 a + 10 b + c.
 
-    Metz et al. 2017 (arXiv:1611.02163), section 3.3.1; 128,000 samples as in VEEGAN and PacGAN,
-    at 32x32 as in later work.
+    Metz et al. 2017 (arXiv:1611.02163), section 3.3.1, with 128,000 samples as in VEEGAN and
+    PacGAN, and 32x32 pixels as in later work.
     """
 
     hflip = False
@@ -41,7 +41,7 @@ class StackedMNIST:
         count: int = 128_000,
         seed: int = 0,
     ) -> None:
-        check(seed, count=count)
+        check_options(seed, count=count)
         five_k = source == "mnist_5k"
         self.digits: InMemory = MNIST5k(size=size) if five_k else MNIST(root=root, size=size)
         stacked = self.digits.tensors()
@@ -53,7 +53,7 @@ class StackedMNIST:
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003
-        return KNOWN
+        return PROVIDED
 
     def __len__(self) -> int:
         return len(self.triples)
@@ -78,7 +78,7 @@ class StackedMNIST:
         return digest.hexdigest()
 
     def modes(self) -> "Modes":
-        """By a classifier of single digits, trained on the source (or had from the cache)."""
+        """Returns the modes, assigned by a classifier of digits that is trained or cached."""
         from gan_cli.data.ground_truth import Modes
         from gan_cli.metrics.features.classifier import trained_classifier
 
@@ -88,13 +88,13 @@ class StackedMNIST:
 
         def assign(samples: Tensor) -> tuple[Tensor, Tensor]:
             every = torch.ones(len(samples), dtype=torch.bool, device=samples.device)
-            return numbers(classifier, samples), every  # the protocol knows no low quality
+            return numbers(classifier, samples), every  # all samples count as high quality
 
         return Modes(proportions, assign)
 
 
 def numbers(classifier: nn.Module, samples: Tensor) -> Tensor:
-    """The three digits that uint8 samples (N, 3, H, W) are read as, in one number: (N,) int64."""
+    """Classifies the three digits of uint8 samples (N, 3, H, W); returns numbers (N,) int64."""
     classifier.to(samples.device)
     digits = samples.flatten(0, 1)[:, None]  # (3 N, 1, H, W)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Made-up images for tests and for trying things out."""
+"""Synthetic images for tests and first experiments."""
 
 import math
 from collections.abc import Mapping
@@ -14,9 +14,10 @@ from gan_cli.data.sets.in_memory import InMemory
 
 @datasets.register("synthetic")
 class Synthetic(InMemory):
-    """Stripes, four periods across the image, whose direction is the class and phase is random.
+    """Stripes with four periods across the image and a random phase; the class is the direction.
 
-    `classes` = 0 gives unlabelled images (of one direction), `height` and `width` None take `size`.
+    With `classes` = 0 images have no labels and one direction. `height` and `width` default to
+    `size`.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Synthetic(InMemory):
 def stripes(
     angle: np.ndarray, shape: tuple[int, int, int], random: np.random.Generator
 ) -> np.ndarray:
-    """uint8 (N, C, H, W); the channels are the same wave, each with a phase of its own."""
+    """Returns uint8 (N, C, H, W); channels share the wave but have independent phases."""
     channels, height, width = shape
     y, x = np.arange(height)[:, None] / height, np.arange(width)[None] / width
     angle = angle[:, None, None]  # (N, 1, 1)

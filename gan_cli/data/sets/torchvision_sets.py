@@ -1,4 +1,4 @@
-"""The published sets that torchvision fetches, each a few tensors once it is open."""
+"""Published data sets that torchvision downloads and that fit into memory."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -14,11 +14,14 @@ from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.sets.leave_out import leave_out
 
 DIGITS = tuple("0123456789")
-SquareResize = Literal["pad", "stretch"]  # of square images onto a square: "crop" is "stretch"
+SquareResize = Literal["pad", "stretch"]  # for square images, "crop" equals "stretch"
 
 
 def labelled(images: Tensor | np.ndarray, labels: Any, size: int | None, resize: Resize) -> dict:
-    """Images uint8 (N, H, W), (N, H, W, 3) or (N, 3, H, W) and labels (N,), as InMemory wants."""
+    """Returns tensors for InMemory from labels (N,) and uint8 images.
+
+    Images are (N, H, W), (N, H, W, 3) or (N, 3, H, W).
+    """
     images = torch.as_tensor(images)
     if images.ndim == 3:
         images = images[:, None]
