@@ -386,12 +386,22 @@ def test_own_networks_are_imported_on_request_only(monkeypatch):
         networks.entries.pop("own_generator", None)
 
 
+def edited(networks=None, **config):
+    nodes = {"generator": {"name": "echo"}, "discriminator": {"name": "deaf"}}
+    model = {"game": {"name": "gan"}, "networks": nodes if networks is None else networks}
+    loss = {"adversarial": {"name": "hinge"}}
+    return {"model": model, "loss": loss, "dataset": {"name": "synthetic"}, **config}
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         ({"format": 3}, "has format 3"),
         ({"networks": {}, "averages": {}}, "holds no network 'generator'"),
         ({"config": {}}, "c.pt: config.model.networks: expected names and values"),
+        ({"config": edited(networks={"generator": {"name": "echo"}})}, "'discriminator', only gen"),
+        ({"config": edited(networks={"discriminator": {"name": "deaf"}})}, "'generator', only di"),
+        ({"config": edited(loss={})}, "c.pt: loss.adversarial: has no value"),
         (
             {"spec": {"target": "real", "fields": {"real": {"kind": "image", "shape": "x"}}}},
             "spec.fields.real.shape: expected a list",
@@ -400,6 +410,7 @@ def test_own_networks_are_imported_on_request_only(monkeypatch):
     ],
 )
 def test_an_unfit_checkpoint_says_why(change, told):
+    """One line, whatever was edited."""
     checkpoint.save(Path("c.pt"), state_of({"name": "echo"}, DIGITS) | change)
     with pytest.raises((ConfigError, StorageError), match=told):
         sample(checkpoint="c.pt")

@@ -100,6 +100,11 @@ def restore_game(checkpoint: Checkpoint, averaged: bool = True) -> Game:
     if faults:
         raise StorageError(f"{checkpoint.name}: {faults[0]}")
     with stored_settings(checkpoint):
+        rules = games.find(checkpoint.game, "model.game")
+        for role in (role for roles in rules.players.values() for role in roles):
+            checkpoint.known(role)
+        if rules.critics and loss.adversarial is None:
+            raise ConfigError("loss.adversarial: has no value")
         model = replace(model, game=game_component(checkpoint))
         game = build_game(model, loss, {"name": "none"}, checkpoint.spec)
     for role, network in game.networks.items():
