@@ -1,4 +1,4 @@
-"""gan-sample: samples from a checkpoint, without its data set or its YAML."""
+"""gan-sample: draws samples from a checkpoint and runs other tasks on it."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ from gan_cli.config.command_line import report_errors, run_command
 from gan_cli.sampling.options import checked_options
 from gan_cli.utils.paths import CONFIGS
 
-LISTS = ("seeds", "label", "anomalous", "attribute", "format", "imports")  # of several values
+LISTS = ("seeds", "label", "anomalous", "attribute", "format", "imports")  # keys that take lists
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="sample")
@@ -26,7 +26,7 @@ def sample(composed: DictConfig) -> None:
 
 
 def as_list(word: str) -> str:
-    """Hydra takes a bare seeds=3,7 for a sweep."""
+    """Returns seeds=3,7 as seeds=[3,7], since Hydra interprets the former as a sweep."""
     key, equals, value = word.partition("=")
     listed = key in LISTS and "," in value and value[0] not in "[\"'"
     return f"{key}{equals}[{value}]" if listed else word

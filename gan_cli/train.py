@@ -1,4 +1,4 @@
-"""gan-train: composes a config, checks it, trains."""
+"""gan-train: composes and validates a config, and trains."""
 
 import logging
 import sys
@@ -19,7 +19,7 @@ from gan_cli.utils.paths import CONFIGS
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
 @report_errors
 def train(composed: DictConfig) -> float | None:
-    """The best value of the first metric, for sweeps to minimize."""
+    """Returns the best value of the first metric, which sweeps optimize."""
     started = time.time()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     from gan_cli.validation.validate import validate  # torch is imported here, after --help
@@ -34,7 +34,7 @@ def train(composed: DictConfig) -> float | None:
 
 
 def run_folder(name: str) -> Path:
-    """outputs/<run>, or the folder that a sweep gives its job."""
+    """Returns outputs/<run>, or the folder of the job in a sweep."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return Path(HydraConfig.get().runtime.output_dir)
     return Path("outputs") / name

@@ -1,4 +1,4 @@
-"""Configs and runs for tests: everything small, nothing printed."""
+"""Small configs and silent runs for tests."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def names(group: str) -> list[str]:
 
 
 def composed(*overrides: str) -> dict:
-    """What Hydra composes, as `validate` gets it."""
+    """Returns the config composed by Hydra, the input of `validate`."""
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         config = compose("train", hydra_arguments(list(overrides)))
     OmegaConf.set_struct(config, False)
@@ -50,7 +50,7 @@ def small(*overrides: str) -> Config:
 
 
 def built(config: Config, spec: Spec | None = None) -> Game:
-    """The game of a config before its first step, for samples of its data set or of `spec`."""
+    """Returns the game of a config before its first step, for its data set or for `spec`."""
     if spec is None:
         spec = datasets.build(config.dataset, where="dataset").spec
     torch.manual_seed(config.seed)
@@ -58,7 +58,7 @@ def built(config: Config, spec: Spec | None = None) -> Game:
 
 
 def trained(config: Config, folder: Path) -> Run:
-    """A run played (or resumed) in this process up to its last step."""
+    """Trains (or resumes) a run in this process to its last step and returns it."""
     run = Run(config, folder)
     run.resume()
     logger = Logger(folder, run.step)
@@ -70,7 +70,7 @@ def trained(config: Config, folder: Path) -> Run:
 
 
 def tensors_of(run: Run) -> dict[str, torch.Tensor]:
-    """Everything that training changes: live and averaged networks, optimizer moments."""
+    """Returns all tensors that training changes: networks, averages, optimizer moments."""
     found = {f"live.{k}": v for k, v in run.game.networks.state_dict().items()}
     for role, network in run.ema.networks.items():
         found |= {f"average.{role}.{k}": v for k, v in network.state_dict().items()}

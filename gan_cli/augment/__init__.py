@@ -1,4 +1,4 @@
-"""Augmentations of what critics see, one file each. Importing this package registers them."""
+"""Augmentations of the critics' inputs, one file each. Importing this package registers them."""
 
 from gan_cli.augment.augment import Augment, augments
 from gan_cli.utils.discovery import import_submodules

@@ -1,4 +1,4 @@
-"""What an augmentation is: a function through which critics see all samples, real and fake."""
+"""The protocol of augmentations, which transform all real and fake samples for critics."""
 
 from typing import Any, ClassVar, Protocol
 
@@ -8,23 +8,23 @@ from gan_cli.config.registry import Registry
 
 
 class Augment(Protocol):
-    """Built from its config keys alone. A game applies it where it binds a critic.
+    """An augmentation, built from its config keys and applied in `Game.critic`.
 
-    Gradients flow through it: to the generator, and twice under a gradient penalty.
+    It must be differentiable for the generator, and twice differentiable for gradient penalties.
     """
 
-    kinds: ClassVar[frozenset[str]]  # of samples that it can transform
+    kinds: ClassVar[frozenset[str]]  # kinds of samples that it can transform
 
     def __call__(self, samples: Tensor) -> Tensor:
-        """Samples (N, *shape) in model form, transformed at random."""
+        """Returns randomly transformed samples (N, *shape) in model form."""
         ...
 
     def after(self, observed: dict[str, Tensor]) -> None:
-        """Called after each turn of a critic with what the turn observed: adaptive rules."""
+        """Adapts the augmentation; called after each turn of a critic with its observed values."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """What the rule has adapted so far, as plain tensors and numbers."""
+        """Returns the adapted state as plain tensors and numbers."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...

@@ -1,4 +1,4 @@
-"""What a critic and a generator play for: one adversarial loss plus any penalties."""
+"""The objective of critic and generator: one adversarial loss and any penalties."""
 
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
@@ -20,37 +20,37 @@ from gan_cli.utils.errors import ConfigError
 
 
 class AdversarialLoss(Protocol):
-    """A pair of functions of logits (N, ...), each to be minimized."""
+    """Losses of critic and generator as functions of logits (N, ...), to be minimized."""
 
-    paired: bool  # does generator() need the real logits (relativistic losses)?
+    paired: bool  # does generator() need the real logits, as relativistic losses do?
 
     def critic(self, real: Tensor, fake: Tensor) -> Tensor: ...
 
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor: ...
 
     def estimate(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """The quantity that the critic's game estimates, under its proper name."""
+        """Returns the divergence or distance that the critic estimates, by name."""
         ...
 
 
 @runtime_checkable
 class HasDecisionBoundary(Protocol):
-    """A loss whose logits have a boundary; Wasserstein's and the relativistic ones only rank."""
+    """A loss whose logits have a decision boundary, unlike Wasserstein and relativistic losses."""
 
     def looks_real(self, logits: Tensor) -> Tensor:
-        """Which logits speak for a real sample, bool (N, ...)."""
+        """Returns which logits classify a sample as real, bool (N, ...)."""
         ...
 
 
 @runtime_checkable
 class HasEncoderLoss(Protocol):
-    """A loss for games that also move the real side, where an encoder makes a pair of an image.
+    """A loss for games in which an encoder makes the real side of a pair.
 
-    Paired losses do without: their generator's loss looks at both sides anyway.
+    Paired losses do not need it, since their generator's loss depends on both sides.
     """
 
     def encoder(self, real: Tensor) -> Tensor:
-        """The generator's loss with the roles of real and fake exchanged."""
+        """Returns the generator's loss with the roles of real and fake exchanged."""
         ...
 
 
@@ -76,41 +76,42 @@ class Objective:
         self.strength = {name: torch.zeros(()) for name in self.penalties}
 
     def schedule(self, step: int) -> tuple[str, ...]:
-        """The penalties that `step` applies; sets their strengths to what the schedules say."""
+        """Sets the strengths of penalties at `step`; returns the names of those applied."""
         for name, penalty in self.penalties.items():
             self.strength[name].fill_(penalty.weight(step) * penalty.every)
         return tuple(name for name, penalty in self.penalties.items() if step % penalty.every == 0)
 
     def penalties_of(self, player: str, due: tuple[str, ...]) -> list[str]:
-        """Those of the penalties `due` that are terms of the critic's, or the generator's, turn."""
+        """Returns those of the penalties `due` that belong to the critic or the generator."""
         return [name for name in due if self.penalties[name].player == player]
 
     def critic_terms(
         self, critic: Critic, real: Sample, fake: Sample, due: tuple[str, ...]
     ) -> Terms:
-        """Loss and penalties of the critic on samples of equal length N."""
+        """Returns loss and penalties of the critic on N real and N fake samples."""
         wanted = {side for name in due for side in self.penalties[name].differentiates}
         real, fake = as_float32(real), as_float32(fake)
         real_logits, real_gradient = logits_and_gradient(critic, real, "real" in wanted)
         fake_logits, fake_gradient = logits_and_gradient(critic, fake, "fake" in wanted)
         real_logits, fake_logits = real_logits.float(), fake_logits.float()
-        round = CriticTurn(critic, real, fake, real_gradient, fake_gradient)
+        turn = CriticTurn(critic, real, fake, real_gradient, fake_gradient)
         terms = {"adversarial": self.loss.critic(real_logits, fake_logits)}
         for name in self.penalties_of("critic", due):
-            terms[name] = self.strength[name] * self.penalties[name](round)
+            terms[name] = self.strength[name] * self.penalties[name](turn)
         return Terms(terms, self.observe(real_logits.detach(), fake_logits.detach()))
 
     def generator_terms(self, critic: Critic, fake: Sample, real: Sample) -> Terms:
+        """Returns the loss of the generator."""
         real_logits = critic(*real).float() if self.loss.paired else None
         return Terms({"adversarial": self.loss.generator(critic(*fake).float(), real_logits)})
 
-    def generator_penalties(self, made: GeneratorTurn, due: tuple[str, ...]) -> Terms:
-        """The penalties on the generator, such as mode seeking."""
+    def generator_penalties(self, turn: GeneratorTurn, due: tuple[str, ...]) -> Terms:
+        """Returns the penalties on the generator, such as mode seeking."""
         names = self.penalties_of("generator", due)
-        return Terms({name: self.strength[name] * self.penalties[name](made) for name in names})
+        return Terms({name: self.strength[name] * self.penalties[name](turn) for name in names})
 
     def encoder_terms(self, critic: Critic, real: Sample, fake: Sample) -> Terms:
-        """Of one player who makes both sides: the encoder of BiGAN the real one."""
+        """Returns the loss of a player that makes both sides, as generator and encoder of BiGAN."""
         real_logits, fake_logits = critic(*real).float(), critic(*fake).float()
         terms = {"adversarial": self.loss.generator(fake_logits, real_logits)}
         if isinstance(self.loss, HasEncoderLoss) and not self.loss.paired:
@@ -118,21 +119,23 @@ class Objective:
         return Terms(terms)
 
     def check_encodes(self) -> None:
-        """ConfigError unless encoder_terms reaches the real side, too."""
+        """Raises ConfigError if encoder_terms would not depend on the real side."""
         if not (self.loss.paired or isinstance(self.loss, HasEncoderLoss)):
             raise ConfigError(
-                f"loss.adversarial: {type(self.loss).__name__} does not say what an encoder "
-                "minimizes; give it a method encoder(real), or choose loss=nonsaturating"
+                f"loss.adversarial: {type(self.loss).__name__} does not define the loss of an "
+                "encoder; give it a method encoder(real), or choose loss=nonsaturating"
             )
 
     def observe(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """Returns mean logits, accuracies and the estimate of the loss, for the log."""
         means = {"real_logits": real.mean(), "fake_logits": fake.mean()}
         return means | self.accuracy(real, fake) | self.loss.estimate(real, fake)
 
     def accuracy(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """How often the critic is right; of pairs under any loss: P(D(real) > D(fake)), ties half.
+        """Returns the accuracies of the critic.
 
-        The latter is the area under its ROC curve, from the N pairs of the batch.
+        pair_accuracy is P(D(real) > D(fake)) over the N pairs of the batch, with ties counting
+        half, which estimates the area under the ROC curve; it is defined for every loss.
         """
         shares = {"pair_accuracy": ((real - fake).sign().mean() + 1) / 2}
         if self.looks_real is not None:
@@ -142,20 +145,20 @@ class Objective:
 
     @torch.no_grad()
     def constrain(self, critic: nn.Module) -> None:
-        """Weight clipping (Arjovsky et al. 2017, Algorithm 1), if the loss asks for it."""
+        """Clips the weights (Arjovsky et al. 2017, Algorithm 1) if weight_clip is set."""
         if self.weight_clip is not None:
             parameters: list[Tensor] = list(critic.parameters())
             torch._foreach_copy_(parameters, self.clipped(parameters))
 
     def clipped(self, weights: list[Tensor]) -> list[Tensor]:
-        """What `constrain` turns these weights into, as a function that can be differentiated."""
+        """Returns the clipped weights, differentiably."""
         if self.weight_clip is None:
             return weights
         return [weight.clamp(-self.weight_clip, self.weight_clip) for weight in weights]
 
 
 def as_float32(sample: Sample) -> Sample:
-    """Leaves for the penalties: bfloat16 from autocast would round the input gradients, too.
+    """Returns inputs in float32, since bfloat16 from autocast would round the input gradients.
 
     Tokens stay integers.
     """

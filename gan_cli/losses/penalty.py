@@ -58,8 +58,8 @@ class Penalty:
     by_gradient: ClassVar[bool] = True  # does it differentiate the critic by its samples?
     per_sample: ClassVar[bool] = True  # batch norm, which couples samples, would falsify it
 
-    def __call__(self, seen: Any) -> Tensor:
-        """0-d; a critic's penalty gets a CriticTurn, a generator's a GeneratorTurn."""
+    def __call__(self, turn: Any) -> Tensor:
+        """Returns the unweighted penalty, 0-d, for a CriticTurn or a GeneratorTurn by `player`."""
         raise NotImplementedError
 
 

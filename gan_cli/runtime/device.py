@@ -1,4 +1,4 @@
-"""Which device computes, at which precision, and PyTorch's process-wide switches."""
+"""Selects the device, checks the precision, and sets PyTorch's process-wide switches."""
 
 import os
 
@@ -9,7 +9,7 @@ from gan_cli.utils.errors import ConfigError
 
 
 def pick_device(accelerator: str) -> torch.device:
-    """`auto` takes CUDA, then MPS, then the CPU; asking for an absent device is an error."""
+    """Returns a device; `auto` prefers CUDA, then MPS. ConfigError if it is not available."""
     present = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -27,6 +27,7 @@ def pick_device(accelerator: str) -> torch.device:
 
 
 def check_precision(device: torch.device, precision: str) -> None:
+    """Raises ConfigError for bfloat16 on GPUs that would emulate it."""
     if (
         precision == "bfloat16"
         and device.type == "cuda"
@@ -40,7 +41,7 @@ def check_precision(device: torch.device, precision: str) -> None:
 
 
 def configure_torch(config: Device) -> None:
-    """Process-wide switches."""
+    """Sets threads, TF32, cuDNN benchmarking and determinism for the whole process."""
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     torch.set_float32_matmul_precision("high" if config.tf32 else "highest")

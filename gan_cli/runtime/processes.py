@@ -1,4 +1,4 @@
-"""The processes of a run, as torchrun starts them: what they share, and their gradients' mean."""
+"""Communication between the processes of a run, which torchrun starts."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,10 @@ from torch import Tensor
 
 
 class Processes:
-    """This process is number `rank` of `world`; alone it is 0 of 1, and nothing is communicated."""
+    """The group of `world` processes, of which this one is `rank`.
+
+    With one process, no method communicates.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.rank = int(os.environ.get("RANK", 0))
@@ -20,15 +23,15 @@ class Processes:
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
 
     def broadcast(self, tensors: Iterable[Tensor]) -> None:
-        """Overwrite `tensors` with those of rank 0."""
+        """Overwrites `tensors` with those of rank 0."""
         if self.world > 1:
             for tensor in tensors:
                 dist.broadcast(tensor, 0)
 
     def average(self, gradients: list[Tensor]) -> None:
-        """Their mean over all processes, in place.
+        """Replaces gradients by their means over all processes, in one flat all-reduce.
 
-        One flat all-reduce by hand: DDP's hooks and double backward do not mix.
+        DistributedDataParallel is not used, since its hooks do not support double backward.
         """
         if self.world == 1:
             return
@@ -38,20 +41,20 @@ class Processes:
             gradient.copy_(part.view_as(gradient))
 
     def mean(self, tensor: Tensor) -> Tensor:
-        """The mean of `tensor` over all processes."""
+        """Returns the mean of `tensor` over all processes."""
         if self.world > 1:
             dist.all_reduce(tensor)
             tensor = tensor / self.world
         return tensor
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set in any process."""
+        """Returns whether the flag is set in any process."""
         if self.world == 1:
             return flag
         return bool(self.mean(torch.tensor(float(flag), device=self.device)))
 
     def share(self, text: str) -> str:
-        """The text of rank 0, on every rank."""
+        """Returns the text of rank 0 on every rank."""
         box = [text]
         if self.world > 1:
             dist.broadcast_object_list(box, 0)
@@ -59,7 +62,7 @@ class Processes:
 
     @contextmanager
     def one_first(self) -> Iterator[None]:
-        """Rank 0 runs the block first, the others after it: one download, not eight."""
+        """Context in which rank 0 runs first, e.g. to download what the others then find."""
         if self.world > 1 and self.rank > 0:
             dist.barrier()
         yield

@@ -1,4 +1,4 @@
-"""Where and how networks compute: device, precision, memory format, processes."""
+"""The runtime: device, precision, memory format, random state and processes."""
 
 import numpy as np
 import torch
@@ -10,7 +10,10 @@ from gan_cli.runtime.processes import Processes
 
 
 class Runtime:
-    """Knows nothing about GANs. Creating one sets PyTorch's process-wide switches."""
+    """Places and seeds computations, and knows nothing about GANs.
+
+    Creating one sets PyTorch's process-wide switches.
+    """
 
     def __init__(self, config: Device) -> None:
         self.device = pick_device(config.accelerator)
@@ -23,7 +26,10 @@ class Runtime:
         self.processes = Processes(self.device)
 
     def place(self, networks: nn.ModuleDict) -> nn.ModuleDict:
-        """Networks on the device, equal on every rank, and frozen until their player's turn."""
+        """Moves networks to the device, makes them equal on every rank, and freezes them.
+
+        A player unfreezes its networks for its turn.
+        """
         networks.to(self.device).requires_grad_(False)
         if self.channels_last:
             networks.to(memory_format=torch.channels_last)
@@ -31,17 +37,18 @@ class Runtime:
         return networks
 
     def seed(self, *entropy: int) -> None:
-        """Noise depends on these numbers and the rank alone: a resumed run repeats it exactly."""
+        """Seeds the global random state as a function of `entropy` and the rank."""
         state = np.random.SeedSequence([*entropy, self.processes.rank]).generate_state(1, np.uint64)
         torch.manual_seed(int(state[0]))
 
     def autocast(self) -> torch.autocast:
+        """Returns the autocast context of the precision."""
         return torch.autocast(
             self.device.type, self.dtype, enabled=self.dtype != torch.float32, cache_enabled=True
         )
 
     def describe(self) -> str:
-        """Device and precision, for a person."""
+        """Returns device and precision for messages."""
         name = self.device.type
         if name == "cuda":
             name = torch.cuda.get_device_name(self.device)
