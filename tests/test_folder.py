@@ -421,6 +421,15 @@ def test_labels_of_dataset_json(classes, tmp_path, packed):
 
 
 @pytest.mark.parametrize(
+    "names",
+    [["cat", "dog", "fox"], {"cat": 0, "fox": 2, "dog": 1}, {"0": "cat", "1": "dog", "2": "fox"}],
+)
+def test_class_names_as_a_list_or_as_a_mapping(classes, names):
+    write_labels(classes, {"labels": LABELS, "class_names": names})
+    assert folder(classes, labels="json").spec.class_names == ("cat", "dog", "fox")
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
         ({"labels": LABELS[1:]}, "has no label for 1 image (cat/1.png)"),
@@ -431,7 +440,11 @@ def test_labels_of_dataset_json(classes, tmp_path, packed):
         ({"labels": [["cat/1.png", [0.5, 0.5]]]}, "dataset.json is not"),
         ({"labels": {"cat/1.png": 0}}, "dataset.json is not"),
         ([], "dataset.json is not"),
-        ("{", "dataset.json is not"),
+        ("{", "dataset.json is no valid JSON: line 1, column 2"),
+        ({"labels": [*LABELS, ["cat/1.png", 1]]}, "lists cat/1.png with labels 2 and 1"),
+        ({"labels": [*LABELS[:-1], [LABELS[-1][0], 2_000_000]]}, "number the classes from 0"),
+        ({"labels": LABELS, "class_names": ["a", "a", "b"]}, "no list of different names"),
+        ({"labels": LABELS, "class_names": {"a": 0, "b": 5}}, "no list of different names"),
     ],
 )
 def test_labels_that_are_wrong(classes, content, words):
