@@ -27,6 +27,10 @@ from gan_cli.utils.text import unknown
 PRINTING_FLAGS = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i"}
 
 
+# Keys whose values are names or paths, and never numbers.
+TEXT_KEYS = {"run", "checkpoint", "input", "output", "real", "fake", "save"}
+
+
 class JobError(CompactHydraException):
     """Raised when a job of a sweep fails; Hydra prints it without a traceback and continues."""
 
@@ -43,6 +47,8 @@ def run_command(command: Callable[[], Any], config_name: str) -> None:
         return
 
     def prepared_command() -> None:
+        if config_name == "train":
+            refuse_run_of_sweep(sys.argv[1:])
         sys.argv[1:] = hydra_arguments(sys.argv[1:])
         command()
 
@@ -119,7 +125,7 @@ def hydra_arguments(words: list[str]) -> list[str]:
     if any(word in ("--shell-completion", "-sc") for word in words):
         return words
     flags = [word for word in words if not is_override(word)]
-    overrides = [word for word in words if is_override(word)]
+    overrides = [as_text(word) for word in words if is_override(word)]
     groups = group_choices(config_folders(words))
     checks = (check_syntax, check_run_dir, partial(check_choice, groups=groups))
     faults = [fault for word in overrides for check in checks for fault in check(word)]
@@ -165,6 +171,29 @@ def check_run_dir(word: str) -> Iterator[str]:
     """Refuses hydra.run.dir, where no command writes anything."""
     if word.lstrip("+~").partition("=")[0] == "hydra.run.dir":
         yield "hydra.run.dir: is not read; use run=NAME (gan-train) or output=FOLDER (the others)"
+
+
+def refuse_run_of_sweep(words: list[str]) -> None:
+    """Raises ConfigError for run=NAME in a sweep, whose jobs have folders of their own."""
+    named = [word for word in words if word.lstrip("+").startswith("run=")]
+    if named and {"-m", "--multirun"} & set(words):
+        raise ConfigError(
+            f"{named[0]}: a sweep names the folders of its jobs itself; leave run out, or type "
+            "hydra.sweep.dir=outputs/NAME for the folder of the sweep"
+        )
+
+
+def as_text(word: str) -> str:
+    """``run=2024_01_05`` with its value quoted, since Hydra would read it as the number 20240105.
+
+    Only keys of TEXT_KEYS are names or paths; values that are quoted, listed or interpolated stay.
+    """
+    key, _, value = word.partition("=")
+    name = key.lstrip("+")
+    is_text = name in TEXT_KEYS or name.split(".")[-1] in ("path", "root", "photos")
+    if not is_text or value in ("", "null") or set(value) & set("\"'[]{}()$,\\"):
+        return word
+    return f"{key}='{value}'"
 
 
 def check_choice(word: str, groups: dict[str, set[str]]) -> Iterator[str]:

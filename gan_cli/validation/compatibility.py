@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
@@ -161,6 +162,8 @@ def check_numbers(config: Config) -> Iterator[str]:
     for key in "steps", "batch_size", "accumulate", "keep_last":
         if getattr(config, key) < 1:
             yield f"{key}: must be at least 1, got {getattr(config, key)}"
+    if not config.run.strip() or Path(config.run).is_absolute() or ".." in Path(config.run).parts:
+        yield f"run: names a folder in outputs/, got '{config.run}'; type run=NAME"
     if config.seed < 0:
         yield f"seed: must be 0 or more, got {config.seed}"
     if config.loss.critic_steps < 1:
