@@ -17,9 +17,10 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 import gan_cli
-from gan_cli.api import hydra_value, torch_settings_kept, typed
 from gan_cli.config import compose
 from gan_cli.config.command_line import hydra_arguments
+from gan_cli.config.python_values import hydra_value, typed
+from gan_cli.runtime.restored_settings import torch_settings_kept
 from gan_cli.utils.errors import ConfigError, StorageError
 from gan_cli.utils.images import grid
 from tests import helpers
