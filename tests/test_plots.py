@@ -228,7 +228,7 @@ def test_a_collapsed_or_broken_generator_is_drawn(value, figures):
         assert near(picture, FAKE, 60).any() or not math.isfinite(value)
         if not math.isfinite(value):
             assert legend_of(figures[-1]) == ["fake (20 outside)"]
-    density_plot(real[:, :1], fake[:, :1], judge=lambda x: x[:, 0] * value)
+    density_plot(real[:, :1], fake[:, :1], critic=lambda x: x[:, 0] * value)
     embedding({"source": real, "target": fake})
     embedding({"source": fake, "target": fake})
     assert principal(fake).shape == (20, 2)

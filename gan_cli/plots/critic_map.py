@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gan_cli.plots.figure import FRAME, Limits
 
-Judge = Callable[[Tensor], Tensor | None]
+CriticFunction = Callable[[Tensor], Tensor | None]
 # Samples (N, D) to logits (N,), or None if the critic cannot score single samples.
 
 GRID = 96  # points per side at which the critic is evaluated
@@ -18,14 +18,14 @@ LOW, MIDDLE, HIGH = (252, 224, 196), (255, 255, 255), (205, 219, 240)  # fake, u
 BORDER = 0.94  # brightness of the line between two bands, relative to theirs
 
 
-def level_sets(limits: Limits, judge: Judge, device: torch.device) -> np.ndarray | None:
+def level_sets(limits: Limits, critic: CriticFunction, device: torch.device) -> np.ndarray | None:
     """Bands of equal logits, (448, 448, 3) uint8: each covers a ninth of the area, bluer is higher.
 
     Bands are defined by the rank of the logits, not by their value: otherwise a critic that falls
     to -1000 in a corner would leave one colour for everything near the data. Returns None if the
     critic cannot score single samples or a logit is not finite.
     """
-    logits = judge(grid_points(limits, GRID).to(device))
+    logits = critic(grid_points(limits, GRID).to(device))
     if logits is None or not logits.isfinite().all():
         return None
     rank = ranks(logits.detach().float().cpu().flatten()).view(1, 1, GRID, GRID)

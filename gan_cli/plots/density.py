@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_cli.plots.critic_map import Judge
+from gan_cli.plots.critic_map import CriticFunction
 from gan_cli.plots.figure import (
     DARK,
     FAKE,
@@ -31,13 +31,16 @@ HEADROOM = 1.25  # height of the plot, relative to the highest density in it
 
 
 def density_plot(
-    real: Tensor, fake: Tensor, log_density: LogDensity | None = None, judge: Judge | None = None
+    real: Tensor,
+    fake: Tensor,
+    log_density: LogDensity | None = None,
+    critic: CriticFunction | None = None,
 ) -> np.ndarray:
     """Histograms of real (N, 1) and generated samples (M, 1), a picture of (512, 512, 3) uint8.
 
     The limits are those of the real samples; the legend counts the generated ones outside of them.
     `log_density`, where the law is known, replaces the histogram of the real samples. The logits
-    of `judge` are scaled to the height of the plot; the legend gives their range.
+    of `critic` are scaled to the height of the plot; the legend gives their range.
     """
     span, edges = bins_of(real)
     x = span.left + torch.linspace(0, 1, CURVE_POINTS) * span.width
@@ -53,7 +56,7 @@ def density_plot(
             axes.fill_between(x, heights, color=unit_rgb(REAL), alpha=0.3, linewidth=0)
             axes.plot(x, heights, color=unit_rgb(REAL))
         add_histogram(axes, histogram(fake, edges), edges, FAKE)
-        logits = judge(x[:, None].to(real.device)) if judge else None
+        logits = critic(x[:, None].to(real.device)) if critic else None
         if logits is not None and logits.isfinite().all():
             low, high = logits.min().item(), logits.max().item()
             axes.plot(x, scaled(logits.detach().float().cpu(), limits.height), color=unit_rgb(DARK))

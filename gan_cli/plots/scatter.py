@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_cli.plots.critic_map import HIGH, LOW, Judge, level_sets
+from gan_cli.plots.critic_map import HIGH, LOW, CriticFunction, level_sets
 from gan_cli.plots.figure import (
     DARK,
     FAKE,
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 FAINTEST = 0.01  # entries of a plan below this share of the largest one are not drawn
 
 
-def scatter(real: Tensor, fake: Tensor, judge: Judge | None = None) -> np.ndarray:
+def scatter(real: Tensor, fake: Tensor, critic: CriticFunction | None = None) -> np.ndarray:
     """Generated samples (M, 2) over real ones (N, 2), a picture of (512, 512, 3) uint8.
 
     The limits are those of the real samples, and thus the same in all pictures of one training.
     The legend counts the generated samples outside of them. The background shows the level sets of
-    `judge`, if it can score single samples.
+    `critic`, if it can score single samples.
     """
     limits = Limits.around(real)
-    shades = level_sets(limits, judge, real.device) if judge else None
+    shades = level_sets(limits, critic, real.device) if critic else None
     outside = len(fake) - int(limits.contains(fake).sum())
     legend = [("real", REAL), (fake_label(outside), FAKE)]
     with new_figure() as figure:
