@@ -213,6 +213,9 @@ def registry_section(registry: Registry[Any], group: str) -> str:
 
 
 def module_of(component: Any) -> str:
+    """Returns the module that defines a component; of a record that of its function."""
+    if not callable(component):
+        component = next(filter(callable, vars(component).values()), component)
     return str(getattr(component, "__module__", type(component).__module__))
 
 
