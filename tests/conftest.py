@@ -1,5 +1,6 @@
 """Tests share two cores: one torch thread each."""
 
+import logging
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the commands that tests start
@@ -18,7 +19,10 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def keep_global_state():
-    """A test that trains configures torch for its process; the next one starts from defaults."""
+    """A command that a test runs configures torch and logging for its process; the next test
+    starts from defaults."""
+    level = logging.root.level
     yield
+    logging.root.setLevel(level)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(False)

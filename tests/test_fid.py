@@ -283,9 +283,7 @@ def test_unreadable_sides(sources, tmp_path) -> None:
     fake = str(sources / "fake")
     assert "not an intact npz file" in faults(tmp_path, real=str(broken), fake=fake)
     assert "must be uint8 (N, H, W, C)" in faults(tmp_path, real=str(odd), fake=fake)
-    assert "holds weights; expected mu and sigma" in faults(
-        tmp_path, real=str(strange), fake=fake
-    )
+    assert "holds weights; expected mu and sigma" in faults(tmp_path, real=str(strange), fake=fake)
     assert "real: no images in" in faults(tmp_path, real=str(tmp_path / "empty"), fake=fake)
 
 
