@@ -90,7 +90,7 @@ def test_a_loss_that_knows_no_encoder_is_refused():
         def estimate(self, real, fake):
             return {}
 
-    with pytest.raises(ConfigError, match=r"Gap does not say .* encoder\(real\)"):
+    with pytest.raises(ConfigError, match=r"Gap does not define .* encoder\(real\)"):
         Objective(Gap(), {}).check_encodes()
 
 

@@ -60,4 +60,6 @@ class Listener(nn.Module):
         return self.layers(sound).squeeze(1)
 
 
-games.register("toy_wavegan")(GAN)
+@games.register("toy_wavegan")
+class ToyWaveGAN(GAN):
+    """The rules of the original game; only its samples are new."""
