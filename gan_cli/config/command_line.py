@@ -179,7 +179,7 @@ def refuse_run_of_sweep(words: list[str]) -> None:
     if named and {"-m", "--multirun"} & set(words):
         raise ConfigError(
             f"{named[0]}: a sweep names the folders of its jobs itself; leave run out, or type "
-            "hydra.sweep.dir=outputs/NAME for the folder of the sweep"
+            f"hydra.sweep.dir=outputs/{named[0].partition('=')[2]} for the folder of the sweep"
         )
 
 

@@ -1,5 +1,6 @@
 """Checks that the parts of a config are compatible. They need neither networks nor data."""
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,8 +165,16 @@ def check_numbers(config: Config) -> Iterator[str]:
             yield f"{key}: must be at least 1, got {getattr(config, key)}"
     if not config.run.strip() or Path(config.run).is_absolute() or ".." in Path(config.run).parts:
         yield f"run: names a folder in outputs/, got '{config.run}'; type run=NAME"
-    if config.seed < 0:
-        yield f"seed: must be 0 or more, got {config.seed}"
+    if not 0 <= config.seed < 2**63:
+        yield f"seed: must be 0 or more and below 2^63, got {config.seed}"
+    if config.clip_norm is not None and not 0 < config.clip_norm < math.inf:
+        yield f"clip_norm: must be above 0, got {config.clip_norm}; clip_norm=null does not clip"
+    if config.loss.weight_clip is not None and not 0 < config.loss.weight_clip < math.inf:
+        yield f"loss.weight_clip: must be above 0, got {config.loss.weight_clip}"
+    if config.device.threads is not None and config.device.threads < 1:
+        yield f"device.threads: must be at least 1, got {config.device.threads}"
+    if config.device.workers < 0:
+        yield f"device.workers: must be 0 or more, got {config.device.workers}"
     if config.loss.critic_steps < 1:
         yield f"loss.critic_steps: must be at least 1, got {config.loss.critic_steps}"
     if share > 0 and config.batch_size % share:

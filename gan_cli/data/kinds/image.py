@@ -12,6 +12,8 @@ from gan_cli.data.kinds.kind import Context, Kind, kinds
 from gan_cli.data.spec import Field
 from gan_cli.utils.images import grid, to_uint8
 
+CHANNELS = (1, 3, 4)  # of images that have a picture: gray, RGB, RGBA
+
 
 @kinds.register("image")
 class Image(Kind):
@@ -44,12 +46,12 @@ class Image(Kind):
     ) -> np.ndarray | None:
         """Returns a nearly square grid; with k columns, of the first 1/k of the samples."""
         tiles = [self.to_stored(column) for column in columns]
-        if any(len(tile[0]) not in (1, 3, 4) for tile in tiles):
+        if any(len(tile[0]) not in CHANNELS for tile in tiles):
             return None
         return grid(*side_by_side(tiles))
 
     def default_format(self, field: Field) -> str:
-        return "grid" if field.shape[0] in (1, 3, 4) else "npz"
+        return "grid" if field.shape[0] in CHANNELS else "npz"
 
     def array_name(self) -> str:
         return "images"
@@ -60,6 +62,11 @@ class Image(Kind):
     def from_array(self, array: np.ndarray) -> Tensor:
         if array.ndim != 4 or array.dtype != np.uint8:
             raise ValueError(f"must be uint8 (N, H, W, C), not {array.dtype} {array.shape}")
+        if array.shape[3] not in CHANNELS and array.shape[1] in CHANNELS:
+            raise ValueError(
+                f"must be (N, H, W, C), and {array.shape} looks like (N, C, H, W); save it after "
+                "images.transpose(0, 2, 3, 1)"
+            )
         return torch.from_numpy(array).permute(0, 3, 1, 2).contiguous()
 
 
