@@ -82,13 +82,34 @@ def damage_key(path: Path) -> None:
     torch.save({"key": "{}", "state": {"x": 2}}, path)
 
 
+def damage_other_content(path: Path) -> None:
+    torch.save({"key": '{"a":1}', "state": {"x": 2}}, path)
+
+
+def damage_changed_content(path: Path) -> None:
+    """All of the entry as it was written, but for one weight."""
+    entry = torch.load(path, weights_only=True)
+    entry["state"]["weights"][1, 2] += 1
+    torch.save(entry, path)
+
+
+def damage_part_left_out(path: Path) -> None:
+    entry = torch.load(path, weights_only=True)
+    del entry["state"]["accuracy"]
+    torch.save(entry, path)
+
+
 def damage_no_entry(path: Path) -> None:
     torch.save([1, 2], path)
 
 
-@pytest.mark.parametrize(
-    "damage", [damage_nothing_left, damage_cut, damage_weight, damage_key, damage_no_entry]
-)
+DAMAGES = [
+    *(damage_nothing_left, damage_cut, damage_weight, damage_key, damage_no_entry),
+    *(damage_other_content, damage_changed_content, damage_part_left_out),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_computed_anew(
     damage: Callable[[Path], None], own_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -97,6 +118,23 @@ def test_a_damaged_file_is_computed_anew(
     assert cached("kind", {"a": 1}, lambda: {"x": 1}) == {"x": 1}
     assert "is damaged; computing it anew" in caplog.text
     assert cached("kind", {"a": 1}, refuse) == {"x": 1}
+
+
+STATES = {
+    "empty tensor": torch.zeros(0, 3),
+    "bfloat16": torch.ones(3, dtype=torch.bfloat16),
+    "bool": torch.tensor([True, False]),
+    "scalar": torch.tensor(1.5),
+    "transposed": torch.arange(6).view(2, 3).T,
+    "nested": {"a": [1, (2.5, None)], "b": {"c": "text"}},
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_content_is_found_again(name: str) -> None:
+    cached("kind", {"a": 1}, lambda: {"x": STATES[name]})
+    found = cached("kind", {"a": 1}, refuse)["x"]
+    assert torch.equal(found, STATES[name]) if torch.is_tensor(found) else found == STATES[name]
 
 
 class Code:

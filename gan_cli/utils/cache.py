@@ -4,11 +4,12 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import torch
 from torch import Tensor
 
 from gan_cli.utils.errors import StorageError
@@ -47,7 +48,7 @@ def cached(kind: str, key: Mapping[str, Any], compute: Callable[[], State]) -> S
         return found
     state = compute()
     try:
-        write(path, {"key": text, "state": state})
+        write(path, {"key": text, "digest": digest_of(state), "state": state})
     except (OSError, RuntimeError) as error:  # torch wraps a failed write in a RuntimeError
         warn_once("written", error)
     return state
@@ -69,7 +70,8 @@ def read(path: Path, key: str) -> State | None:
     except StorageError:
         entry = None
     if isinstance(entry, dict) and entry.get("key") == key and "state" in entry:
-        return entry["state"]
+        if entry.get("digest") == digest_of(entry["state"]):
+            return entry["state"]
     log.warning("%s is damaged; computing it anew", path)
     return None
 
@@ -77,6 +79,28 @@ def read(path: Path, key: str) -> State | None:
 def write(path: Path, entry: State) -> None:
     """Of two processes that write one entry at once, the later one stays."""
     write_tensors(path, entry, path.with_name(f".{path.name}.{uuid4().hex}.tmp"))
+
+
+def digest_of(state: Any) -> str:
+    """Hash of tensors and plain containers, with their structure, types and order."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts_of(state):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def parts_of(node: Any) -> Iterator[bytes | memoryview]:
+    """The bytes that `digest_of` hashes: a description of each node, and the data of tensors."""
+    if isinstance(node, Tensor):
+        yield f"{node.dtype} {tuple(node.shape)};".encode()
+        flat = node.detach().cpu().contiguous().flatten()
+        yield flat.view(torch.uint8).numpy().data if flat.numel() else b""
+    elif isinstance(node, Mapping | list | tuple):
+        yield f"{'mapping' if isinstance(node, Mapping) else 'list'} {len(node)};".encode()
+        for item in node.items() if isinstance(node, Mapping) else node:
+            yield from parts_of(item)
+    else:
+        yield f"{type(node).__name__} {node!r};".encode()
 
 
 def content_hash(batches: Iterable[Tensor]) -> str:
