@@ -2,19 +2,30 @@
 
 A config says ``name: dcgan``, and a registry maps the name to a class. The signature of the class
 is the schema of its config: positional parameters are objects that the program passes, and
-keyword-only parameters are the config keys, with their types and defaults. There is no second
-schema that could get out of step.
+keyword-only parameters are the config keys, with their types, ranges and defaults. There is no
+second schema that could get out of step.
 """
 
 import inspect
+import math
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from omegaconf import BooleanNode, FloatNode, IntegerNode, StringNode
-from omegaconf.errors import ValidationError
 
+from gan_cli.config.ranges import Range, shown
 from gan_cli.utils.errors import ConfigError as ConfigError
 from gan_cli.utils.text import unknown as unknown
 
@@ -28,7 +39,8 @@ NOUNS = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 def keys_of(component: Callable[..., Any]) -> Keys:
     """The config keys of a class or function: its keyword-only parameters."""
-    hints = get_type_hints(component.__init__ if inspect.isclass(component) else component)
+    function = component.__init__ if inspect.isclass(component) else component
+    hints = get_type_hints(function, include_extras=True)
     return {
         name: (hints[name], MISSING if parameter.default is parameter.empty else parameter.default)
         for name, parameter in inspect.signature(component).parameters.items()
@@ -38,7 +50,7 @@ def keys_of(component: Callable[..., Any]) -> Keys:
 
 def keys_of_dataclass(cls: type) -> Keys:
     """The config keys of a dataclass: its fields."""
-    hints = get_type_hints(cls)
+    hints = get_type_hints(cls, include_extras=True)
     return {
         field.name: (
             hints[field.name],
@@ -51,17 +63,22 @@ def keys_of_dataclass(cls: type) -> Keys:
 def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
     """Converts `value`, found at the key path `where`, to type `kind`.
 
-    Appends what does not fit to `faults` and returns it unchanged.
+    Appends what does not fit, or is outside of its range, to `faults` and returns it unchanged.
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
         return value
+    if origin is Annotated:
+        bounds = next(a for a in arguments if isinstance(a, Range))
+        return conform_range(arguments[0], bounds, value, where, faults)
+    if kind in (int, float) or hasattr(kind, "extremes"):
+        return conform_range(kind, Range(), value, where, faults)
     if origin in (Union, types.UnionType):  # X | None
         if value is None:
             return None
         return conform(next(a for a in arguments if a is not type(None)), value, where, faults)
     if origin is Literal:
-        if value not in arguments:
+        if not any(type(value) is type(known) and value == known for known in arguments):
             faults.append(f"{where}: {unknown('value', value, arguments)}")
         return value
     if hasattr(kind, "from_config"):  # a type with its own conversion, such as Schedule
@@ -71,7 +88,7 @@ def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
         if isinstance(value, cls):  # converted already
             return value
         if not isinstance(value, Mapping):
-            faults.append(f"{where}: expected keys and values, got {value!r}")
+            faults.append(f"{where}: expected keys and values, got {shown(value)}")
             return value
         return cls(**conform_keys(keys_of_dataclass(cls), value, where, faults))
     if origin is dict:
@@ -80,12 +97,33 @@ def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
     elif origin in (list, tuple):
         return conform_items(origin, arguments, value, where, faults)
     else:
-        try:
-            return SCALARS[kind](value=value, is_optional=False)._value()
-        except ValidationError:
-            pass
-    faults.append(f"{where}: expected {NOUNS.get(kind, 'keys and values')}, got {value!r}")
+        return conform_scalar(kind, value, where, faults)
+    faults.append(f"{where}: expected keys and values, got {shown(value)}")
     return value
+
+
+def conform_range(kind: Any, bounds: Range, value: Any, where: str, faults: list[str]) -> Any:
+    """Converts `value` to a number or a schedule within `bounds`."""
+    errors: list[str] = []
+    if kind in SCALARS:
+        converted = conform_scalar(kind, value, where, errors)
+    else:
+        converted = kind.from_config(value, where, errors)
+    if not errors and (error := bounds.error(converted)):
+        errors.append(f"{where}: {error}")
+    faults += errors
+    return converted
+
+
+def conform_scalar(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
+    """Converts `value` to int, float, bool or str."""
+    try:
+        return SCALARS[kind](value=value, is_optional=False)._value()
+    except OverflowError:  # an integer beyond all floats
+        return math.inf
+    except ValueError:
+        faults.append(f"{where}: expected {NOUNS[kind]}, got {shown(value)}")
+        return value
 
 
 def conform_items(
@@ -93,12 +131,12 @@ def conform_items(
 ) -> Any:
     """Converts a YAML list to list[X], tuple[X, ...] or tuple[X, Y]."""
     if not isinstance(value, list | tuple):
-        faults.append(f"{where}: expected a list, got {value!r}")
+        faults.append(f"{where}: expected a list, got {shown(value)}")
         return value
     if origin is list or arguments[-1] is Ellipsis:
         arguments = (arguments[0],) * len(value)
     if len(arguments) != len(value):
-        faults.append(f"{where}: expected {len(arguments)} entries, got {list(value)!r}")
+        faults.append(f"{where}: expected {len(arguments)} entries, got {shown(list(value))}")
         return value
     pairs = enumerate(zip(arguments, value, strict=True))
     return origin(conform(kind, item, f"{where}[{i}]", faults) for i, (kind, item) in pairs)
@@ -142,9 +180,12 @@ class Registry(Generic[T]):
 
     def find(self, node: Mapping[str, Any], where: str) -> Any:
         """The component that `node` names; an unknown name raises ConfigError with the nearest."""
-        if "name" not in node:
+        name = node.get("name")
+        if name is None:
             raise ConfigError(f"{where}.name: has no value; known: {', '.join(self.entries)}")
-        if node["name"] not in self.entries:
+        if not isinstance(name, str):
+            raise ConfigError(f"{where}.name: expected a name, got {shown(name)}")
+        if name not in self.entries:
             raise ConfigError(f"{where}.name: {unknown(self.kind, node['name'], self.entries)}")
         return self.entries[node["name"]]
 

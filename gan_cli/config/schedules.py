@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from gan_cli.config.registry import Registry, conform, conform_keys, keys_of_dataclass
+from gan_cli.config.ranges import Interval, Range, Steps
+from gan_cli.config.registry import Registry, conform_keys, conform_scalar, keys_of_dataclass
 from gan_cli.utils.text import unknown
 
 # (done, start, end) -> value, with done in [0, 1] the share of `over` that has passed. A shape
@@ -13,6 +14,8 @@ from gan_cli.utils.text import unknown
 Shape = Callable[[float, float, float], float]
 
 shapes: Registry[Shape] = Registry("schedule shape")
+
+SAMPLED = 100  # parts of the way from start to end at whose ends a range is checked
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,9 @@ class Schedule:
 
     start: float  # first value, after the warm-up
     end: float | None = None  # None: constant
-    over: int = 1  # steps from start to end
+    over: Steps = 1  # steps from start to end
     shape: str = "linear"  # of the way from start to end
-    warmup: int = 0  # steps from 0 to start
+    warmup: Interval = 0  # steps from 0 to start
 
     @classmethod
     def from_config(cls, value: Any, where: str, faults: list[str]) -> "Schedule":
@@ -36,7 +39,7 @@ class Schedule:
         if isinstance(value, Schedule):
             return value
         if not isinstance(value, Mapping):
-            return cls(conform(float, value, where, faults))
+            return cls(conform_scalar(float, value, where, faults))
         errors: list[str] = []
         schedule = cls(**conform_keys(keys_of_dataclass(cls), value, where, errors))
         faults += errors or schedule.errors(where)
@@ -46,15 +49,26 @@ class Schedule:
         """What is wrong with values that each have the right type."""
         if self.shape not in shapes.entries:
             return [f"{where}.shape: {unknown('shape', self.shape, shapes.entries)}"]
-        if self.over < 1 or self.warmup < 0:
-            return [f"{where}: needs over >= 1 and warmup >= 0, in steps"]
         try:
-            shapes.entries[self.shape](
-                1.0, self.start, self.start if self.end is None else self.end
-            )
-        except (ValueError, ArithmeticError) as error:
+            self.values()
+        except ArithmeticError:
+            return [f"{where}: shape={self.shape}: start and end are too far apart"]
+        except ValueError as error:
             return [f"{where}: shape={self.shape}: {error}"]
         return []
+
+    def values(self) -> list[float]:
+        """The values after the warm-up, at equal intervals from start to end."""
+        end = self.start if self.end is None else self.end
+        shape = shapes.entries[self.shape]
+        return [shape(i / SAMPLED, self.start, end) for i in range(SAMPLED + 1)]
+
+    def extremes(self) -> tuple[float, ...]:
+        """The numbers that a range has to contain: the constant, or all ends of the way."""
+        if self.end is None and not self.warmup:
+            return (self.start,)
+        values = self.values() if self.end is not None else [self.start]
+        return (self.start, self(0), min(values), max(values), values[-1])
 
     def __call__(self, step: int) -> float:
         """The value at `step`, counted from 0."""
@@ -65,6 +79,12 @@ class Schedule:
         done = min((step - self.warmup) / self.over, 1.0)
         value: float = shapes.entries[self.shape](done, self.start, self.end)
         return value
+
+
+Rate = Annotated[Schedule, Range(least=0, zero=False)]  # a learning rate
+Weight = Annotated[Schedule, Range(least=0)]  # of a term of a loss
+Momentum = Annotated[Schedule, Range(least=0, below=1)]  # decay of a running mean
+HalfLife = Annotated[Schedule, Range(least=0)]  # in images; 0: no average
 
 
 @shapes.register("linear")
