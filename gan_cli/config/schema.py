@@ -3,8 +3,21 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gan_cli.config.ranges import (
+    ClipBound,
+    Count,
+    Decay,
+    Interval,
+    NonNegative,
+    Positive,
+    Processes,
+    Samples,
+    Seed,
+    Steps,
+    Threads,
+)
 from gan_cli.config.registry import Component
-from gan_cli.config.schedules import Schedule
+from gan_cli.config.schedules import HalfLife, Schedule
 
 
 @dataclass(frozen=True)
@@ -24,11 +37,11 @@ class Loss:
 
     adversarial: Component | None = None  # name and options
     penalties: dict[str, Component] = field(default_factory=dict)
-    critic_steps: int = 1
-    weight_clip: float | None = None
+    critic_steps: Count = 1
+    weight_clip: ClipBound | None = None
     critic_norm: str = "batch"  # of the model's discriminator, which interpolates it
     critic_spectral_norm: bool = False  # of the model's discriminator, likewise
-    betas: tuple[float, float] = (0.5, 0.999)  # of the Adam optimizers, likewise
+    betas: tuple[Decay, Decay] = (0.5, 0.999)  # of the Adam optimizers, likewise
 
 
 @dataclass(frozen=True)
@@ -39,29 +52,29 @@ class Device:
     tf32: bool = True
     compile: bool = False
     deterministic: bool = False
-    threads: int | None = None  # None: torch decides
+    threads: Threads | None = None  # None: torch decides
     resident: bool | None = None  # data on the device; None: if it fits resident_gib
-    resident_gib: float = 2.0
-    workers: int = 2  # loader processes of a streaming feed
+    resident_gib: NonNegative = 2.0
+    workers: Processes = 2  # loader processes of a streaming feed
 
 
 @dataclass(frozen=True)
 class EMA:
     """Exponential moving average of the generator's weights; half-life 0 turns it off."""
 
-    half_life: Schedule = Schedule(10_000)  # in images
-    warmup: float = 0.05  # the half-life is at most this share of the images seen so far
+    half_life: HalfLife = Schedule(10_000)  # in images
+    warmup: Positive = 0.05  # the half-life is at most this share of the images seen so far
 
 
 @dataclass(frozen=True)
 class Every:
     """Intervals in steps; 0 means never. All but `keep` also apply to the last step."""
 
-    log: int = 50
-    preview: int = 500
-    checkpoint: int = 1000
-    evaluate: int = 1000
-    keep: int = 0  # checkpoints at these steps are never deleted
+    log: Interval = 50
+    preview: Interval = 500
+    checkpoint: Interval = 1000
+    evaluate: Interval = 1000
+    keep: Interval = 0  # checkpoints at these steps are never deleted
 
 
 @dataclass(frozen=True)
@@ -71,8 +84,8 @@ class Metrics:
     In the YAML, `features` is a name, and the options of the features are keys of `metrics`.
     """
 
-    count: int = 2000  # generated samples
-    real_count: int | None = 10_000  # real samples, at most; None: all
+    count: Samples = 2000  # generated samples
+    real_count: Samples | None = 10_000  # real samples, at most; None: all
     compute: dict[str, Component] = field(default_factory=dict)
     features: Component = field(default_factory=lambda: {"name": "random"})
 
@@ -88,13 +101,13 @@ class Config:
     metrics: Metrics = field(default_factory=Metrics)
     ema: EMA = field(default_factory=EMA)
     every: Every = field(default_factory=Every)
-    steps: int = 10_000
-    batch_size: int = 64  # of all processes together
-    accumulate: int = 1  # parts into which a batch is split
-    clip_norm: float | None = None  # of each player's gradient
-    seed: int = 0
+    steps: Steps = 10_000
+    batch_size: Count = 64  # of all processes together
+    accumulate: Count = 1  # parts into which a batch is split
+    clip_norm: ClipBound | None = None  # of each player's gradient
+    seed: Seed = 0
     run: str = "run"
-    keep_last: int = 2  # newest checkpoints to keep, besides `best` and those of every.keep
+    keep_last: Count = 2  # newest checkpoints to keep, besides `best` and those of every.keep
     health: bool = True  # diagnose the training and report findings in words
     on_nonfinite: Literal["stop", "rollback"] = "stop"
     allow_changes: bool = False  # resume although the settings differ

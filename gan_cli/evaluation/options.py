@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from gan_cli.config.ranges import Truncation
 from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
 from gan_cli.sampling.options import Seeds, source_errors
@@ -29,7 +30,7 @@ class FidOptions:
     checkpoint: str | None = None
     which: Any = "latest"
     weights: Literal["average", "live"] = "average"
-    truncation: float | None = None
+    truncation: Truncation | None = None
     seeds: Seeds | None = None
     real: str | None = None
     fake: str | None = None

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gan_cli.config.ranges import NonNegative
 from gan_cli.games.encoders import check_latents, check_weights
 from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
 from gan_cli.games.request import Request
@@ -41,8 +42,8 @@ class BiGAN(Game):
         networks: nn.ModuleDict,
         objective: Objective,
         *,
-        lambda_x: float = 0.0,
-        lambda_z: float = 0.0,
+        lambda_x: NonNegative = 0.0,
+        lambda_z: NonNegative = 0.0,
         p: Literal[1, 2] = 2,
     ) -> None:
         super().__init__(networks, objective)

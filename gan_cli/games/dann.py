@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_cli.config.schedules import Schedule
+from gan_cli.config.ranges import NonNegative
+from gan_cli.config.schedules import Schedule, Weight
 from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Dataset, datasets
 from gan_cli.data.sets.domain import UNKNOWN
@@ -47,9 +48,9 @@ class DANN(Game):
         networks: nn.ModuleDict,
         objective: Objective,
         *,
-        adaptation: Schedule = Schedule(1.0),  # weight of the domain confusion
+        adaptation: Weight = Schedule(1.0),  # weight of the domain confusion
         train_on: Literal["source", "target", "both"] = "source",  # domains whose labels are used
-        reconstruction: float = 0.0,  # weight of the error of rebuilt target images
+        reconstruction: NonNegative = 0.0,  # weight of the error of rebuilt target images
     ) -> None:
         super().__init__(networks, objective)
         check_features(networks)

@@ -6,7 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gan_cli.config.schedules import Schedule
+from gan_cli.config.ranges import NonNegative
+from gan_cli.config.schedules import Schedule, Weight
 from gan_cli.games.dann import DANN
 from gan_cli.games.game import Batch, Turn, games
 from gan_cli.losses.objective import Objective
@@ -34,9 +35,9 @@ class AlternatingDANN(DANN):
         networks: nn.ModuleDict,
         objective: Objective,
         *,
-        adaptation: Schedule = Schedule(1.0),
+        adaptation: Weight = Schedule(1.0),
         train_on: Literal["source", "target", "both"] = "source",
-        reconstruction: float = 0.0,
+        reconstruction: NonNegative = 0.0,
         confusion: Literal["generator", "critic"] = "generator",
     ) -> None:
         super().__init__(

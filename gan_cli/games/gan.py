@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.config.ranges import Count, NonNegative
 from gan_cli.config.registry import Component
 from gan_cli.config.schema import Config
 from gan_cli.data.spec import Spec
@@ -41,8 +42,8 @@ class GAN(Game):
         networks: nn.ModuleDict,
         objective: Objective,
         *,
-        classify: tuple[float, float] = (1.0, 1.0),  # weights: discriminator, generator
-        packing: int = 1,  # samples that the discriminator takes at a time (PacGAN)
+        classify: tuple[NonNegative, NonNegative] = (1.0, 1.0),  # weights: discriminator, generator
+        packing: Count = 1,  # samples that the discriminator takes at a time (PacGAN)
     ) -> None:
         super().__init__(networks, objective)
         self.classify, self.packing = classify, packing

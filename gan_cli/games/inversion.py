@@ -9,6 +9,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.config.ranges import NonNegative
 from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Dataset
 from gan_cli.games.encoders import check_latents, check_weights
@@ -44,9 +45,9 @@ class Inversion(Game):
         networks: nn.ModuleDict,
         objective: Objective | None = None,
         *,
-        lambda_z: float = 1.0,
-        lambda_x: float = 0.0,
-        lambda_f: float = 0.0,
+        lambda_z: NonNegative = 1.0,
+        lambda_x: NonNegative = 0.0,
+        lambda_f: NonNegative = 0.0,
     ) -> None:
         super().__init__(networks, objective)
         check_weights(lambda_z=lambda_z, lambda_x=lambda_x, lambda_f=lambda_f)

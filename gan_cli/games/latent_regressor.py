@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.config.ranges import Count, NonNegative, Share
 from gan_cli.games.encoders import check_latents, check_weights
 from gan_cli.games.game import Batch, PreviewContent, games
 from gan_cli.games.gan import GAN
@@ -32,9 +33,9 @@ class LatentRegressor(GAN):
         networks: nn.ModuleDict,
         objective: Objective,
         *,
-        lambda_z: float = 10.0,
-        generator_share: float = 0.25,
-        packing: int = 1,
+        lambda_z: NonNegative = 10.0,
+        generator_share: Share = 0.25,
+        packing: Count = 1,
     ) -> None:
         super().__init__(networks, objective, packing=packing)
         check_weights(lambda_z=lambda_z, generator_share=generator_share)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from gan_cli.config.ranges import Count, Depth
 from gan_cli.config.schema import Config
 from gan_cli.games.game import Batch, Turn, games
 from gan_cli.games.gan import GAN
@@ -32,7 +33,12 @@ class UnrolledGAN(GAN):
     """
 
     def __init__(
-        self, networks: nn.ModuleDict, objective: Objective, *, unroll: int = 5, packing: int = 1
+        self,
+        networks: nn.ModuleDict,
+        objective: Objective,
+        *,
+        unroll: Depth = 5,
+        packing: Count = 1,
     ) -> None:
         super().__init__(networks, objective, packing=packing)
         self.unroll = unroll

@@ -6,6 +6,7 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
+from gan_cli.config.ranges import Finite
 from gan_cli.losses.objective import losses
 from gan_cli.utils.errors import ConfigError
 
@@ -65,7 +66,7 @@ class LeastSquares:
 
     paired = False
 
-    def __init__(self, *, a: float = 0.0, b: float = 1.0, c: float = 1.0) -> None:
+    def __init__(self, *, a: Finite = 0.0, b: Finite = 1.0, c: Finite = 1.0) -> None:
         if a == b:
             raise ConfigError(
                 f"loss.adversarial: a = b = {a} is the same target for fake and real samples; "

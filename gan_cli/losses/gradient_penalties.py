@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan_cli.config.schedules import Schedule
+from gan_cli.config.ranges import NonNegative
+from gan_cli.config.schedules import Schedule, Weight
 from gan_cli.losses.penalty import (
     Critic,
     CriticTurn,
@@ -56,8 +57,8 @@ class GradientPenalty(Penalty):
     penalty of Thanh-Tung et al. 2019 (arXiv:1902.03984).
     """
 
-    weight: Schedule = Schedule(10.0)
-    target: float = 1.0
+    weight: Weight = Schedule(10.0)
+    target: NonNegative = 1.0
 
     def __call__(self, turn: CriticTurn) -> Tensor:
         norms = gradient_norm(turn.critic, interpolate(turn.real, turn.fake))
@@ -73,9 +74,9 @@ class Dragan(Penalty):
     between x and x + noise * std(batch) * U(0, 1).
     """
 
-    weight: Schedule = Schedule(10.0)
-    k: float = 1.0
-    noise: float = 0.5
+    weight: Weight = Schedule(10.0)
+    k: NonNegative = 1.0
+    noise: NonNegative = 0.5
 
     def __call__(self, turn: CriticTurn) -> Tensor:
         perturbed = tuple(x + self.noise * x.std() * torch.rand_like(x) for x in turn.real)
@@ -92,7 +93,7 @@ class R1(Penalty):
     the paper omits the factor 1/2: its weight of 10 is 20 here.
     """
 
-    weight: Schedule = Schedule(10.0)
+    weight: Weight = Schedule(10.0)
     differentiates = frozenset({"real"})
 
     def __call__(self, turn: CriticTurn) -> Tensor:
@@ -107,7 +108,7 @@ class R2(Penalty):
     `weight` is gamma in gamma / 2 * E |grad|^2, as for R1.
     """
 
-    weight: Schedule = Schedule(10.0)
+    weight: Weight = Schedule(10.0)
     differentiates = frozenset({"fake"})
 
     def __call__(self, turn: CriticTurn) -> Tensor:

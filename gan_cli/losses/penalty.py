@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from gan_cli.config.ranges import Count
 from gan_cli.config.registry import Registry
-from gan_cli.config.schedules import Schedule
+from gan_cli.config.schedules import Schedule, Weight
 
 Sample = tuple[Tensor, ...]  # what a critic sees: (image,) in a GAN, (image, latent) in a BiGAN
 Critic = Callable[..., Tensor]  # samples to logits; conditioning and augmentation are bound
@@ -51,8 +52,8 @@ class GeneratorTurn:
 class Penalty:
     """A term of strength `weight`; a subclass computes it in __call__."""
 
-    weight: Schedule = Schedule(1.0)  # strength of the penalty
-    every: int = 1  # lazy regularization: applied every n-th step, n times as strong
+    weight: Weight = Schedule(1.0)  # strength of the penalty
+    every: Count = 1  # lazy regularization: applied every n-th step, n times as strong
     player: ClassVar[str] = "critic"  # or "generator": whose turn it is a term of
     differentiates: ClassVar[frozenset[str]] = frozenset()  # "real", "fake": gradients it wants
     by_gradient: ClassVar[bool] = True  # does it differentiate the critic by its samples?

@@ -4,8 +4,9 @@ Heusel et al. 2017 (arXiv:1706.08500). With the features of Inception this is th
 features it carries their name (fd_random, fd_pixels, ...) and cannot be compared with an FID.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from gan_cli.config.ranges import Range, Seed
 from gan_cli.metrics.frechet import frechet_distance, frechet_infinity
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.utils.errors import ConfigError
@@ -40,7 +41,9 @@ class FrechetInfinity:
     featured: ClassVar[bool] = True
     minimum: ClassVar[int] = 100
 
-    def __init__(self, *, sizes: int = 15, seed: int = 0) -> None:
+    def __init__(
+        self, *, sizes: Annotated[int, Range(least=2, most=1000)] = 15, seed: Seed = 0
+    ) -> None:
         if sizes < 2:
             raise ConfigError(f"sizes: a line needs at least 2 points, got {sizes}; type 2 or more")
         self.sizes, self.seed = sizes, seed

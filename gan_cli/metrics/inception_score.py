@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
+from gan_cli.config.ranges import Count, Seed32
 from gan_cli.config.registry import ConfigError
 from gan_cli.metrics.metric import Collected, Need, metrics
 
@@ -24,7 +25,7 @@ class InceptionScore:
     lower_is_better: ClassVar[bool] = False
     featured: ClassVar[bool] = True
 
-    def __init__(self, *, splits: int = 10, seed: int = 2020) -> None:
+    def __init__(self, *, splits: Count = 10, seed: Seed32 = 2020) -> None:
         if splits < 1:
             raise ConfigError(f"splits: needs 1 or more, got {splits}")
         if not 0 <= seed < 2**32:

@@ -1,10 +1,11 @@
 """The kernel distance between features of real and of generated samples."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from torch import Tensor
 
+from gan_cli.config.ranges import Count, Range, Seed32
 from gan_cli.config.registry import ConfigError
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.utils.errors import NonFiniteError
@@ -23,7 +24,13 @@ class KernelDistance:
     lower_is_better: ClassVar[bool] = True
     featured: ClassVar[bool] = True
 
-    def __init__(self, *, subsets: int = 100, subset_size: int = 1000, seed: int = 2020) -> None:
+    def __init__(
+        self,
+        *,
+        subsets: Count = 100,
+        subset_size: Annotated[int, Range(least=2, most=2**31 - 1)] = 1000,
+        seed: Seed32 = 2020,
+    ) -> None:
         for key, given, least in (("subsets", subsets, 1), ("subset_size", subset_size, 2)):
             if given < least:
                 raise ConfigError(f"{key}: needs {least} or more, got {given}")

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_cli.config.ranges import ProperShare
 from gan_cli.config.registry import ConfigError
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.metrics.prdc import nearest, squared_distances
@@ -34,7 +35,7 @@ class Memorisation:
     featured: ClassVar[bool] = True
     minimum = 2
 
-    def __init__(self, *, quantile: float = 0.01) -> None:
+    def __init__(self, *, quantile: ProperShare = 0.01) -> None:
         if not 0 < quantile < 1:
             raise ConfigError(f"quantile: expected a share between 0 and 1, got {quantile}")
         self.quantile = quantile

@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from gan_cli.config.ranges import Count
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.utils.errors import ConfigError
 
@@ -27,7 +28,7 @@ class ModeCoverage:
     featured: ClassVar[bool] = False
     minimum = 1
 
-    def __init__(self, *, least: int = 1) -> None:
+    def __init__(self, *, least: Count = 1) -> None:
         if least < 1:
             raise ConfigError(f"least: {least} samples would find every mode; type 1 or more")
         self.least = least

@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from gan_cli.config.ranges import Count
 from gan_cli.config.registry import ConfigError
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.utils.errors import NonFiniteError
@@ -78,7 +79,7 @@ class PrecisionRecall:
     lower_is_better: ClassVar[bool] = False
     featured: ClassVar[bool] = True
 
-    def __init__(self, *, k_precision_recall: int = 3, k_density_coverage: int = 5) -> None:
+    def __init__(self, *, k_precision_recall: Count = 3, k_density_coverage: Count = 5) -> None:
         self.manifold_k, self.density_k = k_precision_recall, k_density_coverage
         for key, k in (
             ("k_precision_recall", k_precision_recall),

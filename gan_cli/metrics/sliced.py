@@ -5,6 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from gan_cli.config.ranges import Count
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.metrics.transport import Order
 from gan_cli.utils.errors import ConfigError
@@ -57,7 +58,7 @@ class Sliced:
     featured: ClassVar[bool] = True
     minimum = 1
 
-    def __init__(self, *, projections: int = 500) -> None:
+    def __init__(self, *, projections: Count = 500) -> None:
         if projections < 1:
             raise ConfigError(f"projections: {projections} are too few; type 1 or more")
         self.projections = projections

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from gan_cli.config.ranges import Count
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.utils.errors import ConfigError
 
@@ -62,7 +63,7 @@ class Transport:
     lower_is_better: ClassVar[bool] = True
     featured: ClassVar[bool] = True
 
-    def __init__(self, *, count: int = 1000) -> None:
+    def __init__(self, *, count: Count = 1000) -> None:
         if count < 1:
             raise ConfigError(f"count: {count} samples cannot be transported; type 1 or more")
         self.count = self.minimum = count

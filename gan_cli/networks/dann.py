@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.config.ranges import Depth, Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_positive
 from gan_cli.networks.layers.norm import Norm, Normalize, apply_spectral_norm
@@ -32,8 +33,8 @@ class DANNFeatureExtractor(nn.Module):
         self,
         spec: Spec,
         *,
-        width: int = 32,  # channels of the first convolution
-        features: int = 768,  # length of the feature vector, a multiple of 16
+        width: Units = 32,  # channels of the first convolution
+        features: Units = 768,  # length of the feature vector, a multiple of 16
         norm: Norm = "none",  # norm layers
         reconstructs: bool = False,
     ) -> None:
@@ -90,8 +91,8 @@ class DANNLabelPredictor(nn.Module):
         self,
         spec: Spec,
         *,
-        features: int = 768,  # length of the feature vector
-        width: int = 100,  # units of a hidden layer
+        features: Units = 768,  # length of the feature vector
+        width: Units = 100,  # units of a hidden layer
     ) -> None:
         super().__init__()
         check_positive(features=features, width=width)
@@ -118,9 +119,9 @@ class DANNDomainDiscriminator(nn.Module):
         self,
         spec: Spec,
         *,
-        features: int = 768,  # length of the feature vector
-        width: int = 100,  # units of a hidden layer
-        depth: int = 1,  # hidden layers
+        features: Units = 768,  # length of the feature vector
+        width: Units = 100,  # units of a hidden layer
+        depth: Depth = 1,  # hidden layers
         conditional: bool = False,
         spectral_norm: bool = False,  # spectral normalization of all weights
     ) -> None:

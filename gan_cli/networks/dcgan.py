@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.config.ranges import Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_conditioning, check_positive
 from gan_cli.networks.layers.conditioning import (
@@ -35,9 +36,9 @@ class DCGANGenerator(nn.Module):
         self,
         spec: Spec,
         *,
-        latent_dim: int = 100,  # length of the latent vector
+        latent_dim: Units = 100,  # length of the latent vector
         prior: Prior = "normal",  # of the latents: N(0, I), or uniform on [-1, 1]
-        width: int = 64,  # channels at half the image's size; at most 16 times as many below
+        width: Units = 64,  # channels at half the image's size; at most 16 times as many below
         norm: Norm = "batch",  # norm layers
         conditioning: GeneratorConditioning = "none",  # how the label enters; none: not at all
     ) -> None:
@@ -75,7 +76,7 @@ class DCGANDiscriminator(nn.Module):
         self,
         spec: Spec,
         *,
-        width: int = 64,  # channels at half the image's size; at most 16 times as many below
+        width: Units = 64,  # channels at half the image's size; at most 16 times as many below
         norm: Norm = "batch",  # norm layers
         spectral_norm: bool = False,  # spectral normalization of all weights
         minibatch: Minibatch = "none",  # statistics over the batch, beside the features

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from gan_cli.config.ranges import Depth, Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks import dcgan
 from gan_cli.networks.layers import residual
@@ -43,9 +44,9 @@ class Encoder(nn.Module):
 def mlp_encoder(
     spec: Spec,
     *,
-    latent_dim: int = 64,  # length of the latent vector
-    width: int = 256,  # units of a hidden layer
-    depth: int = 3,  # hidden layers
+    latent_dim: Units = 64,  # length of the latent vector
+    width: Units = 256,  # units of a hidden layer
+    depth: Depth = 3,  # hidden layers
     norm: Norm = "batch",  # norm layers
     stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
@@ -58,8 +59,8 @@ def mlp_encoder(
 def dcgan_encoder(
     spec: Spec,
     *,
-    latent_dim: int = 100,  # length of the latent vector
-    width: int = 64,  # channels at half the image's size; at most 16 times as many below
+    latent_dim: Units = 100,  # length of the latent vector
+    width: Units = 64,  # channels at half the image's size; at most 16 times as many below
     norm: Norm = "batch",  # norm layers
     stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
@@ -74,8 +75,8 @@ def dcgan_encoder(
 def resnet_encoder(
     spec: Spec,
     *,
-    latent_dim: int = 128,  # length of the latent vector
-    width: int = 128,  # channels of every block
+    latent_dim: Units = 128,  # length of the latent vector
+    width: Units = 128,  # channels of every block
     norm: Norm = "batch",  # norm layers
     stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:

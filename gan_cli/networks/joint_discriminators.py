@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.config.ranges import Depth, Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks import dcgan
 from gan_cli.networks.layers import residual
@@ -24,9 +25,9 @@ class MLPJointDiscriminator(nn.Module):
         self,
         spec: Spec,
         *,
-        latent_dim: int = 64,  # length of the latent vector
-        width: int = 256,  # units of a hidden layer
-        depth: int = 3,  # hidden layers
+        latent_dim: Units = 64,  # length of the latent vector
+        width: Units = 256,  # units of a hidden layer
+        depth: Depth = 3,  # hidden layers
         norm: Norm = "none",  # norm layers
         spectral_norm: bool = False,  # spectral normalization of all weights
     ) -> None:
@@ -79,9 +80,9 @@ class JointDiscriminator(nn.Module):
 def dcgan_joint_discriminator(
     spec: Spec,
     *,
-    latent_dim: int = 100,  # length of the latent vector
-    width: int = 64,  # channels at half the image's size; at most 16 times as many below
-    joint_width: int = 512,  # units of the layers that join image and latent
+    latent_dim: Units = 100,  # length of the latent vector
+    width: Units = 64,  # channels at half the image's size; at most 16 times as many below
+    joint_width: Units = 512,  # units of the layers that join image and latent
     norm: Norm = "batch",  # norm layers
     spectral_norm: bool = False,  # spectral normalization of all weights
 ) -> JointDiscriminator:
@@ -96,9 +97,9 @@ def dcgan_joint_discriminator(
 def resnet_joint_discriminator(
     spec: Spec,
     *,
-    latent_dim: int = 128,  # length of the latent vector
-    width: int = 128,  # channels of every block
-    joint_width: int = 512,  # units of the layers that join image and latent
+    latent_dim: Units = 128,  # length of the latent vector
+    width: Units = 128,  # channels of every block
+    joint_width: Units = 512,  # units of the layers that join image and latent
     norm: Norm = "none",  # norm layers
     spectral_norm: bool = False,  # spectral normalization of all weights
 ) -> JointDiscriminator:

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gan_cli.config.ranges import Depth, Units
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_conditioning, check_positive
@@ -43,10 +44,10 @@ class MLPGenerator(nn.Module):
         self,
         spec: Spec,
         *,
-        latent_dim: int = 64,  # length of the latent vector
+        latent_dim: Units = 64,  # length of the latent vector
         prior: Prior = "normal",  # of the latents: N(0, I), or uniform on [-1, 1]
-        width: int = 256,  # units of a hidden layer
-        depth: int = 3,  # hidden layers
+        width: Units = 256,  # units of a hidden layer
+        depth: Depth = 3,  # hidden layers
         norm: Norm = "batch",  # norm layers
         activation: Activation = "relu",  # of the hidden layers
         init: Init = "uniform",  # of the weights; uniform is PyTorch's default
@@ -87,8 +88,8 @@ class MLPDiscriminator(nn.Module):
         self,
         spec: Spec,
         *,
-        width: int = 256,  # units of a hidden layer
-        depth: int = 3,  # hidden layers
+        width: Units = 256,  # units of a hidden layer
+        depth: Depth = 3,  # hidden layers
         norm: Norm = "none",  # norm layers
         activation: Activation = "leaky_relu",  # of the hidden layers
         init: Init = "uniform",  # of the weights; uniform is PyTorch's default

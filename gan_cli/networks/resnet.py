@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.config.ranges import Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_conditioning, check_positive
 from gan_cli.networks.layers.conditioning import (
@@ -38,10 +39,10 @@ class ResNetGenerator(nn.Module):
         self,
         spec: Spec,
         *,
-        latent_dim: int = 128,  # length of the latent vector
+        latent_dim: Units = 128,  # length of the latent vector
         prior: Prior = "normal",  # of the latents: N(0, I), or uniform on [-1, 1]
-        width: int = 128,  # channels at the image's full size
-        max_width: int | None = None,  # doubled at every halving up to this; None: never
+        width: Units = 128,  # channels at the image's full size
+        max_width: Units | None = None,  # doubled at every halving up to this; None: never
         norm: Norm = "batch",  # norm layers
         conditioning: GeneratorConditioning = "none",  # how the label enters; none: not at all
     ) -> None:
@@ -80,8 +81,8 @@ class ResNetDiscriminator(nn.Module):
         self,
         spec: Spec,
         *,
-        width: int = 128,  # channels of the first block
-        max_width: int | None = None,  # doubled from block to block up to this; None: never
+        width: Units = 128,  # channels of the first block
+        max_width: Units | None = None,  # doubled from block to block up to this; None: never
         flat_blocks: Literal[1, 2] = 2,  # 2 in the papers at 32 x 32, 1 at 128 x 128
         pooling: Literal["mean", "sum"] = "mean",  # over the positions of the last map
         head_bias: bool = True,  # bias of the last linear layer

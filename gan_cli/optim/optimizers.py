@@ -6,21 +6,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
+from gan_cli.config.ranges import Decay, NonNegative, Positive
 from gan_cli.config.registry import Component, Registry
-from gan_cli.config.schedules import Schedule
+from gan_cli.config.schedules import Momentum, Rate, Schedule
 
 optimizers: Registry[optim.Optimizer] = Registry("optimizer")
-Betas = tuple[Schedule, Schedule]
+Betas = tuple[Momentum, Momentum]
 
 
 @optimizers.register("adam")
 def adam(
     parameters: Iterable[Tensor],
     *,
-    lr: Schedule = Schedule(2e-4),
+    lr: Rate = Schedule(2e-4),
     betas: Betas = (Schedule(0.5), Schedule(0.999)),
-    eps: float = 1e-8,
-    weight_decay: float = 0.0,
+    eps: Positive = 1e-8,
+    weight_decay: NonNegative = 0.0,
 ) -> optim.Optimizer:
     """Adam: Kingma & Ba 2015 (arXiv:1412.6980), with the betas of DCGAN (arXiv:1511.06434)."""
     now = (betas[0](0), betas[1](0))
@@ -31,10 +32,10 @@ def adam(
 def adamw(
     parameters: Iterable[Tensor],
     *,
-    lr: Schedule = Schedule(2e-4),
+    lr: Rate = Schedule(2e-4),
     betas: Betas = (Schedule(0.5), Schedule(0.999)),
-    eps: float = 1e-8,
-    weight_decay: float = 0.01,
+    eps: Positive = 1e-8,
+    weight_decay: NonNegative = 0.01,
 ) -> optim.Optimizer:
     """AdamW: Loshchilov & Hutter 2019 (arXiv:1711.05101)."""
     now = (betas[0](0), betas[1](0))
@@ -45,10 +46,10 @@ def adamw(
 def rmsprop(
     parameters: Iterable[Tensor],
     *,
-    lr: Schedule = Schedule(5e-5),
-    alpha: float = 0.99,
-    eps: float = 1e-8,
-    momentum: float = 0.0,
+    lr: Rate = Schedule(5e-5),
+    alpha: Decay = 0.99,
+    eps: Positive = 1e-8,
+    momentum: Decay = 0.0,
 ) -> optim.Optimizer:
     """RMSprop: Tieleman & Hinton 2012, with the learning rate of WGAN (arXiv:1701.07875)."""
     return optim.RMSprop(parameters, lr(0), alpha, eps, momentum=momentum, foreach=True)
@@ -58,9 +59,9 @@ def rmsprop(
 def sgd(
     parameters: Iterable[Tensor],
     *,
-    lr: Schedule = Schedule(1e-2),
-    momentum: float = 0.0,
-    weight_decay: float = 0.0,
+    lr: Rate = Schedule(1e-2),
+    momentum: Decay = 0.0,
+    weight_decay: NonNegative = 0.0,
 ) -> optim.Optimizer:
     """Stochastic gradient descent."""
     return optim.SGD(parameters, lr(0), momentum, weight_decay=weight_decay, fused=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from gan_cli.checkpoints.choice import newest_runs
+from gan_cli.config.ranges import Count, Finite, Samples, Truncation
 from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
 from gan_cli.sampling.exports import check_formats, exports
@@ -57,16 +58,16 @@ class SampleOptions:
     target: str | None = None  # which field of a sample; None: the first
     anomalous: Any = None  # classes, by number or name
     attribute: Any = None  # two of them
-    strength: float | None = None
-    steps: int | None = None
-    count: int | None = None
+    strength: Finite | None = None
+    steps: Count | None = None
+    count: Samples | None = None
     seeds: Seeds | None = None
     label: Any = None  # a class, by number or name, or a list of them
-    truncation: float | None = None
-    interpolate: int | None = None
+    truncation: Truncation | None = None
+    interpolate: Count | None = None
     format: Any = None  # names of export formats
-    columns: int | None = None
-    batch_size: int = 64  # samples drawn at a time
+    columns: Count | None = None
+    batch_size: Count = 64  # samples drawn at a time
     output: str | None = None
     imports: tuple[str, ...] = ()
     device: Device = field(default_factory=Device)

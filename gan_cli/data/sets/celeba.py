@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from gan_cli.config.ranges import Pixels
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.download import fetch
 from gan_cli.data.files.image import Resize, fit, read_image, square, to_tensor
@@ -22,7 +23,7 @@ class CelebA:
         *,
         root: str = "data",
         split: Literal["train", "valid", "test", "all"] = "train",
-        size: int | None = 64,
+        size: Pixels | None = 64,
         resize: Literal["crop", "stretch", "pad"] = "crop",
         hflip: bool = False,
     ) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from gan_cli.config.ranges import Natural, Pixels
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.image import fit_all
@@ -23,7 +24,9 @@ class Digits(InMemory):
     `size`; digits of MNIST take 20 of 28 pixels (LeCun et al. 1998).
     """
 
-    def __init__(self, *, size: int | None = 32, margin: int = 0, hflip: bool = False) -> None:
+    def __init__(
+        self, *, size: Pixels | None = 32, margin: Natural = 0, hflip: bool = False
+    ) -> None:
         table = np.loadtxt(
             io.BytesIO(gzip.decompress(find_digits().read_bytes())), np.int64, delimiter=","
         )  # (1797, 64 + 1): shades 0 to 16, label

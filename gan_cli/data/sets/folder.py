@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from gan_cli.config.ranges import Pixels
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.archive import open_archive
@@ -35,9 +36,9 @@ class Folder:
         path: str,
         labels: Labels = "none",
         channels: Literal[1, 3, 4] = 3,
-        size: int | None = None,
-        height: int | None = None,
-        width: int | None = None,
+        size: Pixels | None = None,
+        height: Pixels | None = None,
+        width: Pixels | None = None,
         resize: Resize = "none",
         hflip: bool = False,
         skip_broken: bool = False,

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_cli.config.ranges import Count, Finite, Positive, Samples, Seed
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
 from gan_cli.data.ground_truth import Density, Modes
@@ -76,11 +77,11 @@ class Ring(SampledDataset):
     def __init__(
         self,
         *,
-        modes: int = 8,
-        radius: float = 1.0,
-        std: float = 0.01,
-        count: int | None = 100_000,
-        seed: int = 0,
+        modes: Count = 8,
+        radius: Positive = 1.0,
+        std: Positive = 0.01,
+        count: Samples | None = 100_000,
+        seed: Seed = 0,
     ) -> None:
         check_options(seed, modes=modes, radius=radius, std=std, count=count)
         angle = 2 * math.pi * torch.arange(modes, dtype=torch.float64) / modes
@@ -102,11 +103,11 @@ class Grid(SampledDataset):
     def __init__(
         self,
         *,
-        modes: int = 25,
-        spacing: float = 2.0,
-        std: float = 0.05,
-        count: int | None = 100_000,
-        seed: int = 0,
+        modes: Count = 25,
+        spacing: Positive = 2.0,
+        std: Positive = 0.05,
+        count: Samples | None = 100_000,
+        seed: Seed = 0,
     ) -> None:
         check_options(seed, modes=modes, spacing=spacing, std=std, count=count)
         side = math.isqrt(modes)
@@ -134,11 +135,11 @@ class Mixture1d(SampledDataset):
     def __init__(
         self,
         *,
-        means: tuple[float, ...] = (-3.0, 0.0, 3.0),
-        stds: tuple[float, ...] = (0.3, 0.3, 0.3),
-        weights: tuple[float, ...] = (0.2, 0.5, 0.3),
-        count: int | None = 100_000,
-        seed: int = 0,
+        means: tuple[Finite, ...] = (-3.0, 0.0, 3.0),
+        stds: tuple[Positive, ...] = (0.3, 0.3, 0.3),
+        weights: tuple[Positive, ...] = (0.2, 0.5, 0.3),
+        count: Samples | None = 100_000,
+        seed: Seed = 0,
     ) -> None:
         if not len(means) == len(stds) == len(weights) > 0:
             raise ConfigError(

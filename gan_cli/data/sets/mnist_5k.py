@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from gan_cli.config.ranges import Pixels
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.image import fit_all
 from gan_cli.data.sets.in_memory import InMemory
@@ -24,7 +25,7 @@ class MNIST5k(InMemory):
     """Gray 28x28 images, zero-padded to `size`; needs no download."""
 
     def __init__(
-        self, *, size: int | None = 32, hflip: bool = False, without: tuple[str, ...] = ()
+        self, *, size: Pixels | None = 32, hflip: bool = False, without: tuple[str, ...] = ()
     ) -> None:
         labels = torch.arange(10).repeat_interleave(500)
         tensors = {"real": fit_all(read_sheet(), size, "pad"), "label": labels}

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_cli.config.ranges import Pixels, Seed
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.archive import open_archive
@@ -33,8 +34,8 @@ class MNISTM(InMemory):
         digits: Literal["mnist", "mnist_5k"] = "mnist",
         root: str = "data",
         split: Literal["train", "test"] = "train",
-        size: int = 28,
-        seed: int = 0,
+        size: Pixels = 28,
+        seed: Seed = 0,
     ) -> None:
         check_options(seed, size=size)
         if digits == "mnist_5k" and split == "test":

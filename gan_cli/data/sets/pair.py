@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from gan_cli.config.ranges import Natural, ProperShare, Seed
 from gan_cli.config.registry import Component, ConfigError
 from gan_cli.data.dataset import Dataset, datasets
 from gan_cli.data.sets.domain import Domain, mask_labels, split
@@ -45,9 +46,9 @@ class Pair(JointDataset):
         source: DatasetNode,  # the domain with labels
         target: DatasetNode,  # the domain to adapt to
         more_sources: dict[str, DatasetNode] | None = None,
-        target_labels: int | None = None,
-        held_out: float = 0.2,
-        seed: int = 0,
+        target_labels: Natural | None = None,
+        held_out: ProperShare = 0.2,
+        seed: Seed = 0,
     ) -> None:
         check_options(seed)
         nodes = {"source": source, **by_batch_key(more_sources), "target": target}

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_cli.config.ranges import Depth, Positive, Samples, Seed
 from gan_cli.data.dataset import datasets
 from gan_cli.data.sets.endless import SampledDataset
 from gan_cli.data.sets.mixtures import check_options
@@ -25,7 +26,9 @@ class SwissRoll(SampledDataset):
     arXiv:1704.00028, section 4). The standard deviation `noise` applies before the division.
     """
 
-    def __init__(self, *, noise: float = 0.25, count: int | None = 100_000, seed: int = 0) -> None:
+    def __init__(
+        self, *, noise: Positive = 0.25, count: Samples | None = 100_000, seed: Seed = 0
+    ) -> None:
         check_options(seed, noise=noise, count=count)
         super().__init__(partial(draw_swiss_roll, noise), count, seed)
 
@@ -41,7 +44,7 @@ class Checkerboard(SampledDataset):
     Grathwohl et al. 2019 (arXiv:1810.01367), figure 2, use 4 x 4 squares in [-4, 4].
     """
 
-    def __init__(self, *, side: int = 4, count: int | None = 100_000, seed: int = 0) -> None:
+    def __init__(self, *, side: Depth = 4, count: Samples | None = 100_000, seed: Seed = 0) -> None:
         check_options(seed, side=side, count=count)
         super().__init__(partial(draw_checkerboard, side), count, seed)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gan_cli.config.ranges import Pixels, Samples, Seed
 from gan_cli.data.dataset import datasets
 from gan_cli.data.ground_truth import Modes
 from gan_cli.data.sets.in_memory import InMemory
@@ -37,9 +38,9 @@ class StackedMNIST:
         *,
         source: Literal["mnist", "mnist_5k"] = "mnist",
         root: str = "data",
-        size: int | None = 32,
-        count: int = 128_000,
-        seed: int = 0,
+        size: Pixels | None = 32,
+        count: Samples = 128_000,
+        seed: Seed = 0,
     ) -> None:
         check_options(seed, count=count)
         five_k = source == "mnist_5k"

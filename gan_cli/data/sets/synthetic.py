@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from gan_cli.config.ranges import Natural, Pixels, Samples, Seed
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
 from gan_cli.data.sets.in_memory import InMemory
@@ -23,13 +24,13 @@ class Synthetic(InMemory):
     def __init__(
         self,
         *,
-        size: int = 32,
-        height: int | None = None,
-        width: int | None = None,
-        channels: int = 3,
-        classes: int = 4,
-        count: int = 1024,
-        seed: int = 0,
+        size: Pixels = 32,
+        height: Pixels | None = None,
+        width: Pixels | None = None,
+        channels: Literal[1, 3, 4] = 3,
+        classes: Natural = 4,
+        count: Samples = 1024,
+        seed: Seed = 0,
         hflip: bool = False,
     ) -> None:
         shape = (channels, size if height is None else height, size if width is None else width)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_cli.config.ranges import Pixels
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.download import fetch
 from gan_cli.data.files.image import Resize, fit_all
@@ -40,7 +41,7 @@ class MNIST(InMemory):
         *,
         root: str = "data",
         split: Literal["train", "test"] = "train",
-        size: int | None = 32,
+        size: Pixels | None = 32,
         resize: SquareResize = "pad",
         hflip: bool = False,
         without: tuple[str, ...] = (),
@@ -59,7 +60,7 @@ class FashionMNIST(InMemory):
         *,
         root: str = "data",
         split: Literal["train", "test"] = "train",
-        size: int | None = 32,
+        size: Pixels | None = 32,
         resize: SquareResize = "pad",
         hflip: bool = False,
         without: tuple[str, ...] = (),
@@ -79,7 +80,7 @@ class CIFAR10(InMemory):
         *,
         root: str = "data",
         split: Literal["train", "test"] = "train",
-        size: int | None = None,
+        size: Pixels | None = None,
         resize: SquareResize = "stretch",
         hflip: bool = False,
         without: tuple[str, ...] = (),
@@ -99,7 +100,7 @@ class CIFAR100(InMemory):
         *,
         root: str = "data",
         split: Literal["train", "test"] = "train",
-        size: int | None = None,
+        size: Pixels | None = None,
         resize: SquareResize = "stretch",
         hflip: bool = False,
     ) -> None:
@@ -117,7 +118,7 @@ class SVHN(InMemory):
         *,
         root: str = "data",
         split: Literal["train", "test", "extra"] = "train",
-        size: int | None = None,
+        size: Pixels | None = None,
         resize: SquareResize = "stretch",
         hflip: bool = False,
     ) -> None:
@@ -135,7 +136,7 @@ class STL10(InMemory):
         *,
         root: str = "data",
         split: Literal["train", "test", "unlabeled"] = "unlabeled",
-        size: int | None = 48,
+        size: Pixels | None = 48,
         resize: SquareResize = "stretch",
         hflip: bool = False,
     ) -> None:

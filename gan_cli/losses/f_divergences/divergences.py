@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gan_cli.config.ranges import Finite
 from gan_cli.losses.f_divergences.variational import (
     FDivergence,
     GeneratorRule,
@@ -218,7 +219,7 @@ class Alpha(FDivergence):
 
     quantity = "alpha_divergence"
 
-    def __init__(self, *, alpha: float = 0.5, generator: GeneratorRule = "nonsaturating") -> None:
+    def __init__(self, *, alpha: Finite = 0.5, generator: GeneratorRule = "nonsaturating") -> None:
         super().__init__(generator=generator)
         if alpha in (0, 1):
             known = {0: "reverse KL: set loss=f_reverse_kl", 1: "KL: set loss=f_kl"}[int(alpha)]

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gan_cli.config.ranges import ProperShare
 from gan_cli.losses.f_divergences.variational import (
     FDivergence,
     GeneratorRule,
@@ -78,7 +79,9 @@ class WeightedJensenShannon(FDivergence):
 
     quantity = "weighted_js_divergence"
 
-    def __init__(self, *, pi: float = 0.5, generator: GeneratorRule = "nonsaturating") -> None:
+    def __init__(
+        self, *, pi: ProperShare = 0.5, generator: GeneratorRule = "nonsaturating"
+    ) -> None:
         super().__init__(generator=generator)
         if not 0 < pi < 1:
             raise ConfigError(
