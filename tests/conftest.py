@@ -11,6 +11,12 @@ import torch
 torch.set_num_threads(1)
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--fuzz", type=int, metavar="N", help="tries N mutated inputs of each kind (test_fuzz.py)"
+    )
+
+
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory):
     """No test reads what an earlier program has computed."""
