@@ -6,7 +6,7 @@ Imports torch only to open one: a misspelt name is reported before that.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.errors import ConfigError, StorageError
 from gan_cli.utils.text import unknown
 
 if TYPE_CHECKING:
@@ -42,10 +42,28 @@ def run_folder(run: str, where: str = "run") -> Path:
     Raises ConfigError, with the nearest name, if neither has checkpoints; `where` is the key at
     fault.
     """
-    for folder in (OUTPUTS / run, Path(run).expanduser()):
-        if (folder / "checkpoints").is_dir():
+    for folder in (OUTPUTS / run, expanded(run)):
+        if entry_exists(folder / "checkpoints"):
             return folder
     raise ConfigError(f"{where}: {unknown('run', run, known_runs())} (in ./outputs)")
+
+
+def expanded(name: str) -> Path:
+    """The path `name`, with a leading ~ replaced if there is such a user."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # no such user
+        return Path(name)
+
+
+def entry_exists(path: Path) -> bool:
+    """Whether there is such a file or folder; StorageError if its folder may not be read."""
+    try:
+        return path.exists()
+    except PermissionError as error:
+        raise StorageError(f"{path.parent} cannot be read ({error.strerror})") from error
+    except OSError:  # no path, such as a name that is too long
+        return False
 
 
 def find(reference: str, where: str = "checkpoint") -> "Checkpoint":
@@ -56,8 +74,8 @@ def find(reference: str, where: str = "checkpoint") -> "Checkpoint":
     """
     from gan_cli.checkpoints.contents import Checkpoint
 
-    file = Path(reference).expanduser()
-    if file.is_file():
+    file = expanded(reference)
+    if entry_exists(file) and file.is_file():
         return Checkpoint.load(file)
     try:
         folder = run_folder(reference, where)
@@ -91,7 +109,7 @@ def opened(source: Source, run: Path | None) -> "Checkpoint":
     from gan_cli.checkpoints.files import Checkpoints
 
     if run is None:
-        return Checkpoint.load(Path(str(source.checkpoint)).expanduser())
+        return Checkpoint.load(expanded(str(source.checkpoint)))
     if source.which == "latest":
         return latest(run)
     checkpoints = Checkpoints(run / "checkpoints")

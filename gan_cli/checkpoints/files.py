@@ -1,14 +1,15 @@
 """Checkpoint files and the folder of them that a run keeps."""
 
 import logging
-import shutil
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from gan_cli.utils.errors import StorageError
-from gan_cli.utils.tensor_files import first_line, read_tensors, write_tensors
+from gan_cli.utils.side_files import set_aside
+from gan_cli.utils.tensor_files import read_tensors, write_tensors
 
 State = dict[str, Any]
 log = logging.getLogger("gan_cli")
@@ -18,18 +19,10 @@ def save(path: Path, state: State) -> None:
     """Writes a checkpoint atomically; StorageError if that fails, with the old file intact."""
     try:
         write_tensors(path, state)
-    except (OSError, RuntimeError) as error:  # torch wraps a failed write in a RuntimeError
+    except StorageError as error:
         raise StorageError(
-            f"cannot write {path}{free_space(path.parent)} ({first_line(error)}); "
-            "earlier checkpoints are intact, and the same command resumes from them"
+            f"{error}; earlier checkpoints are intact, and the same command resumes from them"
         ) from error
-
-
-def free_space(folder: Path) -> str:
-    """Words on the room that is left on the disk of `folder`; none if there is no such folder."""
-    if not folder.is_dir():
-        return ""
-    return f", with {shutil.disk_usage(folder).free / 2**20:.0f} MiB free on its disk"
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> State:
@@ -65,14 +58,31 @@ class Checkpoints:
         return self.folder / "best.pt"
 
     def steps(self) -> list[int]:
-        """Steps with a checkpoint, the newest last."""
-        names = (path.stem.removeprefix("step-") for path in self.folder.glob("step-*.pt"))
-        return sorted(int(name) for name in names if name.isdecimal())
+        """Steps with a checkpoint, the newest last; StorageError if the folder cannot be read.
+
+        Files with other names, such as copies that a file manager made, are no checkpoints.
+        """
+        try:
+            names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StorageError(
+                f"{self.folder} cannot be read ({error.strerror or error}); make it a folder that "
+                "you may read, or start anew with another run=NAME"
+            ) from error
+        numbers = (name.removeprefix("step-").removesuffix(".pt") for name in names)
+        found = {int(number) for number in numbers if number.isdecimal()}
+        return sorted(step for step in found if self.path(step).name in names)
 
     def save(self, step: int, state: State) -> Path:
-        """Writes the checkpoint of `step` and deletes those that are not kept."""
+        """Writes the checkpoint of `step` and deletes older ones that are not kept.
+
+        Those of later steps stay: a run only writes behind them if it could not read them.
+        """
         save(self.path(step), state)
-        for old in self.steps()[: -self.keep_last]:
+        older = [s for s in self.steps() if s <= step and not self.path(s).is_dir()]
+        for old in older[: -self.keep_last]:
             if not (self.keep_every and old % self.keep_every == 0):
                 self.path(old).unlink()
         return self.path(step)
@@ -90,13 +100,23 @@ class Checkpoints:
 
         Raises StorageError if there are checkpoints and none of them is sound.
         """
-        for step in reversed(self.steps()):
+        steps = self.steps()
+        for step in reversed(steps):
             try:
                 return self.path(step), load(self.path(step), device)
             except StorageError as error:
                 log.warning("%s; trying the one before", error)
-        if self.steps():
+        if steps:
             raise StorageError(
                 f"no checkpoint in {self.folder} can be read; start anew with another run=NAME"
             )
         return None
+
+    def set_aside_later(self, step: int) -> None:
+        """Renames the checkpoints after `step`, which a run that continues there could not read.
+
+        Otherwise, every later start would try them first. Logs one line for each.
+        """
+        for later in self.steps():
+            if later > step:
+                set_aside(self.path(later))

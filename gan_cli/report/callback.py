@@ -55,8 +55,13 @@ def error_text(error: BaseException) -> str:
 
 def update_job(folder: Path, facts: dict[str, Any]) -> None:
     """Adds `facts` to job.json in `folder`."""
+    from gan_cli.utils.side_files import read_object, set_aside
+
     path = folder / "job.json"
-    old = json.loads(path.read_text()) if path.exists() else {}
+    old = read_object(path)
+    if old is None:
+        set_aside(path)
+        old = {}
     path.write_text(json.dumps({**old, **facts}, indent=2) + "\n")
 
 

@@ -1,12 +1,15 @@
 """Reads the folder of a run, finished or not."""
 
-import json
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_cli.report.words import finite
+from gan_cli.utils.side_files import read_object, read_rows
+
+log = logging.getLogger("gan_cli")
 
 Point = tuple[int, float]  # (step, value)
 
@@ -76,25 +79,22 @@ class Record:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The content of a JSON file, {} if there is none."""
-    if not path.exists():
-        return {}
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    """The object in a JSON file, {} if there is none or it is damaged."""
+    found = read_object(path)
+    if found is None:
+        log.warning("%s is damaged; the report leaves it out", path)
+    return found or {}
 
 
 def read_series(path: Path) -> dict[str, list[Point]]:
     """Points of each series in the order of steps; the last value counts if a step was repeated."""
     series: dict[str, dict[int, float]] = {}
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-            step = row.pop("step")
-        except (ValueError, KeyError):  # an incomplete line of a killed run
+    for row in read_rows(path.read_bytes()) if path.is_file() else ():
+        if row is None:  # an incomplete line of a killed run
             continue
-        for name, value in row.items():
-            if name != "time" and isinstance(value, int | float):
-                series.setdefault(name, {})[step] = value
+        for name, value in row.values.items():
+            if name not in ("step", "time") and isinstance(value, int | float):
+                series.setdefault(name, {})[row.step] = value
     return {name: sorted(points.items()) for name, points in series.items()}
 
 

@@ -1,14 +1,15 @@
 """Writes the logs of a run: TensorBoard events, metrics.jsonl, pictures and run.json."""
 
-import json
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gan_cli.utils.files import append_text, atomic_file, make_folder
 from gan_cli.utils.images import save_png
+from gan_cli.utils.side_files import read_object, read_rows, set_aside
+from gan_cli.utils.strict_json import dumps, write_json
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -21,7 +22,7 @@ class Logger:
         self.folder, self.resumed_at = folder, resumed_at
         self._writer: SummaryWriter | None = None
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             drop_later_lines(folder / "metrics.jsonl", resumed_at)
 
     @property
@@ -37,8 +38,8 @@ class Logger:
         """Writes values to metrics.jsonl and TensorBoard."""
         if self.folder is None:
             return
-        with open(self.folder / "metrics.jsonl", "a") as file:
-            file.write(json.dumps({"step": step, "time": time.time(), **values}) + "\n")
+        line = dumps({"step": step, "time": time.time(), **values})
+        append_text(self.folder / "metrics.jsonl", line + "\n")
         for name, value in values.items():
             self.writer.add_scalar(name, value, step)
 
@@ -59,10 +60,11 @@ class Logger:
         if self.folder is None:
             return
         path = self.folder / "run.json"
-        old = json.loads(path.read_text()) if path.exists() else {}
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps({**old, **entries}, indent=2, default=str) + "\n")
-        temporary.replace(path)
+        old = read_object(path)
+        if old is None:
+            set_aside(path)
+            old = {}
+        write_json(path, {**old, **entries})
 
     def close(self) -> None:
         if self._writer is not None:
@@ -71,15 +73,17 @@ class Logger:
 
 def drop_later_lines(path: Path, step: int) -> None:
     """Removes the lines of steps after `step`, which a resumed run repeats."""
-    if not path.exists():
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
         return
-    kept = []
-    for line in path.read_text().splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
-        except (ValueError, KeyError):  # the incomplete last line of a killed run
-            continue
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("".join(kept))
-    os.replace(temporary, path)
+    except OSError:  # a folder, say
+        set_aside(path)
+        return
+    rows = list(read_rows(content))
+    torn = bool(rows) and rows[-1] is None and not content.endswith(b"\n")  # by kill -9
+    if rows.count(None) > torn:
+        set_aside(path, "the run continues with the lines that can be read")
+    kept = [row.line + b"\n" for row in rows if row is not None and row.step <= step]
+    with atomic_file(path) as file:
+        file.write(b"".join(kept))

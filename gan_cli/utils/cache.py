@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import torch
 from torch import Tensor
@@ -49,7 +48,7 @@ def cached(kind: str, key: Mapping[str, Any], compute: Callable[[], State]) -> S
     state = compute()
     try:
         write(path, {"key": text, "digest": digest_of(state), "state": state})
-    except (OSError, RuntimeError) as error:  # torch wraps a failed write in a RuntimeError
+    except StorageError as error:
         warn_once("written", error)
     return state
 
@@ -69,16 +68,17 @@ def read(path: Path, key: str) -> State | None:
         return None
     except StorageError:
         entry = None
-    if isinstance(entry, dict) and entry.get("key") == key and "state" in entry:
-        if entry.get("digest") == digest_of(entry["state"]):
-            return entry["state"]
+    if not isinstance(entry, dict):
+        entry = {}
+    if entry.get("key") == key and entry.get("digest") == digest_of(entry.get("state")):
+        return entry["state"]
     log.warning("%s is damaged; computing it anew", path)
     return None
 
 
 def write(path: Path, entry: State) -> None:
     """Of two processes that write one entry at once, the later one stays."""
-    write_tensors(path, entry, path.with_name(f".{path.name}.{uuid4().hex}.tmp"))
+    write_tensors(path, entry)
 
 
 def digest_of(state: Any) -> str:
