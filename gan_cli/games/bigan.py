@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.config.ranges import NonNegative
-from gan_cli.games.encoders import check_latents, check_weights
+from gan_cli.games.encoders import check_latents
 from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
 from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
@@ -47,7 +47,6 @@ class BiGAN(Game):
         p: Literal[1, 2] = 2,
     ) -> None:
         super().__init__(networks, objective)
-        check_weights(lambda_x=lambda_x, lambda_z=lambda_z)
         check_latents(networks)
         objective.check_encodes()
         self.lambda_x, self.lambda_z, self.p = lambda_x, lambda_z, p

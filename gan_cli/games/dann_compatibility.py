@@ -13,9 +13,7 @@ def decoder_errors(config: Config) -> Iterator[str]:
     weight, where = config.model.game["reconstruction"], "model.game.reconstruction"
     key = "model.networks.feature_extractor.reconstructs"
     decodes = config.model.networks.get("feature_extractor", {}).get("reconstructs", False)
-    if weight < 0:
-        yield f"{where}: must be 0 or more, got {weight}"
-    elif weight > 0 and not decodes:
+    if weight > 0 and not decodes:
         yield f"{where}: is {weight}, but there is no decoder to train; set {key}=true"
     elif weight == 0 and decodes:
         yield f"{key}: the decoder would not be trained; set {where}=0.3, say, or {key}=false"

@@ -7,13 +7,6 @@ from torch import nn
 from gan_cli.utils.errors import ConfigError
 
 
-def check_weights(**weights: float) -> None:
-    """Raises ConfigError if a weight is negative."""
-    faults = [f"{key}: must be 0 or more, got {w}" for key, w in weights.items() if w < 0]
-    if faults:
-        raise ConfigError(*faults)
-
-
 def check_latents(networks: nn.ModuleDict) -> None:
     """Raises ConfigError if the networks differ in the length of their latents."""
     sizes: dict[str, Any] = {

@@ -52,11 +52,9 @@ class GAN(Game):
     @classmethod
     def compatibility_errors(cls, config: Config) -> Iterator[str]:
         packing = config.model.game["packing"]
-        parts = max(config.accumulate, 1) * int(os.environ.get("WORLD_SIZE", 1))
+        parts = config.accumulate * int(os.environ.get("WORLD_SIZE", 1))
         at_once = config.batch_size // parts
-        if packing < 1:
-            yield f"model.game.packing: must be 1 or more, got {packing}"
-        elif at_once % packing:
+        if at_once % packing:
             yield (
                 f"batch_size: packs of {packing} (model.game.packing) do not divide the {at_once} "
                 f"samples computed at once; use a multiple of {packing}"

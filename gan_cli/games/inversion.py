@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gan_cli.config.ranges import NonNegative
 from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Dataset
-from gan_cli.games.encoders import check_latents, check_weights
+from gan_cli.games.encoders import check_latents
 from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
 from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
@@ -50,7 +50,6 @@ class Inversion(Game):
         lambda_f: NonNegative = 0.0,
     ) -> None:
         super().__init__(networks, objective)
-        check_weights(lambda_z=lambda_z, lambda_x=lambda_x, lambda_f=lambda_f)
         check_latents(nn.ModuleDict({role: networks[role] for role in self.averaged}))
         self.lambda_z, self.lambda_x, self.lambda_f = lambda_z, lambda_x, lambda_f
         for role in networks.keys() & set(self.frozen):

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_cli.config.ranges import Count, NonNegative, Share
-from gan_cli.games.encoders import check_latents, check_weights
+from gan_cli.games.encoders import check_latents
 from gan_cli.games.game import Batch, PreviewContent, games
 from gan_cli.games.gan import GAN
 from gan_cli.losses.objective import Objective
@@ -38,7 +38,6 @@ class LatentRegressor(GAN):
         packing: Count = 1,
     ) -> None:
         super().__init__(networks, objective, packing=packing)
-        check_weights(lambda_z=lambda_z, generator_share=generator_share)
         check_latents(nn.ModuleDict({role: networks[role] for role in self.averaged}))
         self.lambda_z, self.generator_share = lambda_z, generator_share
 

@@ -46,9 +46,6 @@ class UnrolledGAN(GAN):
     @classmethod
     def compatibility_errors(cls, config: Config) -> Iterator[str]:
         yield from super().compatibility_errors(config)
-        unroll = config.model.game["unroll"]
-        if unroll < 1:
-            yield f"model.game.unroll: must be 1 or more, got {unroll}; 0 is model.game.name=gan"
         optimizer = options_of(config.optimizer, "discriminator")["name"]
         if optimizer not in UNROLLABLE:
             yield (

@@ -6,7 +6,6 @@ import numpy as np
 from torch import Tensor
 
 from gan_cli.config.ranges import Count, Range, Seed32
-from gan_cli.config.registry import ConfigError
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.utils.errors import NonFiniteError
 
@@ -31,11 +30,6 @@ class KernelDistance:
         subset_size: Annotated[int, Range(least=2, most=2**31 - 1)] = 1000,
         seed: Seed32 = 2020,
     ) -> None:
-        for key, given, least in (("subsets", subsets, 1), ("subset_size", subset_size, 2)):
-            if given < least:
-                raise ConfigError(f"{key}: needs {least} or more, got {given}")
-        if not 0 <= seed < 2**32:
-            raise ConfigError(f"seed: expected 0 to 4294967295, got {seed}")
         self.subsets, self.subset_size, self.seed = subsets, subset_size, seed
 
     @property

@@ -36,8 +36,6 @@ class Memorisation:
     minimum = 2
 
     def __init__(self, *, quantile: ProperShare = 0.01) -> None:
-        if not 0 < quantile < 1:
-            raise ConfigError(f"quantile: expected a share between 0 and 1, got {quantile}")
         self.quantile = quantile
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:

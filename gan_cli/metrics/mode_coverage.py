@@ -8,7 +8,6 @@ from torch import Tensor
 
 from gan_cli.config.ranges import Count
 from gan_cli.metrics.metric import Collected, Need, metrics
-from gan_cli.utils.errors import ConfigError
 
 
 @metrics.register("modes")
@@ -29,8 +28,6 @@ class ModeCoverage:
     minimum = 1
 
     def __init__(self, *, least: Count = 1) -> None:
-        if least < 1:
-            raise ConfigError(f"least: {least} samples would find every mode; type 1 or more")
         self.least = least
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gan_cli.config.ranges import shown
 from gan_cli.config.registry import Component, conform_keys, keys_of, keys_of_dataclass
 from gan_cli.config.schema import Metrics
 from gan_cli.metrics.metric import extractors, metrics
@@ -22,13 +23,13 @@ def parse_metrics(value: Any, where: str, faults: list[str]) -> Metrics:
         return Metrics()
     name = value.get("features", "random")
     if isinstance(name, Mapping):  # the form in a checkpoint
-        value, name = {**value, **name}, name["name"]
-    compute = as_mapping(value.get("compute") or {})
+        value, name = {**value, **name}, name.get("name")
+    compute = as_mapping(value.get("compute"))
     if not isinstance(compute, Mapping):
-        faults.append(f"{where}.compute: expected names of metrics, got {compute!r}")
+        faults.append(f"{where}.compute: expected names of metrics, got {shown(compute)}")
         compute = {}
     own = {}
-    if name in extractors.entries:
+    if isinstance(name, str) and name in extractors.entries:
         own = keys_of(extractors.entries[name])
     else:
         faults.append(f"{where}.features: {unknown('features', name, extractors.entries)}")
@@ -47,9 +48,10 @@ def parse_metrics(value: Any, where: str, faults: list[str]) -> Metrics:
 
 def as_mapping(compute: Any) -> Any:
     """A mapping of names to options, from fd, [fd, kd] or {fd: {}, kd: {}}."""
-    if isinstance(compute, str):
-        compute = [compute]
-    return dict.fromkeys(compute) if isinstance(compute, list | tuple) else compute
+    names = [compute] if isinstance(compute, str) else [] if compute is None else compute
+    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+        return dict.fromkeys(names)
+    return compute
 
 
 def parse_compute(
@@ -58,8 +60,12 @@ def parse_compute(
     """Yields the name of each metric and its options, with defaults."""
     for given, options in compute.items():
         name = SYNONYMS.get(given, given)
+        at = f"{where}.{given}"
+        if not isinstance(options, Mapping | None):
+            faults.append(f"{at}: expected keys and values, got {shown(options)}")
+            continue
         try:
-            yield name, {"name": name, **metrics.check({**(options or {}), "name": name}, where)}
+            yield name, {"name": name, **metrics.check({**(options or {}), "name": name}, at)}
         except ConfigError as error:
             faults += error.faults
 

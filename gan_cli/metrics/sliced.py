@@ -8,7 +8,6 @@ from torch import Tensor
 from gan_cli.config.ranges import Count
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.metrics.transport import Order
-from gan_cli.utils.errors import ConfigError
 
 DIRECTIONS = 64  # projected at a time: 10,000 + 10,000 samples then need some 60 MB
 
@@ -59,8 +58,6 @@ class Sliced:
     minimum = 1
 
     def __init__(self, *, projections: Count = 500) -> None:
-        if projections < 1:
-            raise ConfigError(f"projections: {projections} are too few; type 1 or more")
         self.projections = projections
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:

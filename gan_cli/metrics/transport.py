@@ -12,7 +12,6 @@ from torch import Tensor
 
 from gan_cli.config.ranges import Count
 from gan_cli.metrics.metric import Collected, Need, metrics
-from gan_cli.utils.errors import ConfigError
 
 Order = Literal[1, 2]
 
@@ -64,8 +63,6 @@ class Transport:
     featured: ClassVar[bool] = True
 
     def __init__(self, *, count: Count = 1000) -> None:
-        if count < 1:
-            raise ConfigError(f"count: {count} samples cannot be transported; type 1 or more")
         self.count = self.minimum = count
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from gan_cli.config.ranges import Depth, Units
 from gan_cli.data.spec import Spec
-from gan_cli.networks.layers.checks import check_positive
 from gan_cli.networks.layers.norm import Norm, Normalize, apply_spectral_norm
 from gan_cli.networks.network import networks
 from gan_cli.utils.errors import ConfigError
@@ -39,7 +38,6 @@ class DANNFeatureExtractor(nn.Module):
         reconstructs: bool = False,
     ) -> None:
         super().__init__()
-        check_positive(width=width, features=features)
         if spec.kind != "image" or min(spec.shape[1:]) < MIN_SIZE:
             raise ConfigError(
                 f"name: this network needs images of at least {MIN_SIZE} pixels a side, but the "
@@ -95,7 +93,6 @@ class DANNLabelPredictor(nn.Module):
         width: Units = 100,  # units of a hidden layer
     ) -> None:
         super().__init__()
-        check_positive(features=features, width=width)
         self.features = features
         self.layers = hidden_layers(features, width, 2)
         self.output = nn.Linear(width, spec.classes)
@@ -126,7 +123,6 @@ class DANNDomainDiscriminator(nn.Module):
         spectral_norm: bool = False,  # spectral normalization of all weights
     ) -> None:
         super().__init__()
-        check_positive(features=features, width=width, depth=depth)
         self.features, self.conditional = features, conditional
         self.layers = hidden_layers(features * (spec.classes if conditional else 1), width, depth)
         self.output = nn.Linear(width, len(spec.inputs))  # one for each source

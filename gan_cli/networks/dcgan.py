@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gan_cli.config.ranges import Units
 from gan_cli.data.spec import Spec
-from gan_cli.networks.layers.checks import check_conditioning, check_positive
+from gan_cli.networks.layers.checks import check_conditioning
 from gan_cli.networks.layers.conditioning import (
     DiscriminatorConditioning,
     GeneratorConditioning,
@@ -43,7 +43,6 @@ class DCGANGenerator(nn.Module):
         conditioning: GeneratorConditioning = "none",  # how the label enters; none: not at all
     ) -> None:
         super().__init__()
-        check_positive(latent_dim=latent_dim, width=width)
         check_conditioning(spec, conditioning, norm)
         size, bias = pyramid(spec), norm == "none"
         channels = widths(width, 16 * width, size.levels)[::-1]
@@ -83,7 +82,6 @@ class DCGANDiscriminator(nn.Module):
         conditioning: DiscriminatorConditioning = "none",  # label: as input, projected, predicted
     ) -> None:
         super().__init__()
-        check_positive(width=width)
         check_conditioning(spec, conditioning, norm)
         size, bias = pyramid(spec), norm == "none"
         channels = widths(width, 16 * width, size.levels)

@@ -7,7 +7,6 @@ from gan_cli.config.ranges import Depth, Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks import dcgan
 from gan_cli.networks.layers import residual
-from gan_cli.networks.layers.checks import check_positive
 from gan_cli.networks.layers.norm import Norm
 from gan_cli.networks.layers.trunks import DenseTrunk, ResidualTrunk, StridedTrunk
 from gan_cli.networks.network import networks
@@ -51,7 +50,6 @@ def mlp_encoder(
     stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
     """Encoder with `depth` hidden layers of `width` units, for vectors and tiny images."""
-    check_positive(latent_dim=latent_dim, width=width, depth=depth)
     return Encoder(DenseTrunk(spec, width, depth, norm), latent_dim, stochastic)
 
 
@@ -65,7 +63,6 @@ def dcgan_encoder(
     stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
     """Encoder with the strided convolutions of DCGAN's discriminator."""
-    check_positive(latent_dim=latent_dim, width=width)
     encoder = Encoder(StridedTrunk(spec, width, norm), latent_dim, stochastic)
     dcgan.initialize(encoder)
     return encoder
@@ -81,7 +78,6 @@ def resnet_encoder(
     stochastic: bool = False,  # a Gaussian over latents, as in ALI
 ) -> Encoder:
     """Encoder with the residual blocks of WGAN-GP's discriminator."""
-    check_positive(latent_dim=latent_dim, width=width)
     encoder = Encoder(ResidualTrunk(spec, width, norm), latent_dim, stochastic)
     residual.initialize(encoder)
     return encoder

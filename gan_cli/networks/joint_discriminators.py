@@ -8,7 +8,6 @@ from gan_cli.config.ranges import Depth, Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks import dcgan
 from gan_cli.networks.layers import residual
-from gan_cli.networks.layers.checks import check_positive
 from gan_cli.networks.layers.norm import Norm, apply_spectral_norm
 from gan_cli.networks.layers.trunks import DenseTrunk, ResidualTrunk, StridedTrunk
 from gan_cli.networks.network import networks
@@ -32,7 +31,6 @@ class MLPJointDiscriminator(nn.Module):
         spectral_norm: bool = False,  # spectral normalization of all weights
     ) -> None:
         super().__init__()
-        check_positive(latent_dim=latent_dim, width=width, depth=depth)
         self.latent_dim = latent_dim
         self.trunk = DenseTrunk(spec, width, depth, norm, extra=latent_dim)
         self.head = nn.Linear(width, 1)
@@ -59,7 +57,6 @@ class JointDiscriminator(nn.Module):
         self, trunk: StridedTrunk | ResidualTrunk, latent_dim: int, joint_width: int
     ) -> None:
         super().__init__()
-        check_positive(joint_width=joint_width)
         self.latent_dim = latent_dim
         self.trunk = trunk
         self.latent = nn.Linear(latent_dim, joint_width)
@@ -87,7 +84,6 @@ def dcgan_joint_discriminator(
     spectral_norm: bool = False,  # spectral normalization of all weights
 ) -> JointDiscriminator:
     """DCGAN's strided convolutions for the image; two hidden layers combine it with the latent."""
-    check_positive(latent_dim=latent_dim, width=width)
     network = JointDiscriminator(StridedTrunk(spec, width, norm), latent_dim, joint_width)
     dcgan.initialize(network)
     return normalized(network, spectral_norm)
@@ -104,7 +100,6 @@ def resnet_joint_discriminator(
     spectral_norm: bool = False,  # spectral normalization of all weights
 ) -> JointDiscriminator:
     """WGAN-GP's residual blocks for the image; two hidden layers combine it with the latent."""
-    check_positive(latent_dim=latent_dim, width=width)
     network = JointDiscriminator(ResidualTrunk(spec, width, norm), latent_dim, joint_width)
     residual.initialize(network)
     return normalized(network, spectral_norm)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gan_cli.config.ranges import Depth, Units
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Spec
-from gan_cli.networks.layers.checks import check_conditioning, check_positive
+from gan_cli.networks.layers.checks import check_conditioning
 from gan_cli.networks.layers.conditioning import (
     DiscriminatorConditioning,
     GeneratorConditioning,
@@ -55,7 +55,6 @@ class MLPGenerator(nn.Module):
         output: Literal["tanh", "linear"] | None = None,  # None: tanh for images and sound
     ) -> None:
         super().__init__()
-        check_positive(latent_dim=latent_dim, width=width, depth=depth)
         check_conditioning(spec, conditioning, norm)
         classes = spec.classes if conditioning == "batch_norm" else 0
         self.conditional = conditioning != "none"
@@ -98,7 +97,6 @@ class MLPDiscriminator(nn.Module):
         conditioning: DiscriminatorConditioning = "none",  # label: as input, projected, predicted
     ) -> None:
         super().__init__()
-        check_positive(width=width, depth=depth)
         check_conditioning(spec, conditioning, norm)
         self.auxiliary = conditioning == "auxiliary"
         labelled = conditioning in ("concat", "projection")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gan_cli.config.ranges import Units
 from gan_cli.data.spec import Spec
-from gan_cli.networks.layers.checks import check_conditioning, check_positive
+from gan_cli.networks.layers.checks import check_conditioning
 from gan_cli.networks.layers.conditioning import (
     DiscriminatorConditioning,
     GeneratorConditioning,
@@ -47,7 +47,6 @@ class ResNetGenerator(nn.Module):
         conditioning: GeneratorConditioning = "none",  # how the label enters; none: not at all
     ) -> None:
         super().__init__()
-        check_positive(latent_dim=latent_dim, width=width)
         check_conditioning(spec, conditioning, norm)
         size = pyramid(spec)
         channels = block_widths(width, max_width, size.levels + 1)[::-1]
@@ -92,7 +91,6 @@ class ResNetDiscriminator(nn.Module):
         conditioning: DiscriminatorConditioning = "none",  # label: as input, projected, predicted
     ) -> None:
         super().__init__()
-        check_positive(width=width)
         check_conditioning(spec, conditioning, norm)
         size = pyramid(spec)
         channels = block_widths(width, max_width, size.levels + 1)

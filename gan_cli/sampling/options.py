@@ -138,11 +138,7 @@ def source_errors(options: Source, instead: str = "") -> Iterator[str]:
 
 
 def number_errors(options: SampleOptions) -> Iterator[str]:
-    """Yields errors of numbers and seeds."""
-    for key in "count", "interpolate", "columns", "steps", "batch_size":
-        value = getattr(options, key)
-        if value is not None and value < 1:
-            yield f"{key}: must be at least 1, got {value}"
+    """Yields errors of numbers of samples."""
     if options.seeds and options.count not in (None, len(options.seeds)):
         yield f"count: is {options.count}, but seeds lists {len(options.seeds)}; leave one out"
     walks = options.task == "sample" and options.interpolate

@@ -1,6 +1,5 @@
 """Checks that the parts of a config are compatible. They need neither networks nor data."""
 
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +24,7 @@ def compatibility_errors(config: Config) -> list[str]:
         *(check_penalties, check_critics, check_augment),
     )
     game = games.entries[config.model.game["name"]].compatibility_errors
-    checks = (*parts, game, check_metrics, check_numbers)
+    checks = (*parts, game, check_metrics, check_run, check_batch_size)
     faults = (fault for check in checks for fault in check(config))
     return list(dict.fromkeys(faults))  # an error in options that players share is listed once
 
@@ -157,34 +156,16 @@ def check_metrics(config: Config) -> Iterator[str]:
     yield from unmet_needs(config.metrics, provided)
 
 
-def check_numbers(config: Config) -> Iterator[str]:
-    world = int(os.environ.get("WORLD_SIZE", 1))
-    share = world * config.accumulate
-    for key in "steps", "batch_size", "accumulate", "keep_last":
-        if getattr(config, key) < 1:
-            yield f"{key}: must be at least 1, got {getattr(config, key)}"
+def check_run(config: Config) -> Iterator[str]:
     if not config.run.strip() or Path(config.run).is_absolute() or ".." in Path(config.run).parts:
         yield f"run: names a folder in outputs/, got '{config.run}'; type run=NAME"
-    if not 0 <= config.seed < 2**63:
-        yield f"seed: must be 0 or more and below 2^63, got {config.seed}"
-    if config.clip_norm is not None and not 0 < config.clip_norm < math.inf:
-        yield f"clip_norm: must be above 0, got {config.clip_norm}; clip_norm=null does not clip"
-    if config.loss.weight_clip is not None and not 0 < config.loss.weight_clip < math.inf:
-        yield f"loss.weight_clip: must be above 0, got {config.loss.weight_clip}"
-    if config.device.threads is not None and config.device.threads < 1:
-        yield f"device.threads: must be at least 1, got {config.device.threads}"
-    if config.device.workers < 0:
-        yield f"device.workers: must be 0 or more, got {config.device.workers}"
-    if config.loss.critic_steps < 1:
-        yield f"loss.critic_steps: must be at least 1, got {config.loss.critic_steps}"
-    if share > 0 and config.batch_size % share:
+
+
+def check_batch_size(config: Config) -> Iterator[str]:
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    share = world * config.accumulate
+    if config.batch_size % share:
         yield (
             f"batch_size: {config.batch_size} is not divisible by {world} processes x "
             f"accumulate={config.accumulate}; use a multiple of {share}"
         )
-    for key, interval in vars(config.every).items():
-        if interval < 0:
-            yield f"every.{key}: must be 0 (never) or more, got {interval}"
-    for key, options in config.loss.penalties.items():
-        if options["every"] < 1:
-            yield f"loss.penalties.{key}.every: must be at least 1, got {options['every']}"

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_cli.augment import augments
-from gan_cli.config.registry import Registry, conform
+from gan_cli.config.registry import Component, Registry, conform
 from gan_cli.config.schema import Config
 from gan_cli.data.sets import datasets
 from gan_cli.games import games
@@ -65,12 +65,20 @@ def fill_components(tree: Tree, faults: list[str]) -> None:
         if isinstance(parent.get(key), Mapping):
             node, players = dict(parent[key]), {}
             if registry is optimizers:  # options of single players are checked by check_players
-                players = {"players": node.pop("players", None) or {}}
+                players = {"players": players_of(node.pop("players", None), where, faults)}
             try:
                 parent[key] = {"name": node.get("name"), **registry.check(node, where), **players}
             except ConfigError as error:
                 faults += error.faults
                 parent[key] = {**node, **players}
+
+
+def players_of(value: Any, where: str, faults: list[str]) -> Tree:
+    """The options of single players, by player."""
+    players = conform(
+        dict[str, Component], {} if value is None else value, f"{where}.players", faults
+    )
+    return players if isinstance(players, dict) else {}
 
 
 def component_nodes(tree: Tree) -> Iterator[tuple[Tree, str, Registry[Any], str]]:

@@ -39,10 +39,10 @@ class Digits(InMemory):
 
 def inner(size: int | None, margin: int) -> int | None:
     """Returns the height and width of the digits without margins."""
-    if margin < 0 or (size is not None and 2 * margin >= size):
+    if size is not None and 2 * margin >= size:
         raise ConfigError(
-            f"margin: {margin} on each side leave no digit within size={size}; take "
-            "0 or more, and less than half the size"
+            f"margin: {margin} on each side leave no digit within size={size}; take less than "
+            "half the size"
         )
     return size if size is None else size - 2 * margin
 

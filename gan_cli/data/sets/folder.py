@@ -112,8 +112,6 @@ def wanted_size(
     given = (size, size) if size is not None else (height, width)
     if resize != "none" and given == (None, None):
         faults.append(f"dataset.resize: '{resize}' needs a size; add dataset.size=64")
-    if any(side is not None and side < 1 for side in given):
-        faults.append("dataset.size: height and width are at least 1 pixel")
     if faults:
         raise ConfigError(*faults)
     return None if given[0] is None or given[1] is None else (given[0], given[1])

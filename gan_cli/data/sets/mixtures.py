@@ -57,16 +57,6 @@ class Mixture:
         return Modes(self.proportions, self.assign)
 
 
-def check_options(seed: int, **positive: float | None) -> None:
-    """Raises ConfigError unless all options are positive or None, and the seed is 0 or more."""
-    given = {key: x for key, x in positive.items() if x is not None}
-    faults = [f"{key}: must be above 0, got {x}" for key, x in given.items() if not x > 0]
-    if seed < 0:
-        faults.append(f"seed: must be 0 or more, got {seed}")
-    if faults:
-        raise ConfigError(*faults)
-
-
 @datasets.register("ring")
 class Ring(SampledDataset):
     """Equal Gaussians on a circle, of which simple GANs cover only a few.
@@ -83,7 +73,6 @@ class Ring(SampledDataset):
         count: Samples | None = 100_000,
         seed: Seed = 0,
     ) -> None:
-        check_options(seed, modes=modes, radius=radius, std=std, count=count)
         angle = 2 * math.pi * torch.arange(modes, dtype=torch.float64) / modes
         self.mixture = Mixture(radius * torch.stack([angle.cos(), angle.sin()], 1), std)
         super().__init__(self.mixture.draw, count, seed, modes)
@@ -109,7 +98,6 @@ class Grid(SampledDataset):
         count: Samples | None = 100_000,
         seed: Seed = 0,
     ) -> None:
-        check_options(seed, modes=modes, spacing=spacing, std=std, count=count)
         side = math.isqrt(modes)
         if side**2 != modes:
             raise ConfigError(f"modes: {modes} make no square; type {side**2} or {(side + 1) ** 2}")
@@ -146,7 +134,6 @@ class Mixture1d(SampledDataset):
                 f"means: {len(means)}, but stds {len(stds)} and weights {len(weights)}; "
                 "give each mode one of each"
             )
-        check_options(seed, stds=min(stds), weights=min(weights), count=count)
         self.mixture = Mixture(
             torch.tensor(means)[:, None], torch.tensor(stds), torch.tensor(weights)
         )

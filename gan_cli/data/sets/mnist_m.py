@@ -13,7 +13,6 @@ from gan_cli.data.files.archive import open_archive
 from gan_cli.data.files.image import fit, read_image, square, to_tensor
 from gan_cli.data.files.image_names import image_names
 from gan_cli.data.sets.in_memory import InMemory
-from gan_cli.data.sets.mixtures import check_options
 from gan_cli.data.sets.mnist_5k import MNIST5k
 from gan_cli.data.sets.torchvision_sets import MNIST
 
@@ -37,7 +36,6 @@ class MNISTM(InMemory):
         size: Pixels = 28,
         seed: Seed = 0,
     ) -> None:
-        check_options(seed, size=size)
         if digits == "mnist_5k" and split == "test":
             raise ConfigError("split: mnist_5k has no test set; type split=train or digits=mnist")
         five_k = digits == "mnist_5k"

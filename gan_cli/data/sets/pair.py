@@ -10,7 +10,6 @@ from gan_cli.config.registry import Component, ConfigError
 from gan_cli.data.dataset import Dataset, datasets
 from gan_cli.data.sets.domain import Domain, mask_labels, split
 from gan_cli.data.sets.joint import JointDataset
-from gan_cli.data.sets.mixtures import check_options
 from gan_cli.data.spec import Spec
 
 
@@ -50,7 +49,6 @@ class Pair(JointDataset):
         held_out: ProperShare = 0.2,
         seed: Seed = 0,
     ) -> None:
-        check_options(seed)
         nodes = {"source": source, **by_batch_key(more_sources), "target": target}
         opened = {key: open_node(node, config_path(key)) for key, node in nodes.items()}
         shape = common_shape({key: dataset.spec for key, dataset in opened.items()})

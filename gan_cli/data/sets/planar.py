@@ -12,7 +12,6 @@ from torch import Tensor
 from gan_cli.config.ranges import Depth, Positive, Samples, Seed
 from gan_cli.data.dataset import datasets
 from gan_cli.data.sets.endless import SampledDataset
-from gan_cli.data.sets.mixtures import check_options
 
 SWISS_ROLL_SCALE = 7.5  # divisor; points lie in about [-2, 2]: Gulrajani et al. 2017
 SQUARE = 2.0  # side of a square of the checkerboard: Grathwohl et al. 2019
@@ -29,7 +28,6 @@ class SwissRoll(SampledDataset):
     def __init__(
         self, *, noise: Positive = 0.25, count: Samples | None = 100_000, seed: Seed = 0
     ) -> None:
-        check_options(seed, noise=noise, count=count)
         super().__init__(partial(draw_swiss_roll, noise), count, seed)
 
     @classmethod
@@ -45,7 +43,6 @@ class Checkerboard(SampledDataset):
     """
 
     def __init__(self, *, side: Depth = 4, count: Samples | None = 100_000, seed: Seed = 0) -> None:
-        check_options(seed, side=side, count=count)
         super().__init__(partial(draw_checkerboard, side), count, seed)
 
     @classmethod

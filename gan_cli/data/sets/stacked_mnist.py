@@ -13,7 +13,7 @@ from gan_cli.config.ranges import Pixels, Samples, Seed
 from gan_cli.data.dataset import datasets
 from gan_cli.data.ground_truth import Modes
 from gan_cli.data.sets.in_memory import InMemory
-from gan_cli.data.sets.mixtures import PROVIDED, check_options
+from gan_cli.data.sets.mixtures import PROVIDED
 from gan_cli.data.sets.mnist_5k import MNIST5k
 from gan_cli.data.sets.torchvision_sets import MNIST
 from gan_cli.data.spec import image_spec
@@ -42,7 +42,6 @@ class StackedMNIST:
         count: Samples = 128_000,
         seed: Seed = 0,
     ) -> None:
-        check_options(seed, count=count)
         five_k = source == "mnist_5k"
         self.digits: InMemory = MNIST5k(size=size) if five_k else MNIST(root=root, size=size)
         stacked = self.digits.tensors()

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from gan_cli.config.ranges import Natural, Pixels, Samples, Seed
-from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
 from gan_cli.data.sets.in_memory import InMemory
 
@@ -34,10 +33,6 @@ class Synthetic(InMemory):
         hflip: bool = False,
     ) -> None:
         shape = (channels, size if height is None else height, size if width is None else width)
-        if min(*shape, count) < 1 or classes < 0 or seed < 0:
-            raise ConfigError(
-                "dataset: synthetic needs size, channels and count >= 1, classes and seed >= 0"
-            )
         random = np.random.default_rng(seed)
         labels = np.arange(count) % max(classes, 1)  # (N,)
         images = stripes(math.pi * labels / max(classes, 1), shape, random)

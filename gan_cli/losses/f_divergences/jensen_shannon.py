@@ -15,7 +15,6 @@ from gan_cli.losses.f_divergences.variational import (
     log_twice_sigmoid,
 )
 from gan_cli.losses.objective import losses
-from gan_cli.utils.errors import ConfigError
 
 SERIES = 0.1  # log((1 - exp(-y)) / y) is a series below it, whose next term is y^8 / 9676800
 
@@ -83,11 +82,6 @@ class WeightedJensenShannon(FDivergence):
         self, *, pi: ProperShare = 0.5, generator: GeneratorRule = "nonsaturating"
     ) -> None:
         super().__init__(generator=generator)
-        if not 0 < pi < 1:
-            raise ConfigError(
-                f"loss.adversarial.pi: {pi} leaves one distribution without weight; "
-                "set a number between 0 and 1, such as 0.5"
-            )
         self.pi = pi
         self.domain = (-math.inf, -pi * math.log(pi))
 

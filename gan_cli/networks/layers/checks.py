@@ -7,15 +7,6 @@ from gan_cli.data.spec import Spec
 from gan_cli.utils.errors import ConfigError
 
 
-def check_positive(**options: int) -> None:
-    """Raises ConfigError if an option is below 1."""
-    faults = [
-        f"{key}: must be 1 or more, got {value}" for key, value in options.items() if value < 1
-    ]
-    if faults:
-        raise ConfigError(*faults)
-
-
 def check_conditioning(spec: Spec, conditioning: str, norm: str) -> None:
     """Raises ConfigError if there are no labels for `conditioning`, or no batch norm for it."""
     faults = []
