@@ -1,6 +1,7 @@
 """Metric cards: JSON files with metric values and everything that they depend on."""
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
@@ -9,10 +10,13 @@ from statistics import fmean, stdev
 from typing import Any
 
 from gan_cli.evaluation.evaluation import Evaluation, MetricSet, Scorecard
-from gan_cli.utils.errors import ConfigError, StorageError
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.strict_json import numbers, write_json
 from gan_cli.utils.versions import versions
 
 FORMAT = 1
+VALUES = ("values", "spread", "by_seed")  # entries that hold numbers alone
+PARTS = ("values", "lower_is_better", "metrics", "protocol", "subject")  # that every card has
 Card = dict[str, Any]
 
 
@@ -26,11 +30,11 @@ def make_card(
     """Returns a card of `scores` by seed; comparable cards must have equal `protocol`s."""
     first = next(iter(scores.values()))
     names = list(first.values)
-    values = {name: fmean(card.values[name] for card in scores.values()) for name in names}
+    values = {name: mean([card.values[name] for card in scores.values()]) for name in names}
     card: Card = {"card": FORMAT, "values": values, "lower_is_better": first.lower_is_better}
     if len(scores) > 1:
         card["spread"] = {  # standard deviation over the seeds
-            name: stdev([card.values[name] for card in scores.values()]) for name in names
+            name: spread([card.values[name] for card in scores.values()]) for name in names
         }
         card["by_seed"] = {str(seed): card.values for seed, card in scores.items()}
     return {
@@ -42,6 +46,16 @@ def make_card(
         "versions": versions(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+
+
+def mean(values: Sequence[float]) -> float:
+    """Returns the mean; infinite or NaN if a value is."""
+    return fmean(values) if all(map(math.isfinite, values)) else sum(values)
+
+
+def spread(values: Sequence[float]) -> float:
+    """Returns the standard deviation; NaN if a value is not finite."""
+    return stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def protocol_of(
@@ -68,12 +82,7 @@ def training_card(evaluation: Evaluation, scores: Scorecard, run: str, step: int
 
 def write_card(path: Path, card: Card) -> Path:
     """Writes a card and returns its path; StorageError if it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(card, indent=2) + "\n")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
-    return path
+    return write_json(path, card)
 
 
 def unused(folder: Path, name: str) -> Path:
@@ -85,11 +94,20 @@ def unused(folder: Path, name: str) -> Path:
 def read_card(path: Path) -> Card:
     """Returns the card in a file; ConfigError if it is not a card of this format."""
     try:
-        card = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        card = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: is not a metric card ({error})") from None
     if not isinstance(card, dict) or card.get("card") != FORMAT:
         raise ConfigError(f"{path}: is not a metric card of gan-fid (format {FORMAT})")
+    card |= {key: numbers(card[key]) for key in VALUES if key in card}
+    for key in PARTS:
+        if not isinstance(card.get(key), dict):
+            raise ConfigError(
+                f"{path}: is a damaged metric card; its '{key}' is missing or no object"
+            )
+    for name, value in card["values"].items():
+        if type(value) not in (int, float):
+            raise ConfigError(f"{path}: is a damaged metric card; its value of {name} is no number")
     return card
 
 

@@ -19,7 +19,9 @@ from gan_cli.games.request import Request
 from gan_cli.metrics.frechet import Moments
 from gan_cli.metrics.metric import Collected
 from gan_cli.sampling.model import Model
-from gan_cli.utils.errors import ConfigError, StorageError
+from gan_cli.utils.arrays import write_arrays
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.strict_json import dumps
 
 
 class Side(Protocol):
@@ -165,9 +167,5 @@ def statistics_of(arrays: Mapping[str, np.ndarray]) -> Statistics:
 
 def save_statistics(path: Path, side: Statistics) -> None:
     """Writes mu and sigma as in pytorch-fid's files, with the count and the features."""
-    about = json.dumps({"features": dict(side.features), "content": side.content})
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, about=np.array(about), **side.moments.state_dict())  # type: ignore[arg-type]
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    about = dumps({"features": dict(side.features), "content": side.content})
+    write_arrays(path, {"about": np.array(about), **side.moments.state_dict()})

@@ -1,7 +1,6 @@
 """Hydra callback that reports on a sweep. It is imported at every start, so imports are lazy."""
 
 import atexit
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -56,13 +55,14 @@ def error_text(error: BaseException) -> str:
 def update_job(folder: Path, facts: dict[str, Any]) -> None:
     """Adds `facts` to job.json in `folder`."""
     from gan_cli.utils.side_files import read_object, set_aside
+    from gan_cli.utils.strict_json import write_json
 
     path = folder / "job.json"
     old = read_object(path)
     if old is None:
         set_aside(path)
         old = {}
-    path.write_text(json.dumps({**old, **facts}, indent=2) + "\n")
+    write_json(path, {**old, **facts})
 
 
 def refresh(sweep: Path) -> Path:

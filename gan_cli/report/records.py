@@ -2,12 +2,14 @@
 
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_cli.report.words import finite
 from gan_cli.utils.side_files import read_object, read_rows
+from gan_cli.utils.strict_json import numbers
 
 log = logging.getLogger("gan_cli")
 
@@ -45,11 +47,14 @@ class Record:
     def read(cls, folder: Path) -> "Record":
         return cls(
             folder,
-            read_json(folder / "run.json"),
+            with_numbers(read_json(folder / "run.json"), ("last", "best", "objective")),
             read_json(folder / "job.json"),
             read_series(folder / "metrics.jsonl"),
             find_frames(folder / "samples"),
-            {path.stem: read_json(path) for path in sorted((folder / "cards").glob("*.json"))},
+            {
+                path.stem: with_numbers(read_json(path), ("values", "spread", "by_seed"))
+                for path in sorted((folder / "cards").glob("*.json"))
+            },
         )
 
     @property
@@ -86,13 +91,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return found or {}
 
 
+def with_numbers(entries: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """The entries, with infinity and NaN in those of `keys`, which JSON has as texts."""
+    return entries | {key: numbers(entries[key]) for key in keys if key in entries}
+
+
 def read_series(path: Path) -> dict[str, list[Point]]:
     """Points of each series in the order of steps; the last value counts if a step was repeated."""
     series: dict[str, dict[int, float]] = {}
     for row in read_rows(path.read_bytes()) if path.is_file() else ():
         if row is None:  # an incomplete line of a killed run
             continue
-        for name, value in row.values.items():
+        for name, value in numbers(row.values).items():
             if name not in ("step", "time") and isinstance(value, int | float):
                 series.setdefault(name, {})[row.step] = value
     return {name: sorted(points.items()) for name, points in series.items()}

@@ -1,7 +1,6 @@
 """report.html of a run: a self-contained page, written from the content of the run folder."""
 
 import logging
-import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from gan_cli.report.pictures_section import embed_image, evenly_spaced
 from gan_cli.report.records import Frame, Record
 from gan_cli.report.settings_section import nested, settings_of
 from gan_cli.report.words import number
+from gan_cli.utils.files import write_text
 
 log = logging.getLogger("gan_cli")
 
@@ -32,11 +32,8 @@ def refresh(folder: Path) -> None:
 def write_report(folder: Path) -> Path:
     """Writes folder/report.html atomically and returns its path."""
     record = Record.read(folder)
-    path = folder / "report.html"
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(page(f"{folder.name} - gan_cli report", *content(record)), "utf-8")
-    os.replace(temporary, path)
-    return path
+    text = page(f"{folder.name} - gan_cli report", *content(record))
+    return write_text(folder / "report.html", text, durable=False)
 
 
 def content(record: Record) -> list[Markup | None]:

@@ -1,11 +1,9 @@
 """index.html and sweep.csv of a sweep, written from the folders of its jobs."""
 
 import csv
-import os
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from statistics import fmean
 
 from gan_cli.report.axes import Axis
 from gan_cli.report.charts import COLOURS, Curve, chart
@@ -22,23 +20,16 @@ from gan_cli.report.jobs import (
 from gan_cli.report.parts import tile
 from gan_cli.report.ranking import ranking
 from gan_cli.report.records import Objective, Point, Record
+from gan_cli.utils.files import write_text
 
 
 def write_sweep_report(sweep: Path) -> Path:
     """Writes sweep/index.html and sweep/sweep.csv atomically; returns the path of the former."""
     jobs = read_jobs(sweep)
     objective = next((found for job in jobs if (found := job.objective)), None)
-    write_atomically(sweep / "sweep.csv", csv_table(sweep, jobs, objective))
-    index = sweep / "index.html"
-    write_atomically(index, page(f"{sweep.name} - gan_cli sweep", *content(sweep, jobs, objective)))
-    return index
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a file atomically."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")  # jobs may end at the same time
-    temporary.write_text(text, "utf-8", newline="")
-    temporary.replace(path)
+    write_text(sweep / "sweep.csv", csv_table(sweep, jobs, objective), durable=False)
+    text = page(f"{sweep.name} - gan_cli sweep", *content(sweep, jobs, objective))
+    return write_text(sweep / "index.html", text, durable=False)
 
 
 def csv_table(sweep: Path, jobs: Sequence[Record], objective: Objective | None) -> str:
@@ -115,4 +106,4 @@ def mean_curve(jobs: Sequence[Record], metric: str) -> list[Point]:
     """The mean over jobs at the steps that all of them have."""
     found = [dict(job.series.get(metric, [])) for job in jobs]
     steps = set.intersection(*(set(curve) for curve in found))
-    return [(step, fmean(curve[step] for curve in found)) for step in sorted(steps)]
+    return [(step, sum(curve[step] for curve in found) / len(found)) for step in sorted(steps)]

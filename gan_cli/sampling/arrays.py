@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from gan_cli.sampling.inputs import Inputs
+from gan_cli.utils.arrays import write_arrays
 
 
 def labels_of(inputs: Inputs) -> dict[str, np.ndarray]:
@@ -15,5 +16,4 @@ def labels_of(inputs: Inputs) -> dict[str, np.ndarray]:
 
 def write_npz(file: Path, arrays: dict[str, np.ndarray]) -> str:
     """Writes arrays to an npz file; returns its path for the report."""
-    np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub has allow_pickle
-    return str(file)
+    return str(write_arrays(file, arrays))

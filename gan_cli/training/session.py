@@ -1,6 +1,5 @@
 """Runs training once: locks the run folder, opens the loggers, reports the outcome."""
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from gan_cli.training.logger import Logger
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
 from gan_cli.utils.errors import ConfigError, StorageError, UserError
+from gan_cli.utils.files import locked_file, make_folder
 from gan_cli.utils.stop_signals import StopSignal
 from gan_cli.utils.versions import environment
 
@@ -29,27 +29,32 @@ def run_training(config: Any, folder: Path, started: float) -> Run:
         display = Display(config.steps, run.step, silent=not owner)
         display.print(start_message(run))
         entries = {**environment(), **run_entries(run), "status": "running", "started": started}
-        logger.update_run_json(entries)
-        status = "failed"
-        try:
-            with StopSignal() as stop:
-                run.train(logger, display, stop)
-            status = "finished"
-        except UserError as error:
-            status = str(error)
-            raise
-        except OSError as error:
-            raise StorageError(f"{folder}: {error.strerror or error}") from error
-        finally:
-            display.close()
-            logger.close()
-            logger.update_run_json({**outcome(run), "status": status, "ended": time.time()})
-            if owner:
-                refresh(folder)
-            run.feed.close()
-            run.runtime.processes.close()
+        with StopSignal() as stop:
+            logger.update_run_json(entries)
+            train(run, logger, display, stop)
         display.print(end_message(run))
         return run
+
+
+def train(run: Run, logger: Logger, display: Display, stop: StopSignal) -> None:
+    """Trains to the last step; writes how the run ended to run.json and the report."""
+    status = "failed"
+    try:
+        run.train(logger, display, stop)
+        status = "finished"
+    except UserError as error:
+        status = str(error)
+        raise
+    except OSError as error:
+        raise StorageError(f"{run.folder}: {error.strerror or error}") from error
+    finally:
+        display.close()
+        logger.close()
+        logger.update_run_json({**outcome(run), "status": status, "ended": time.time()})
+        if run.runtime.processes.rank == 0:
+            refresh(run.folder)
+        run.feed.close()
+        run.runtime.processes.close()
 
 
 @contextmanager
@@ -61,14 +66,12 @@ def locked(folder: Path) -> Iterator[None]:
     if int(os.environ.get("RANK", 0)) > 0:
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+    make_folder(folder)
+    with locked_file(folder / ".lock") as free:
+        if not free:
             raise ConfigError(
                 f"run: another process is training in {folder}; take another run=NAME"
-            ) from None
+            )
         try:
             yield
         finally:

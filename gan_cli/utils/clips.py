@@ -6,22 +6,29 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gan_cli.utils.files import atomic_file
+
 CLIP_SIZE = 256  # pixels; smaller frames are enlarged by a whole factor
 
 
-def save_gif(file: Path, frames: Sequence[np.ndarray], fps: int) -> Path:
+def save_gif(path: Path, frames: Sequence[np.ndarray], fps: int) -> Path:
     """Frames (height, width, 3) uint8, all of one size; the clip repeats without end."""
     first, *rest = map(Image.fromarray, frames)
-    first.save(file, save_all=True, append_images=rest, duration=1000 // fps, loop=0)
-    return file
+    with atomic_file(path, durable=False) as file:
+        first.save(file, "gif", save_all=True, append_images=rest, duration=1000 // fps, loop=0)
+    return path
 
 
-def save_mp4(file: Path, frames: Sequence[np.ndarray], fps: int) -> Path:
+def save_mp4(path: Path, frames: Sequence[np.ndarray], fps: int) -> Path:
     """Frames (height, width, 3) uint8, all of one size, as H.264. Needs the extra `video`."""
     import imageio.v3 as imageio
 
-    imageio.imwrite(file, np.stack(frames), plugin="pyav", codec="libx264", fps=fps)
-    return file
+    content = imageio.imwrite(
+        "<bytes>", np.stack(frames), extension=".mp4", plugin="pyav", codec="libx264", fps=fps
+    )
+    with atomic_file(path, durable=False) as file:
+        file.write(content)
+    return path
 
 
 def clip(images: np.ndarray) -> list[np.ndarray]:

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_cli.utils.files import atomic_file
+
 
 def to_uint8(images: Tensor) -> Tensor:
     """Maps [-1, 1] to 0..255, rounded and clamped: the inverse of x / 127.5 - 1."""
@@ -30,8 +32,9 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> np.ndarray
 
 
 def save_png(path: Path, picture: np.ndarray) -> None:
-    """Writes a picture (height, width, C) uint8, with C = 1, 3 or 4, as a PNG file."""
+    """Writes a picture (height, width, C) uint8, with C = 1, 3 or 4, as a PNG file, atomically."""
     from PIL import Image
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).save(path)
+    image = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
+    with atomic_file(path, durable=False) as file:
+        image.save(file, "png")

@@ -1,7 +1,5 @@
 """Files of tensors and plain containers: written atomically, read with their checksums checked."""
 
-import contextlib
-import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -10,6 +8,8 @@ from typing import Any
 import torch
 
 from gan_cli.utils.errors import StorageError
+from gan_cli.utils.files import atomic_file
+from gan_cli.utils.storage import free_space
 
 # pickle documents that unpickling may raise more than UnpicklingError on a damaged file.
 DAMAGE = (
@@ -18,35 +18,18 @@ DAMAGE = (
 )
 
 
-def write_tensors(path: Path, content: Any, temporary: Path | None = None) -> None:
+def write_tensors(path: Path, content: Any) -> None:
     """Writes all of `content` or nothing: a crash leaves the old file or the new one.
 
-    `temporary` is the file beside `path` that is written first. It needs a unique name where
-    several processes may write `path` at once. Raises OSError or, since torch wraps a failed write
-    in one, RuntimeError.
+    Raises StorageError.
     """
-    temporary = temporary or path.with_name(f".{path.name}.tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(temporary, "wb") as file:
+    with atomic_file(path) as file:
+        try:
             torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes a rename in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        except RuntimeError as error:  # torch wraps a failed write in one
+            raise StorageError(
+                f"cannot write {path}{free_space(path)} ({first_line(error)})"
+            ) from error
 
 
 def read_tensors(path: Path, device: torch.device | str = "cpu") -> Any:

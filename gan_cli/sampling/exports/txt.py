@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gan_cli.sampling.exports.export import DrawnSamples, export
+from gan_cli.utils.files import write_text
 
 LINE_BREAKS = dict.fromkeys(map(ord, "\r\n"), "\u21b5")  # a sample is one line
 
@@ -13,5 +14,4 @@ def write_txt(folder: Path, drawn: DrawnSamples) -> list[Path]:
     from gan_cli.data.kinds.tokens import texts_of
 
     lines = [text.translate(LINE_BREAKS) for text in texts_of(drawn.field, drawn.samples)]
-    (folder / "samples.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return [folder / "samples.txt"]
+    return [write_text(folder / "samples.txt", "\n".join(lines) + "\n")]

@@ -4,6 +4,7 @@ import wave
 from pathlib import Path
 
 from gan_cli.sampling.exports.export import DrawnSamples, export
+from gan_cli.utils.files import atomic_file
 
 
 @export("wav", kinds=["audio"])
@@ -13,8 +14,8 @@ def write_wav(folder: Path, drawn: DrawnSamples) -> list[Path]:
 
     assert drawn.field.sample_rate is not None
     files = [folder / f"{name}.wav" for name in file_names(drawn)]
-    for file, sound in zip(files, drawn.samples.cpu(), strict=True):  # (C, T) int16
-        with wave.open(str(file), "wb") as writer:
+    for path, sound in zip(files, drawn.samples.cpu(), strict=True):  # (C, T) int16
+        with atomic_file(path, durable=False) as file, wave.open(file, "wb") as writer:
             writer.setnchannels(len(sound))
             writer.setsampwidth(2)
             writer.setframerate(drawn.field.sample_rate)

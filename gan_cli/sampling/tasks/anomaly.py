@@ -1,6 +1,7 @@
 """task=anomaly: anomaly scores of images from their reconstructions G(E(x))."""
 
 import csv
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gan_cli.sampling.model import class_number
 from gan_cli.sampling.options import SampleOptions
 from gan_cli.sampling.task import Job, task
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.files import write_text
 from gan_cli.utils.images import grid, save_png
 from gan_cli.utils.lists import several
 
@@ -134,9 +136,9 @@ def write_scores(
         columns["anomalous"] = anomalous.int().tolist()
     columns |= {name: [f"{x:.6g}" for x in score.tolist()] for name, score in scores.items()}
     *_, last = scores.values()
-    with open(file, "w", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(columns)
-        for i in last.argsort(descending=True).tolist():
-            writer.writerow([column[i] for column in columns.values()])
-    return str(file)
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    for i in last.argsort(descending=True).tolist():
+        writer.writerow([column[i] for column in columns.values()])
+    return str(write_text(file, text.getvalue()))

@@ -1,7 +1,5 @@
 """task=evaluate: reconstruction errors of encoder and generator, and accuracy of features."""
 
-import json
-
 from torch import Tensor
 
 from gan_cli.data.sets import datasets
@@ -11,6 +9,7 @@ from gan_cli.sampling.autoencoder import Autoencoder
 from gan_cli.sampling.probes import feature_accuracies
 from gan_cli.sampling.task import Job, task
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.strict_json import write_json
 
 
 @task("evaluate", needs=["model", "encoder", "inputs"], keys=["input", "dataset", "count"])
@@ -26,9 +25,8 @@ def evaluate(job: Job) -> list[str]:
     values = inversion_errors(job.autoencoder, inputs.samples)
     if inputs.labels is not None and trained.labels() is not None:
         values |= feature_accuracies(job.autoencoder, inputs, trained)
-    (job.folder / "evaluation.json").write_text(json.dumps(values, indent=2) + "\n")
     lines = [f"{name}: {value:.4f}" for name, value in values.items()]
-    return [*lines, str(job.folder / "evaluation.json")]
+    return [*lines, str(write_json(job.folder / "evaluation.json", values))]
 
 
 def inversion_errors(autoencoder: Autoencoder, samples: Tensor) -> dict[str, float]:

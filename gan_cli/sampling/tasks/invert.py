@@ -4,7 +4,6 @@ Zhu et al. 2016 (arXiv:1609.03552), Section 3.1: minimize |x - G(z)|^2 from a ra
 encoder, or minimize from the encoder's latent.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from gan_cli.sampling.arrays import labels_of, write_npz
 from gan_cli.sampling.autoencoder import BATCH, Autoencoder
 from gan_cli.sampling.task import Job, task
 from gan_cli.utils.images import grid, save_png
+from gan_cli.utils.strict_json import write_json
 
 STEPS = 300
 RATE = 0.1  # initial lr of Adam, from StyleGAN2's projector (arXiv:1912.04958, Appendix D)
@@ -44,9 +44,8 @@ def invert(job: Job) -> list[str]:
         }
         for name, (latents, seconds) in inversions.items()
     }
-    (job.folder / "inversions.json").write_text(json.dumps(values, indent=2) + "\n")
     arrays = {name: latents.numpy() for name, (latents, _) in inversions.items()}
-    files = [str(job.folder / "inversions.json")]
+    files = [str(write_json(job.folder / "inversions.json", values))]
     npz = job.folder / "inversions.npz"
     files.append(write_npz(npz, {**arrays, **labels_of(job.inputs)}))
     if autoencoder.has_picture:

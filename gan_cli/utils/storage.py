@@ -1,0 +1,61 @@
+"""Errors of the file system as one line with advice."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gan_cli.utils.errors import StorageError
+
+ALLOW = "allow it, or work in another folder"
+ADVICE = {
+    errno.ENOSPC: "free some space, then type the same command again",
+    errno.EDQUOT: "free some of your quota, then type the same command again",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
+    errno.EACCES: ALLOW,
+    errno.EPERM: ALLOW,
+    errno.EROFS: ALLOW,
+    errno.ENAMETOOLONG: "take a shorter name",
+}
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def storage_errors(path: Path, action: str = "write") -> Iterator[None]:
+    """A context in which an OSError becomes a StorageError about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(storage_message(error, path, action)) from error
+
+
+def storage_message(error: OSError, path: Path | str | None, action: str = "use") -> str:
+    """What failed, why, and what to do: one line."""
+    what = path or error.filename or "a file"
+    blocking = None if path is None else file_above(Path(path))
+    if blocking is not None:
+        return f"cannot {action} {what}: {blocking} is a file, not a folder; move it away"
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    room = free_space(Path(what)) if error.errno in FULL else ""
+    advice = ADVICE.get(error.errno or 0)
+    return f"cannot {action} {what}{room} ({reason})" + (f"; {advice}" if advice else "")
+
+
+def file_above(path: Path) -> Path | None:
+    """The nearest existing parent of `path` if it is not a folder."""
+    for folder in path.parents:
+        try:
+            if folder.exists():
+                return None if folder.is_dir() else folder
+        except OSError:  # not allowed to look
+            return None
+    return None
+
+
+def free_space(path: Path) -> str:
+    """Words on the room that is left on the disk of `path`; "" if its folder does not exist."""
+    folder = path if path.is_dir() else path.parent
+    if not folder.is_dir():
+        return ""
+    return f", with {shutil.disk_usage(folder).free / 2**20:.0f} MiB free on its disk"
