@@ -293,9 +293,9 @@ def test_wrong_arrays_get_one_clear_line(kind, tmp_path):
         ({"samples": np.zeros((0, 2))}, "samples is empty"),
         ({"images": np.zeros((0, 4, 4, 3), np.uint8)}, "images is empty"),
         ({"weights": np.zeros((2, 2))}, "holds weights; expected"),
-        ({"samples": np.zeros((2, 2)), "labels": np.zeros(3, int)}, "labels must be .* of the 2 "),
-        ({"samples": np.zeros((2, 2)), "labels": np.array(["a", "b"])}, "labels must be whole"),
-        ({"samples": np.zeros((2, 2)), "labels": np.zeros(2)}, "labels must be .* not float64"),
+        ({"samples": np.zeros((2, 2)), "labels": np.zeros(3, int)}, "labels: there are 3 .* for 2"),
+        ({"samples": np.zeros((2, 2)), "labels": np.array([0, 1j])}, "labels: .* complex"),
+        ({"samples": np.zeros((2, 2)), "labels": np.full(2, 0.5)}, "labels: row 0 .* 0.5"),
     ],
 )
 def test_files_of_nothing_sensible_are_told_in_one_line(arrays, told, tmp_path):

@@ -1,22 +1,31 @@
 """Files by name, in a folder or a zip archive."""
 
+import logging
 import os
+import posixpath
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 from gan_cli.config.registry import ConfigError, unknown
 
+log = logging.getLogger(__name__)
+
+# Folders of thumbnails, deleted files and the like, which systems add; in lower case.
+SYSTEM_FOLDERS = frozenset(
+    {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"}
+)
+
 
 class Archive(Protocol):
     """Files of a folder or a zip archive; can be pickled for worker processes.
 
-    Hidden files are excluded. So are __MACOSX/ and ._photo.jpg, which macOS adds to archives; the
-    latter has the suffix of an image, but is none.
+    Hidden files are excluded, and so are the SYSTEM_FOLDERS. What macOS adds to archives, such as
+    ._photo.jpg, has the suffix of an image, but is none.
     """
 
-    names: list[str]  # relative, with forward slashes, sorted
+    names: list[str]  # relative and normalized, with forward slashes, sorted
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
@@ -26,13 +35,14 @@ class Archive(Protocol):
 class FolderArchive:
     """The files of a folder and its sub-folders.
 
-    Symbolic links are followed, each folder once: a link to a parent adds nothing. Folders of runs,
-    which hold pictures of their own, are excluded. Raises ConfigError for unreadable sub-folders.
+    Symbolic links are followed, each folder once: a link to a parent adds nothing. A link to a file
+    that is missing is listed, and cannot be read. Folders of runs, which hold pictures of their
+    own, are excluded. Raises ConfigError for unreadable sub-folders.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.names = visible(files_below(root, root, set()))
+        self.names = sorted(files_below(root, root, set()))
 
     def read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
@@ -52,12 +62,14 @@ def files_below(folder: Path, root: Path, visited: set[tuple[int, int]]) -> Iter
         return
     visited.add(identity)
     for entry in entries:
-        if entry.name.startswith("."):
+        if hidden(entry.name):
             continue
         if entry.is_dir():
             yield from files_below(Path(entry.path), root, visited)
-        elif entry.is_file():  # no pipe, no broken link
+        elif entry.is_file() or not os.path.exists(entry.path):  # or a broken link
             yield Path(entry.path).relative_to(root).as_posix()
+        else:
+            log.warning("left out %s: a pipe, a socket or a device, not a file", entry.path)
 
 
 class ZipArchive:
@@ -65,7 +77,10 @@ class ZipArchive:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.names = visible(info.filename for info in self.zip().infolist() if not info.is_dir())
+        self.entries = by_plain_name(
+            (info.filename for info in self.zip().infolist() if not info.is_dir()), path
+        )
+        self.names = sorted(self.entries)
 
     def zip(self) -> zipfile.ZipFile:
         """The handle of this process; forked processes would share its file position."""
@@ -74,15 +89,43 @@ class ZipArchive:
         return self.handle
 
     def read(self, name: str) -> bytes:
-        return self.zip().read(name)
+        return self.zip().read(self.entries[name])
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "names": self.names}
+        return {"path": self.path, "names": self.names, "entries": self.entries}
 
 
-def visible(names: Any) -> list[str]:
-    """The names that are not hidden, sorted."""
-    return sorted(name for name in set(names) if "/." not in f"/{name}" and "__MACOSX/" not in name)
+def by_plain_name(names: Iterable[str], path: Path) -> dict[str, str]:
+    """The entries of an archive that are not hidden, by normalized name.
+
+    Raises ConfigError if two of them have the same one.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        plain = plain_name(name)
+        if not plain or name.endswith("\\") or any(map(hidden, plain.split("/"))):
+            continue
+        if plain in found:
+            raise ConfigError(
+                f"dataset.path: {path} holds {plain} twice"
+                + ("" if name == found[plain] else f", as {found[plain]} and {name}")
+                + "; pack it again with one of them, or unpack it and type dataset.path=FOLDER"
+            )
+        found[plain] = name
+    return found
+
+
+def plain_name(name: str) -> str:
+    """A name without "./", "//" and "..", with forward slashes.
+
+    Some programs write backslashes into archives and lists.
+    """
+    return posixpath.normpath("/" + name.replace("\\", "/")).lstrip("/")
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder of this name is no data."""
+    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
 
 
 def open_archive(given: str) -> Archive:
@@ -94,6 +137,10 @@ def open_archive(given: str) -> Archive:
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise ConfigError(
             f"dataset.path: {path} does not exist; {unknown('name', path.name, beside)}"
+        )
+    if not path.is_file():
+        raise ConfigError(
+            f"dataset.path: {path} is a pipe, a socket or a device; type a folder or a zip archive"
         )
     try:
         return ZipArchive(path)

@@ -37,3 +37,9 @@ def by_suffix(names: Iterable[str]) -> str:
     """Counts such as "7 .svg, 2 no suffix", the most frequent first."""
     counts = Counter(os.path.splitext(name)[1].lower() or "no suffix" for name in names)
     return ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(5))
+
+
+def listing(names: list[str], most: int = 3) -> str:
+    """The number of images, and the first `most` of their names."""
+    shown = ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+    return f"{len(names)} image{'s' if len(names) > 1 else ''} ({shown})"

@@ -62,12 +62,22 @@ class Image(Kind):
     def from_array(self, array: np.ndarray) -> Tensor:
         if array.ndim != 4 or array.dtype != np.uint8:
             raise ValueError(f"must be uint8 (N, H, W, C), not {array.dtype} {array.shape}")
-        if array.shape[3] not in CHANNELS and array.shape[1] in CHANNELS:
+        if channels_first(*array.shape[1:]):
             raise ValueError(
                 f"must be (N, H, W, C), and {array.shape} looks like (N, C, H, W); save it after "
                 "images.transpose(0, 2, 3, 1)"
             )
         return torch.from_numpy(array).permute(0, 3, 1, 2).contiguous()
+
+
+def channels_first(first: int, second: int, last: int) -> bool:
+    """Returns whether arrays of images (N, first, second, last) look like (N, C, H, W).
+
+    Of sizes that fit both layouts, such as (N, 3, 16, 3), images of 3 pixels are the less likely.
+    """
+    if last in CHANNELS:
+        return first in CHANNELS[1:] and last in CHANNELS[1:] and second >= 8
+    return first in CHANNELS or first < second == last
 
 
 def side_by_side(columns: Sequence[Tensor]) -> tuple[Tensor, int]:

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from gan_cli.data.ground_truth import Modes
 from gan_cli.data.kinds import recognized
+from gan_cli.data.label_values import label_numbers, row_name
 from gan_cli.data.spec import Field, Spec
+from gan_cli.utils.errors import ConfigError
 
 
 class InMemory:
@@ -31,6 +33,7 @@ class InMemory:
         target = replace(field, shape=shape) if field else Field(recognized(real), shape)
         fields = {"real": target}
         if "label" in tensors:
+            tensors = {**tensors, "label": class_labels(tensors["label"], len(real), classes)}
             fields["label"] = Field("label", (), classes, class_names)
         self.spec = Spec(fields)
         self.hflip = hflip
@@ -61,3 +64,19 @@ class InMemory:
             digest.update(f"{key} {values.dtype} {tuple(values.shape)}".encode())
             digest.update(values.contiguous().numpy().data)
         return digest.hexdigest()
+
+
+def class_labels(label: Tensor, count: int, classes: int) -> Tensor:
+    """Returns labels (count,) int64 below `classes`; ConfigError if they are wrong."""
+    try:
+        numbers, names = label_numbers(label, count)
+    except ValueError as error:
+        raise ConfigError(f"dataset: label: {error}") from None
+    assert not names, "tensors hold no names"
+    wrong = (numbers >= classes).nonzero().flatten().tolist()
+    if wrong:
+        raise ConfigError(
+            f"dataset: label: {row_name(wrong[0])} is labelled {numbers[wrong[0]]}, and there are "
+            f"{classes} classes, which are counted from 0; pass classes={int(numbers.max()) + 1}"
+        )
+    return numbers

@@ -9,11 +9,13 @@ import torch
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.kinds import kinds, recognized
 from gan_cli.data.kinds.kind import Kind
+from gan_cli.data.label_values import label_numbers
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Field
 from gan_cli.utils.errors import ConfigError
 
 IMAGES = ("images", "arr_0")  # the names in files of gan-sample, and in those of papers
+LABELS = ("labels", "label", "arr_1")
 
 
 def read_npz(path: Path, where: str) -> dict[str, np.ndarray]:
@@ -37,7 +39,7 @@ def read_samples(path: Path, where: str, field: Field | None = None) -> Dataset:
 def samples_of(arrays: Mapping[str, np.ndarray], field: Field | None = None) -> Dataset:
     """Returns a data set of images (N, H, W, C) uint8 or other samples (N, *shape).
 
-    Labels (N,) are optional.
+    Labels are optional: whole numbers or names, one for each sample.
     """
     name = next((key for key in (*IMAGES, "samples") if key in arrays), None)
     if name is None:
@@ -52,16 +54,17 @@ def samples_of(arrays: Mapping[str, np.ndarray], field: Field | None = None) -> 
         samples = kind_in(array, name, field).from_array(array)
     except (TypeError, ValueError) as error:  # TypeError: dtypes unknown to torch, such as text
         raise ConfigError(f"{name} {error}") from None
-    labels = next((arrays[key] for key in ("labels", "arr_1") if key in arrays), None)
+    name, labels = next(
+        ((key, arrays[key]) for key in LABELS if key in arrays and key != name), ("", None)
+    )
     if labels is None:
         return InMemory({"real": samples}, field=field)
-    if labels.dtype.kind not in "iu" or labels.shape != (len(samples),):
-        raise ConfigError(
-            f"labels must be whole numbers, one for each of the {len(samples)} samples, not "
-            f"{labels.dtype} {labels.shape}"
-        )
-    tensors = {"real": samples, "label": torch.from_numpy(labels).long()}
-    return InMemory(tensors, int(labels.max()) + 1, field=field)
+    try:
+        numbers, names = label_numbers(labels, len(samples))
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from None
+    classes = len(names) or int(numbers.max()) + 1
+    return InMemory({"real": samples, "label": numbers}, classes, names, field=field)
 
 
 def kind_in(array: np.ndarray, name: str, field: Field | None) -> Kind:
