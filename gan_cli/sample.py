@@ -1,5 +1,10 @@
 """gan-sample: draws samples from a checkpoint and runs other tasks on it."""
 
+if __name__ == "__main__":  # python -m; the imports below take a while
+    from gan_cli.utils.stop_signals import exit_on_signals
+
+    exit_on_signals()
+
 import logging
 import sys
 

@@ -1,5 +1,10 @@
 """gan-train: composes and validates a config, and trains."""
 
+if __name__ == "__main__":  # python -m; the imports below take a while
+    from gan_cli.utils.stop_signals import exit_on_signals
+
+    exit_on_signals()
+
 import logging
 import sys
 import time

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 Shape = tuple[int, ...] | str  # the name of the type of what is no tensor
@@ -42,6 +43,14 @@ def shapes(weights: Mapping[str, Tensor]) -> dict[str, Shape]:
         name: tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
         for name, value in weights.items()
     }
+
+
+def nonfinite(weights: Mapping[str, Tensor]) -> str | None:
+    """The name of the first tensor with an infinite or undefined element, None without any."""
+    finite = {name: torch.isfinite(value).all() for name, value in weights.items()}
+    if not finite or torch.stack([f.cpu() for f in finite.values()]).all():
+        return None
+    return next(name for name, all_finite in finite.items() if not all_finite)
 
 
 def fitting(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

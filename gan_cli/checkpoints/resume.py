@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-
 from gan_cli.checkpoints.contents import plain
 from gan_cli.checkpoints.files import State
+from gan_cli.checkpoints.fit import nonfinite
 from gan_cli.checkpoints.migrate import FORMAT, format_of
 from gan_cli.config.schema import Config
-from gan_cli.utils.errors import ConfigError, NonFiniteError, StorageError
+from gan_cli.utils.errors import ConfigError, StorageError
 from gan_cli.utils.tensor_files import first_line
 
 MAY_CHANGE = {
@@ -33,6 +32,7 @@ class Resumable(Protocol):
     players: Any  # have an optimizer and a gradient scaler each, by name
     scores: Any
     health: Any
+    meters: Any
 
 
 def state_of(run: Resumable) -> State:
@@ -53,6 +53,7 @@ def state_of(run: Resumable) -> State:
         "game": run.game.state_dict(),
         "scores": run.scores.state_dict(),
         "health": run.health.tracker.state_dict(),
+        "meters": run.meters.state_dict(),
     }
 
 
@@ -107,14 +108,18 @@ def load_state(run: Resumable, state: State) -> None:
     run.game.load_state_dict(state["game"])
     run.scores.load_state_dict(state["scores"])
     run.health.tracker.load_state_dict(state["health"])
+    if "meters" in state:  # the first checkpoints of format 2 lack them
+        run.meters.load_state_dict(state["meters"])
 
 
-def check_finite(run: Resumable) -> None:
-    """NonFiniteError names the first parameter with an infinite or undefined element."""
-    for role, network in run.game.networks.items():
-        for name, parameter in network.named_parameters():
-            if not torch.isfinite(parameter).all():
-                raise NonFiniteError(f"step {run.step}: {role}.{name} is not finite")
+def nonfinite_weight(run: Resumable) -> str | None:
+    """Names the first weight or statistic, also of an average, with an infinite or NaN element."""
+    for kind, networks in (("", run.game.networks), ("the average of ", run.ema.networks)):
+        for role, network in networks.items():
+            name = nonfinite(network.state_dict())
+            if name is not None:
+                return f"{kind}{role}.{name}"
+    return None
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -125,8 +130,13 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [
         f"{key}: {before.get(key, 'absent')} -> {now.get(key, 'absent')}"
         for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
+        if not equal(before.get(key), now.get(key))
     ]
+
+
+def equal(old: Any, new: Any) -> bool:
+    """Whether two settings are equal; a NaN, which older versions accepted, equals itself."""
+    return bool(old == new) or repr(old) == repr(new)
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,32 +3,41 @@
 This module does not import torch, so that ``--help`` and a misspelt group are answered at once.
 """
 
+import errno
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial, wraps
-from pathlib import Path
+from contextlib import contextmanager
+from functools import wraps
+from traceback import walk_tb
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_cli import __version__
+from gan_cli.config import flags, job_folders
+from gan_cli.config.bare_words import (
+    bare_word_errors,
+    is_bare,
+    spaced_errors,
+    unknown_flag_errors,
+)
+from gan_cli.config.hydra_errors import as_config_error
+from gan_cli.config.override_checks import UNSUPPORTED, override_errors, parsed
+from gan_cli.config.quoting import is_text_key, quoted, shown
+from gan_cli.config.search_path import config_folders, group_choices, home_expanded, search_errors
 from gan_cli.utils.errors import ConfigError, SignalError, UserError
 from gan_cli.utils.paths import CONFIGS
-from gan_cli.utils.text import unknown
 
 # Hydra's flags that make a command print something and do nothing else.
-PRINTING_FLAGS = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i"}
+PRINTING_FLAGS = ("--help", "--hydra-help", "--version", "--cfg", "--info")
 
-
-# Keys whose values are names or paths, and never numbers.
-TEXT_KEYS = {"run", "checkpoint", "input", "output", "real", "fake", "save"}
+job_folders.register()
 
 
 class JobError(CompactHydraException):
@@ -37,22 +46,47 @@ class JobError(CompactHydraException):
 
 def run_command(command: Callable[[], Any], config_name: str) -> None:
     """Runs a Hydra command on sys.argv; after an error, exits with the status of that error."""
-    if PRINTING_FLAGS & {word.partition("=")[0] for word in sys.argv[1:]}:
+    words = flags.split(sys.argv[1:])
+    if any(words.has(flag) for flag in PRINTING_FLAGS):
         exit_with_pipe()
-    if "--version" in sys.argv[1:]:  # Hydra would print its own
+    if words.has("--version"):  # Hydra would print its own
         print(f"gan-cli {__version__}")
         return
-    if {"--help", "-h"} & set(sys.argv[1:]):
+    if words.has("--help"):
         print(help_text(config_name, sys.argv[1:]))
         return
 
     def prepared_command() -> None:
         if config_name == "train":
             refuse_run_of_sweep(sys.argv[1:])
-        sys.argv[1:] = hydra_arguments(sys.argv[1:])
-        command()
+        sys.argv[1:] = hydra_arguments(sys.argv[1:], config_name)
+        with hydra_errors_raised():
+            command()
 
     exit_on_error(prepared_command)
+
+
+@contextmanager
+def hydra_errors_raised() -> Iterator[None]:
+    """Makes Hydra raise its errors, which it would print in its own way, with exit status 1."""
+    given = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, UserError | JobError) or in_task(error):
+            raise
+        raise as_config_error(error) from error
+    finally:
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if given is not None:
+            os.environ["HYDRA_FULL_ERROR"] = given
+
+
+def in_task(error: BaseException) -> bool:
+    """Whether an error comes from the task, not from Hydra's work on the command line."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    return any((f.f_code.co_name, f.f_globals["__name__"]) == ("wrapped", __name__) for f in frames)
 
 
 def exit_with_pipe() -> None:
@@ -69,10 +103,10 @@ def exit_on_error(command: Callable[[], Any]) -> None:
         command()
     except UserError as error:
         fail(error)
+    except JobError:  # printed when the job ended
+        sys.exit(UserError.status)
     except KeyboardInterrupt:  # before the first step; StopSignal handles later ones
         fail(SignalError(signal.SIGINT, "nothing was done"))
-    except (HydraException, OmegaConfBaseException) as error:  # raised by --help and --cfg
-        fail(ConfigError(str(error).splitlines()[0]))
 
 
 def help_text(config_name: str, words: list[str]) -> str:
@@ -81,7 +115,7 @@ def help_text(config_name: str, words: list[str]) -> str:
     Hydra's own composes the whole config once for each group, which takes 1.0 s instead of 0.4 s.
     """
     template: str = OmegaConf.load(CONFIGS / f"{config_name}.yaml").hydra.help.template
-    groups = sorted(group_choices(config_folders(words)).items())
+    groups = sorted(group_choices(config_folders(flags.split(words))).items())
     lines = (f"{group}: {', '.join(sorted(choices))}" for group, choices in groups)
     return template.replace("$APP_CONFIG_GROUPS", "\n".join(lines))
 
@@ -95,10 +129,12 @@ def report_errors(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @wraps(task)
     def wrapped(composed: Any) -> Any:
         try:
-            return task(composed)
+            refuse_unsupported(composed)
+            with user_errors():
+                return task(composed)
         except UserError as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN and error.status < 128:
-                print(error, file=sys.stderr, flush=True)
+                print(f"gan_cli: {error}", file=sys.stderr, flush=True)
                 raise JobError(str(error)) from None
             fail(error)
         except BrokenPipeError:  # as in gan-sample ... | head
@@ -108,13 +144,32 @@ def report_errors(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return wrapped
 
 
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Turns errors of interpolations and of names of files into ConfigErrors."""
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        raise as_config_error(error) from error
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise ConfigError(f"{shown(str(error.filename))}: {error.strerror}") from error
+
+
+def refuse_unsupported(composed: Any) -> None:
+    """Raises ConfigError if a file sets what `override_checks` refuses on the command line."""
+    if HydraConfig.get().job.chdir:
+        raise ConfigError(f"hydra.job.chdir: {UNSUPPORTED['hydra.job.chdir']}")
+
+
 def fail(error: UserError) -> None:
     """Prints the error and exits with its status."""
     print(f"gan_cli: {error}", file=sys.stderr, flush=True)
     sys.exit(error.status)
 
 
-def hydra_arguments(words: list[str]) -> list[str]:
+def hydra_arguments(words: list[str], config_name: str = "train") -> list[str]:
     """The command line in the form that is passed to Hydra.
 
     Flags come first, since argparse needs all overrides in one block. A plain ``key=value`` becomes
@@ -122,103 +177,86 @@ def hydra_arguments(words: list[str]) -> list[str]:
     with the names that were probably meant. Group choices are checked here, before the config is
     composed.
     """
-    if any(word in ("--shell-completion", "-sc") for word in words):
+    line = flags.split(words)
+    if line.has("--shell-completion"):
         return words
-    flags = [word for word in words if not is_override(word)]
-    overrides = [as_text(word) for word in words if is_override(word)]
-    groups = group_choices(config_folders(words))
-    checks = (check_syntax, check_run_dir, partial(check_choice, groups=groups))
-    faults = [fault for word in overrides for check in checks for fault in check(word)]
+    faults = [*flags.flag_errors(line), *search_errors(line), *unknown_flag_errors(line, config_name)]
+    unknown_flags = any(name not in flags.BY_NAME for name, _ in line.flags)
+    spaced, others = spaced_errors(line.others)
+    bare = [word for word in others if is_bare(word)]
+    overrides = [as_text(home_expanded(word)) for word in others if not is_bare(word)]
+    groups = group_choices(config_folders(line))
+    if not unknown_flags:  # whose value a bare word may be
+        faults += bare_word_errors(bare, config_name, groups)
+    faults += spaced
+    faults += [f for word in overrides for f in override_errors(word, groups, line.sweeps)]
     if faults:
         raise ConfigError(*faults)
-    words = [part for word in overrides for part in expand_metrics(word)]
-    return flags + [forced(word, groups) for word in words]
+    if line.sweeps:
+        overrides += job_folders.constant_keys(overrides)
+    overrides = [part for word in overrides for part in expand_metrics(word)]
+    return [*flags.typed_flags(line), *(forced(word, groups) for word in overrides)]
 
 
 def is_override(word: str) -> bool:
     """Whether `word` is ``key=value`` or ``~key`` rather than a flag."""
-    return word.startswith("~") or ("=" in word and not word.startswith("-"))
-
-
-def config_folders(words: list[str]) -> list[Path]:
-    """The package's config folder and those added by ``--config-dir``."""
-    folders = [CONFIGS]
-    for i, word in enumerate(words):
-        flag, _, value = word.partition("=")
-        if flag in ("--config-dir", "-cd"):
-            folders.append(Path(value or (words[i + 1] if i + 1 < len(words) else "")))
-    return folders
-
-
-def group_choices(folders: list[Path]) -> dict[str, set[str]]:
-    """The choices of each config group, by the group's name."""
-    groups: dict[str, set[str]] = {}
-    for folder in folders:
-        for file in folder.glob("*/*.yaml"):
-            groups.setdefault(file.parent.name, set()).add(file.stem)
-    return groups
-
-
-def check_syntax(word: str) -> Iterator[str]:
-    """Refuses an override that Hydra cannot parse."""
-    try:
-        OverridesParser.create().parse_override(word)
-    except HydraException:
-        yield f"cannot read '{word}'; quote it, as in 'loss.betas=[0, 0.9]' or 'run=\"a b\"'"
-
-
-def check_run_dir(word: str) -> Iterator[str]:
-    """Refuses hydra.run.dir, where no command writes anything."""
-    if word.lstrip("+~").partition("=")[0] == "hydra.run.dir":
-        yield "hydra.run.dir: is not read; use run=NAME (gan-train) or output=FOLDER (the others)"
+    return not word.startswith("-") and not is_bare(word)
 
 
 def refuse_run_of_sweep(words: list[str]) -> None:
     """Raises ConfigError for run=NAME in a sweep, whose jobs have folders of their own."""
     named = [word for word in words if word.lstrip("+").startswith("run=")]
-    if named and {"-m", "--multirun"} & set(words):
+    if named and flags.split(words).sweeps:
         raise ConfigError(
-            f"{named[0]}: a sweep names the folders of its jobs itself; leave run out, or type "
-            f"hydra.sweep.dir=outputs/{named[0].partition('=')[2]} for the folder of the sweep"
+            f"{shown(named[0])}: a sweep names the folders of its jobs itself; leave run out, or "
+            f"type hydra.sweep.dir=outputs/{shown(named[0].partition('=')[2])} for the folder of "
+            "the sweep"
         )
 
 
 def as_text(word: str) -> str:
     """``run=2024_01_05`` with its value quoted, since Hydra would read it as the number 20240105.
 
-    Only keys of TEXT_KEYS are names or paths; values that are quoted, listed or interpolated stay.
+    Only the values of names and paths are quoted. Those that are quoted, listed or interpolated
+    stay, unless Hydra cannot read them, as in ``dataset.path=photos (1)``.
     """
     key, _, value = word.partition("=")
-    name = key.lstrip("+")
-    is_text = name in TEXT_KEYS or name.split(".")[-1] in ("path", "root", "photos")
-    if not is_text or value in ("", "null") or set(value) & set("\"'[]{}()$,\\"):
+    if not is_text_key(key) or value in ("", "null") or set(value) & set("\"'\\"):
         return word
+    if set(value) & set("[]{}()$,"):
+        try:
+            parsed(word)
+            return word
+        except HydraException:
+            return word if value[0] in "[{" else f"{key}={quoted(value)}"
     return f"{key}='{value}'"
-
-
-def check_choice(word: str, groups: dict[str, set[str]]) -> Iterator[str]:
-    """Refuses an unknown choice of a config group."""
-    group, _, value = word.partition("=")
-    if group in groups and not set(value) & set("${}()[]*/\"'"):
-        for choice in value.split(","):
-            if choice.strip() == "null":
-                yield f"{group}: null chooses nothing; leave it out, or type ~{group} for none"
-            elif choice.strip() not in groups[group]:
-                yield f"{group}: {unknown(group, choice.strip(), groups[group])}"
 
 
 def expand_metrics(word: str) -> list[str]:
     """``metrics.compute=[fd,kd]`` with the mapping {fd: {}, kd: {}} in place of the list.
 
-    The mapping of the config is deleted first: Hydra would merge the two. Other words are returned
-    unchanged.
+    The mapping of the config is deleted first: Hydra would merge the two. In a sweep this applies
+    to each list. Other words are returned unchanged.
     """
-    override = OverridesParser.create().parse_override(word)
-    names = override.value()
-    if override.key_or_group != "metrics.compute" or not isinstance(names, list):
+    override = parsed(word)
+    if override.key_or_group != "metrics.compute" or override.is_delete():
         return [word]
-    entries = ",".join(f"{name}: {{}}" for name in names)
-    return ["~metrics.compute", f"metrics.compute={{{entries}}}"]
+    if not override.is_sweep_override():
+        mapping = metrics_mapping(word.partition("=")[2])
+        return [word] if mapping is None else ["~metrics.compute", f"metrics.compute={mapping}"]
+    choices = list(override.sweep_string_iterator())
+    mappings = [metrics_mapping(choice) or choice for choice in choices]
+    return ["~metrics.compute", f"metrics.compute={','.join(mappings)}"]
+
+
+def metrics_mapping(value: str) -> str | None:
+    """A list of metrics as a mapping in Hydra's syntax; None for other values."""
+    names = parsed(f"metrics.compute={value}").value()
+    if isinstance(names, str):
+        names = [names]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return None
+    return "{" + ",".join(f"{name}: {{}}" for name in names) + "}"
 
 
 def forced(word: str, groups: dict[str, set[str]]) -> str:

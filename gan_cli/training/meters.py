@@ -1,7 +1,7 @@
 """Running means of loss terms, accumulated on the device and read at `every.log`."""
 
 import math
-from collections import defaultdict
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,27 +17,56 @@ class Meters:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.rows: list[tuple[int, str, list[str], int, Tensor]] = []
+        self.sums: dict[str, tuple[float, int]] = {}  # (sum, count) since the last `read`
+        self.first: dict[str, float] = {}  # values of the first turns, before their updates
+        self.losses = set[str]()  # names of the values that are losses
 
     def add(self, step: int, player: str, terms: Terms) -> None:
         named = {**terms.losses, **terms.observed}
         values = torch.stack([value.detach().float() for value in named.values()])
         self.rows.append((step, player, list(named), len(terms.losses), values))
 
-    def read(self) -> dict[str, float]:
-        """Returns means since the last call by "<player>/<name>", over steps and processes.
+    def collect(self) -> None:
+        """Adds the rows to the sums, over steps and processes.
 
         Raises NonFiniteError, which names the first loss term that is not finite, with its player
         and step.
         """
         if not self.rows:
-            return {}
+            return
         rows, self.rows = self.rows, []
         numbers = self.runtime.processes.mean(torch.cat([row[-1] for row in rows])).tolist()
-        collected = defaultdict(list)
+        first: dict[str, float] = {}
         for step, player, names, losses, values in rows:
             own, numbers = numbers[: len(values)], numbers[len(values) :]
             for i, (name, number) in enumerate(zip(names, own, strict=True)):
                 if i < losses and not math.isfinite(number):
                     raise NonFiniteError(f"step {step}: {player}/{name} is {number}")
-                collected[f"{player}/{name}"].append(number)
-        return {name: sum(values) / len(values) for name, values in collected.items()}
+                total, count = self.sums.get(f"{player}/{name}", (0.0, 0))
+                self.sums[f"{player}/{name}"] = (total + number, count + 1)
+                first.setdefault(f"{player}/{name}", number)
+                if i < losses:
+                    self.losses.add(f"{player}/{name}")
+        self.first = self.first or first
+
+    def read(self) -> dict[str, float]:
+        """Returns means since the last call by "<player>/<name>"; raises what `collect` does."""
+        self.collect()
+        sums, self.sums = self.sums, {}
+        return {name: total / count for name, (total, count) in sums.items()}
+
+    def clear(self) -> None:
+        """Forgets all values since the last call of `read`."""
+        self.rows.clear()
+        self.sums.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The collected values, so that the means of a resumed run are those of a whole one."""
+        sums = {name: list(pair) for name, pair in self.sums.items()}
+        return {"sums": sums, "first": dict(self.first), "losses": sorted(self.losses)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.clear()
+        sums = state["sums"].items()
+        self.sums = {name: (float(total), int(count)) for name, (total, count) in sums}
+        self.first, self.losses = dict(state["first"]), set(state["losses"])

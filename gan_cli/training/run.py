@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from gan_cli.checkpoints.files import Checkpoints
-from gan_cli.checkpoints.resume import check_finite, restore, state_of
+from gan_cli.checkpoints.resume import nonfinite_weight, restore, state_of
 from gan_cli.config.schema import Config
 from gan_cli.data.feeds.feed import open_feed
 from gan_cli.data.sets import datasets
@@ -60,7 +60,9 @@ class Run:
         with processes.one_first():  # features may be downloaded or trained
             self.evaluation = Evaluation(config.metrics, self.dataset, runtime.device)
         self.scores = Scores()
-        self.health = Health(self.game, self.players, self.dataset, runtime.device)
+        off = "" if config.every.log else "every.log=0"
+        off = off if config.health else "health=false"
+        self.health = Health(self.game, self.players, self.dataset, runtime.device, off)
         self.checkpoints = Checkpoints(folder / "checkpoints", config.keep_last, config.every.keep)
         self.feed = open_feed(
             self.dataset,
@@ -88,6 +90,8 @@ class Run:
         cannot be written.
         """
         self.logger, self.display = logger, display
+        if self.runtime.processes.rank == 0:
+            self.checkpoints.set_aside_later(self.step)
         self.previews = Previews(self.ema.game, self.dataset, self.feed.batches(0))
         while self.step < self.config.steps:
             try:
@@ -156,18 +160,18 @@ class Run:
 
     def read_health(self, values: dict[str, float]) -> dict[str, float]:
         """Returns the health signals to log, and reports new and resolved findings."""
+        self.health.remember_start(self.meters.first, self.meters.losses)
         signals, changed = self.health.read(self.step, values)
         for finding in changed:
             self.display.print(finding.message())
             self.logger.text(self.step, "health", finding.message())
-        if changed:
-            self.logger.update_run_json({"findings": self.health.findings()})
-        self.display.show_warnings(self.health.active())
+        self.logger.update_run_json(self.health.outcome())
+        self.display.show_health(self.health.verdict())
         return {f"health/{name}": value for name, value in signals.items()}
 
     def evaluate(self) -> None:
         """Computes the metrics of the averaged networks on rank 0, and saves the best."""
-        self.write_log()  # a diverged run is reported as such, not as a failing metric
+        self.check_finite()  # a diverged run is reported as such, and is never the best
         game = self.ema.game
         evaluates = self.config.metrics.compute or isinstance(game, Evaluates)
         if self.runtime.processes.rank > 0 or not evaluates:
@@ -187,11 +191,18 @@ class Run:
         refresh(self.folder)
 
     def save(self) -> None:
-        """Writes a checkpoint after checking that losses and parameters are finite."""
-        self.write_log()
-        check_finite(self)
+        """Writes a checkpoint after checking that losses and weights are finite."""
+        self.check_finite()
         if self.runtime.processes.rank == 0:
             self.checkpoints.save(self.step, state_of(self))
+
+    def check_finite(self) -> None:
+        """Raises NonFiniteError on every process if losses or weights of any are not finite."""
+        self.meters.collect()
+        fault = nonfinite_weight(self)
+        if self.runtime.processes.any(fault is not None):
+            what = fault or "a weight of another process"
+            raise NonFiniteError(f"step {self.step}: {what} is not finite")
 
     def roll_back(self, error: NonFiniteError) -> None:
         """Continues from the last checkpoint with other noise, or raises `error`."""
@@ -201,6 +212,6 @@ class Run:
         if state is None:
             raise error
         self.display.print(f"{error}; back to step {state['step']} ({rollbacks} of {ROLLBACKS})")
-        self.meters.rows.clear()
+        self.meters.clear()
         restore(self, state)
         self.rollbacks = rollbacks

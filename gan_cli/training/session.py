@@ -113,8 +113,8 @@ def spec_entries(spec: Spec) -> dict[str, Any]:
 
 def outcome(run: Run) -> dict[str, Any]:
     """Returns the entries of run.json that are known after training."""
-    images, findings = run.step * run.config.batch_size, run.health.findings()
-    return {"step": run.step, "images": images, **run.scores.outcome(), "findings": findings}
+    images = run.step * run.config.batch_size
+    return {"step": run.step, "images": images, **run.scores.outcome(), **run.health.outcome()}
 
 
 def start_message(run: Run) -> str:
@@ -135,6 +135,7 @@ def end_message(run: Run) -> str:
     sample = f"gan-sample run={name}   " if run.game.targets(run.dataset.spec) else ""
     return (
         f"{run.folder}: {run.step} steps done\n{run.scores.summary()}\n"
+        f"{run.health.verdict().message()}\n"
         f"report: {run.folder / 'report.html'}   pictures: {run.folder / 'samples'}\n"
         f"next: {sample}tensorboard --logdir {run.folder}"
     )
