@@ -7,7 +7,9 @@ from gan_cli.checkpoints.choice import opened
 from gan_cli.checkpoints.contents import Checkpoint
 from gan_cli.sampling.options import EVERY_MODEL, SampleOptions, no_inputs
 from gan_cli.sampling.task import Job, Task, find_task
-from gan_cli.utils.errors import ConfigError, StorageError
+from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.files import atomic_folder, remove_leftovers
+from gan_cli.utils.storage import storage_errors
 
 SHOWN = 32  # default number of inputs of tasks that show them; others take all
 
@@ -16,20 +18,18 @@ def perform(options: SampleOptions, run: Path | None) -> str:
     """Runs options.task on the run in the folder `run`, else on options.checkpoint."""
     task = find_task(options.task)
     check_keys(task, options)
+    if options.output is not None:
+        check_free(Path(options.output).expanduser())
     if "model" not in task.needs:
         if run is None:
             raise ConfigError(f"run: has no value; task={options.task} is for runs, type run=NAME")
-        job = Job(options, run, new_folder(options.output, run, None))
-        return "\n".join(run_task(task, job))
+        return "\n".join(run_task(task, Job(options, run), run / "generated" / "pictures"))
     checkpoint = opened(options, run)
     assert checkpoint.path is not None
-    job = Job(
-        options,
-        checkpoint.path,
-        new_folder(options.output, run or checkpoint.path.parent, checkpoint.step),
-    )
+    job = Job(options, checkpoint.path)
     prepare(job, task, checkpoint)
-    lines = run_task(task, job)
+    home = run or checkpoint.path.parent
+    lines = run_task(task, job, home / "generated" / f"step-{checkpoint.step:07d}")
     title = f"{checkpoint.path}: step {checkpoint.step}, {options.weights} weights"
     if "inputs" in task.needs:
         title += f", {len(job.inputs)} samples"
@@ -70,25 +70,35 @@ def prepare(job: Job, task: Task, checkpoint: Checkpoint) -> None:
         job.inputs = open_inputs(options, checkpoint, checkpoint.spec.target, usual)
 
 
-def run_task(task: Task, job: Job) -> list[str]:
-    """Calls the task; errors in writing are raised as StorageError."""
-    try:
-        return task.perform(job)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write to {job.output}: {error.strerror or error}; type output=FOLDER for "
-            "another"
-        ) from error
+def run_task(task: Task, job: Job, usual: Path) -> list[str]:
+    """Calls the task, which writes all of its files or none.
+
+    They are written to options.output, or to `usual` with a number if there is such a folder.
+    Raises StorageError.
+    """
+    if job.options.output is None:
+        numbered = (usual.with_name(f"{usual.name}-{n}") for n in count(2))
+        folder = next(filter(is_free, chain([usual], numbered)))
+    else:
+        folder = Path(job.options.output).expanduser()
+        check_free(folder)
+    with atomic_folder(folder) as job.folder:
+        lines = task.perform(job)
+    return [line.replace(str(job.folder), str(job.folder.parent)) for line in lines]
 
 
-def new_folder(output: str | None, home: Path, step: int | None) -> Path:
-    """Returns an empty or new folder: `output`, or one in `home`/generated."""
-    if output is None:
-        name = "pictures" if step is None else f"step-{step:07d}"
-        names = chain([name], (f"{name}-{n}" for n in count(2)))
-        folders = (home / "generated" / name for name in names)
-        return next(path for path in folders if not path.exists())
-    folder = Path(output).expanduser()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+def check_free(folder: Path) -> None:
+    """Raises ConfigError if there is anything in the folder."""
+    if not is_free(folder):
         raise ConfigError(f"output: {folder} exists and is not empty; type another, or remove it")
-    return folder
+
+
+def is_free(folder: Path) -> bool:
+    """Returns whether the folder does not exist or is empty, without leftovers of killed calls."""
+    with storage_errors(folder):
+        if not folder.exists():
+            return True
+        if not folder.is_dir():
+            return False
+        remove_leftovers(folder)
+        return not any(folder.iterdir())

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,17 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Job:
-    """The input of a task: options, run or checkpoint, output folder, and what the task needs."""
+    """The input of a task: options, run or checkpoint, a folder, and what the task needs."""
 
     options: SampleOptions
     source: Path  # the run's folder, or the checkpoint file
-    output: Path  # a folder that is empty or does not exist
 
-    @cached_property
-    def folder(self) -> Path:
-        """The output folder, created when first accessed."""
-        self.output.mkdir(parents=True, exist_ok=True)
-        return self.output
+    # Set by `perform`. Files of this folder are moved to the output folder when the task is done.
+    folder: Path = None  # type: ignore[assignment]
 
     # Set by `perform` for tasks that need them.
     model: "Model" = None  # type: ignore[assignment]
