@@ -379,7 +379,7 @@ def test_a_missing_path_names_its_neighbour(classes):
 
 
 def test_a_folder_without_images_says_what_it_holds(tmp_path):
-    assert "which holds nothing" in refusal(tmp_path)
+    assert "which holds no files" in refusal(tmp_path)
     for i in range(3):
         (tmp_path / f"{i}.svg").write_bytes(b"<svg/>")
     assert "which holds 3 .svg; readable are .apng, .avif" in refusal(tmp_path)

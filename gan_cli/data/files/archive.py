@@ -6,7 +6,7 @@ import posixpath
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from gan_cli.config.registry import ConfigError, unknown
 
@@ -31,6 +31,10 @@ class Archive(Protocol):
         """The content of a file."""
         ...
 
+    def where(self, name: str) -> str:
+        """The place of a file, for messages."""
+        ...
+
 
 class FolderArchive:
     """The files of a folder and its sub-folders.
@@ -45,7 +49,13 @@ class FolderArchive:
         self.names = sorted(files_below(root, root, set()))
 
     def read(self, name: str) -> bytes:
-        return (self.root / name).read_bytes()
+        path = self.root / name
+        if path.is_symlink() and not path.exists():
+            raise FileNotFoundError(f"a link to {os.readlink(path)}, which does not exist")
+        return path.read_bytes()
+
+    def where(self, name: str) -> str:
+        return str(self.root / name)
 
 
 def files_below(folder: Path, root: Path, visited: set[tuple[int, int]]) -> Iterator[str]:
@@ -64,12 +74,23 @@ def files_below(folder: Path, root: Path, visited: set[tuple[int, int]]) -> Iter
     for entry in entries:
         if hidden(entry.name):
             continue
-        if entry.is_dir():
+        found = type_of(entry)
+        if found == "folder":
             yield from files_below(Path(entry.path), root, visited)
-        elif entry.is_file() or not os.path.exists(entry.path):  # or a broken link
+        elif found == "file":
             yield Path(entry.path).relative_to(root).as_posix()
         else:
             log.warning("left out %s: a pipe, a socket or a device, not a file", entry.path)
+
+
+def type_of(entry: os.DirEntry[str]) -> Literal["folder", "file", "special"]:
+    """What an entry of a folder, or the target of a link, is; broken links count as files."""
+    try:
+        if entry.is_dir():
+            return "folder"
+        return "file" if entry.is_file() or not os.path.exists(entry) else "special"
+    except OSError:  # a link to itself
+        return "file"
 
 
 class ZipArchive:
@@ -90,6 +111,9 @@ class ZipArchive:
 
     def read(self, name: str) -> bytes:
         return self.zip().read(self.entries[name])
+
+    def where(self, name: str) -> str:
+        return f"{self.path}: {name}"
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "names": self.names, "entries": self.entries}

@@ -23,14 +23,22 @@ def image_names(archive: Archive, path: str) -> list[str]:
     names = [name for name in archive.names if name.lower().endswith(suffixes)]
     others = [name for name in archive.names if not name.lower().endswith(suffixes)]
     if not names:
-        raise ConfigError(
-            f"dataset.path: no images in {os.path.abspath(path)}, which holds "
-            f"{by_suffix(others) or 'nothing'}; readable are {', '.join(suffixes)}"
-        )
+        raise ConfigError(no_images(others, os.path.abspath(path)))
     left_out = [name for name in others if not name.lower().endswith(QUIET)]
     if left_out:
         log.warning("left out of %s: %s", path, by_suffix(left_out))
     return names
+
+
+def no_images(others: list[str], path: str) -> str:
+    """The error for a folder or a zip archive without images."""
+    packed = [name for name in others if name.lower().endswith(".zip")]
+    if packed:
+        hint = f"type dataset.path={os.path.join(path, packed[0])}, or unpack it"
+    else:
+        hint = f"readable are {', '.join(image_suffixes())}"
+    held = by_suffix(others) or "no files"
+    return f"dataset.path: no images in {path}, which holds {held}; {hint}"
 
 
 def by_suffix(names: Iterable[str]) -> str:
