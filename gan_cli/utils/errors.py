@@ -31,6 +31,12 @@ class StorageError(UserError):
     status = 4
 
 
+class DataError(UserError):
+    """A sample cannot be read any more: its file is missing, broken or changed."""
+
+    status = 5
+
+
 class SignalError(UserError):
     """A signal stopped the run, after its checkpoint was written."""
 

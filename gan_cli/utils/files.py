@@ -22,6 +22,7 @@ log = logging.getLogger("gan_cli")
 SUFFIX = ".gan_cli-tmp"  # of temporary files and folders, whose names start with a dot
 MOVED = ".gan_cli-moved"  # in a temporary folder: the names of the files that are being moved
 cleaned: set[Path] = set()  # folders in which this process has looked for leftovers
+held: set[int] = set()  # descriptors of locks that last, such as that of a run folder
 
 
 @contextmanager
@@ -93,6 +94,7 @@ def locked_file(path: Path) -> Iterator[bool]:
     """
     with storage_errors(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    held.add(handle)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,7 +109,18 @@ def locked_file(path: Path) -> Iterator[bool]:
             )
         yield free
     finally:
+        held.discard(handle)
         os.close(handle)
+
+
+def leave_locks_to_parent() -> None:
+    """Closes inherited locks in a forked process, which would hold them after its parent's end."""
+    for handle in held:
+        os.close(handle)
+    held.clear()
+
+
+os.register_at_fork(after_in_child=leave_locks_to_parent)
 
 
 @contextmanager

@@ -40,5 +40,8 @@ class EndlessFeed:
             own = {key: value[sampler.rank :: sampler.world] for key, value in together.items()}
             yield decode({key: value.to(self.device) for key, value in own.items()}, fields)
 
+    def prepare(self, count: int) -> None:
+        pass
+
     def close(self) -> None:
         pass

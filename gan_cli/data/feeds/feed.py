@@ -1,5 +1,6 @@
 """Feeds: endless iterators of batches that depend only on the seed, and how they are chosen."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Protocol
 
@@ -13,6 +14,8 @@ from gan_cli.data.feeds.endless import Endless, EndlessFeed
 from gan_cli.data.feeds.resident import ResidentFeed
 from gan_cli.data.feeds.streaming import StreamingFeed
 
+log = logging.getLogger(__name__)
+
 
 class Feed(Protocol):
     """A source of batches of a data set, in model form on the device."""
@@ -21,6 +24,10 @@ class Feed(Protocol):
 
     def batches(self, drawn: int) -> Iterator[Batch]:
         """Yields batches from number `drawn` on, without using the global random state."""
+        ...
+
+    def prepare(self, count: int) -> None:
+        """Makes sure that the next `count` batches can be drawn; raises DataError if not."""
         ...
 
     def close(self) -> None:
@@ -39,6 +46,10 @@ class JointFeed:
     def batches(self, drawn: int) -> Iterator[Batch]:
         for parts in zip(*(feed.batches(drawn) for feed in self.feeds), strict=True):
             yield {key: value for part in parts for key, value in part.items()}
+
+    def prepare(self, count: int) -> None:
+        for feed in self.feeds:
+            feed.prepare(count)
 
     def close(self) -> None:
         for feed in self.feeds:
@@ -81,6 +92,7 @@ def open_feed(
             for part, own in zip(parts, seeds, strict=True)
         ]
         return JointFeed(feeds)
+    warn_of_repetition(len(dataset), batch_size * world)
     sampler = BatchSampler(len(dataset), batch_size, seed, rank, world)
     if isinstance(dataset, Endless) and dataset.endless:
         return EndlessFeed(dataset, sampler, device)
@@ -89,6 +101,19 @@ def open_feed(
     if resident:
         return ResidentFeed(dataset, sampler, device)
     return StreamingFeed(dataset, sampler, device, workers)
+
+
+def warn_of_repetition(count: int, batch_size: int) -> None:
+    """Warns if a batch is larger than the data set; no sample is dropped or left out for it."""
+    if batch_size > count:
+        log.warning(
+            "batch_size: a batch of %d samples holds each of the %d samples of the data set %s; "
+            "batch_size=%d or less avoids repetition",
+            batch_size,
+            count,
+            "more than once" if batch_size >= 2 * count else "once, and some of them twice",
+            count,
+        )
 
 
 def size_in_bytes(dataset: MapDataset) -> int:

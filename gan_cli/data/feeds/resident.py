@@ -30,6 +30,9 @@ class ResidentFeed:
             batch = {key: value.index_select(0, index) for key, value in self.tensors.items()}
             yield decode(batch, self.fields, mirrored if self.hflip else None)
 
+    def prepare(self, count: int) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -1,21 +1,35 @@
 """The feed of data that do not fit on the device, read by worker processes."""
 
 import atexit
-import signal
+import logging
 import weakref
+from collections import deque
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from itertools import count, pairwise
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gan_cli.data.dataset import MapDataset
 from gan_cli.data.feeds.batch_sampler import BatchSampler
 from gan_cli.data.feeds.decode import Batch, decode
+from gan_cli.data.feeds.reading import Reader, readable
+from gan_cli.data.feeds.workers import (
+    Loading,
+    LostWorkerError,
+    many_accepted,
+    start_worker,
+    warn_of_many,
+)
+from gan_cli.utils.errors import DataError
 
 CPU = torch.device("cpu")
+RESTARTS = 1  # of the loader processes after one of them was lost, per iteration
+log = logging.getLogger(__name__)
+
+Stored = tuple[Batch, Tensor | None]  # a batch in stored form on the device, which are mirrored
 
 
 class StreamingFeed:
@@ -27,13 +41,29 @@ class StreamingFeed:
         self, dataset: MapDataset, sampler: BatchSampler, device: torch.device, workers: int
     ) -> None:
         self.dataset, self.sampler, self.device, self.workers = dataset, sampler, device, workers
-        self.running: Generator[Batch, None, None] | None = None
+        self.running: Generator[Stored, None, None] | None = None
+        self.ready = deque[Stored]()  # batches that were read ahead
+        warn_of_many(workers)
         OPEN.add(self)
 
     def batches(self, drawn: int) -> Iterator[Batch]:
         self.close()
-        self.running = stream(self.dataset, self.sampler, self.device, self.workers, drawn)
-        return self.running
+        running = stream(self.dataset, self.sampler, self.device, self.workers, drawn)
+        self.running, self.ready = running, deque()
+        return self.decoded(running, self.ready)
+
+    def decoded(self, running: Iterator[Stored], ready: deque[Stored]) -> Iterator[Batch]:
+        """Yields the batches of a running iteration, first those that were read ahead."""
+        while True:
+            try:
+                batch, mirrored = ready.popleft() if ready else next(running)
+            except StopIteration:  # closed
+                return
+            yield decode(batch, self.dataset.spec.fields, mirrored)
+
+    def prepare(self, count: int) -> None:
+        while self.running is not None and len(self.ready) < count:
+            self.ready.append(next(self.running))
 
     def close(self) -> None:
         if self.running is not None:
@@ -52,54 +82,44 @@ def close_all() -> None:
 
 def stream(
     dataset: MapDataset, sampler: BatchSampler, device: torch.device, workers: int, drawn: int
-) -> Generator[Batch, None, None]:
-    """Yields batches from number `drawn` on; the workers end with the iteration."""
-    loader: DataLoader[Any] = DataLoader(
-        dataset,  # type: ignore[arg-type]
-        batch_sampler=(sampler.batch(number, CPU)[0].tolist() for number in count(drawn)),
+) -> Generator[Stored, None, None]:
+    """Yields batches from number `drawn` on; the workers end with the iteration.
+
+    Raises DataError for samples that cannot be read, and if workers are lost repeatedly.
+    """
+    number = drawn
+    for restart in count():
+        with many_accepted():
+            loader = open_loader(dataset, sampler, device, workers, number)
+            loading = Loading(loader, len(dataset.spec.fields))
+        try:
+            for batch in prefetch(readable(loading), device):
+                yield batch, sampler.batch(number, device)[1] if dataset.hflip else None
+                number += 1
+        except LostWorkerError as lost:
+            if restart == RESTARTS:
+                raise DataError(
+                    f"device.workers: a loader process {lost}, again after a restart; type a "
+                    "smaller number, or device.workers=0, which reads in the training process"
+                ) from lost
+            log.warning("a loader process %s; all %d are started again", lost, workers)
+        finally:
+            loading.close()
+
+
+def open_loader(
+    dataset: MapDataset, sampler: BatchSampler, device: torch.device, workers: int, drawn: int
+) -> DataLoader[Any]:
+    """Returns a loader of the batches from number `drawn` on."""
+    return DataLoader(
+        Reader(dataset),  # type: ignore[arg-type]
+        sampler=(sampler.batch(number, CPU)[0].tolist() for number in count(drawn)),
+        batch_size=None,  # the sampler yields the indices of whole batches
         num_workers=workers,
         pin_memory=device.type == "cuda",
-        worker_init_fn=ignore_signals,
+        worker_init_fn=start_worker,
         generator=torch.Generator(),  # the default would advance the global random state
     )
-    with signals_blocked():
-        samples = iter(loader)
-    try:
-        for number, batch in zip(count(drawn), prefetch(samples, device), strict=False):
-            mirrored = sampler.batch(number, device)[1] if dataset.hflip else None
-            yield decode(batch, dataset.spec.fields, mirrored)
-    finally:
-        # Explicitly, since the traceback of an exception would keep the loader alive, and the
-        # program would wait for the workers when it exits.
-        if workers:
-            samples._shutdown_workers()  # type: ignore[attr-defined]
-
-
-# Ctrl-C and a scheduler's signals reach all processes; only the main one handles them.
-NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")  # the last is missing on Windows
-HANDLED = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
-
-
-@contextmanager
-def signals_blocked() -> Iterator[None]:
-    """Context in which signals are blocked, for workers until they call ignore_signals().
-
-    Otherwise a signal that arrives while a worker is starting would kill it.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def ignore_signals(worker: int) -> None:  # noqa: ARG001
-    """Makes a worker ignore the signals that the main process handles."""
-    for number in HANDLED:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def prefetch(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:

@@ -11,6 +11,7 @@ from gan_cli.config.ranges import Pixels
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.download import fetch
 from gan_cli.data.files.image import Resize, fit, read_image, square, to_tensor
+from gan_cli.data.files.unreadable import naming_file
 from gan_cli.data.spec import image_spec
 
 
@@ -43,8 +44,10 @@ class CelebA:
         return len(self.files)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        image = read_image((self.folder / self.files[index]).read_bytes(), channels=3)
-        return {"real": to_tensor(fit(image, self.height, self.width, self.resize))}
+        file = self.folder / self.files[index]
+        with naming_file(str(file)):
+            image = read_image(file.read_bytes(), channels=3)
+            return {"real": to_tensor(fit(image, self.height, self.width, self.resize))}
 
     def tensors(self) -> None:
         return None  # would take 2.3 GiB at 64x64

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import zlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -16,7 +17,9 @@ from gan_cli.data.files.image import Resize, fit, read_image, to_tensor
 from gan_cli.data.files.image_names import image_names
 from gan_cli.data.files.labels import Labels, labels_of
 from gan_cli.data.files.survey import Shape, broken_images, check_sizes, survey
+from gan_cli.data.files.unreadable import naming_file
 from gan_cli.data.spec import image_spec
+from gan_cli.utils.errors import DataError
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +80,17 @@ class Folder:
         return sample if self.label is None else sample | {"label": self.label[index]}
 
     def decode(self, index: int) -> Tensor:
-        """Returns the decoded and resized image (C, H, W) uint8."""
+        """Returns the decoded and resized image (C, H, W) uint8.
+
+        Raises DataError if its file is no longer the one that was read before.
+        """
         channels, height, width = self.spec.shape
-        image = read_image(self.archive.read(self.names[index]), channels)
-        return to_tensor(fit(image, height, width, self.resize))
+        where = self.archive.where(self.names[index])
+        with naming_file(where):
+            data = self.archive.read(self.names[index])
+            if zlib.crc32(data) != self.checksums[index]:
+                raise DataError(f"{where} has changed since it was first read")
+            return to_tensor(fit(read_image(data, channels), height, width, self.resize))
 
     def tensors(self) -> dict[str, Tensor] | None:
         if self.pixels is None:
