@@ -19,6 +19,7 @@ from gan_cli.evaluation.options import checked_options, full_key
 from gan_cli.sample import as_list
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import CONFIGS
+from gan_cli.utils.streams import prepare_streams
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="fid")
@@ -74,6 +75,7 @@ def card_of(word: str) -> Path:
 
 def main() -> None:
     if sys.argv[1:2] == ["compare"]:
+        prepare_streams(output_matters=True)
         exit_with_pipe()
         exit_on_error(lambda: compare(sys.argv[2:]))
         return
