@@ -125,7 +125,9 @@ def test_a_failing_job_does_not_end_the_sweep(tmp_path):
     assert done.returncode != 0
     assert "steps: must be at least 1" in done.stderr
     assert "Traceback" not in done.stderr
-    assert len(list(tmp_path.glob("outputs/sweep/1-*/run.json"))) == 1
+    assert len(list(tmp_path.glob("outputs/sweep/steps=1/run.json"))) == 1
+    job = json.loads((tmp_path / "outputs/sweep/steps=0/job.json").read_text())
+    assert "steps: must be at least 1" in job["error"]
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""Prepares the command line for Hydra and reports errors, for all commands.
+"""Runs the commands with Hydra and reports their errors.
 
 This module does not import torch, so that ``--help`` and a misspelt group are answered at once.
 """
@@ -21,18 +21,18 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_cli import __version__
 from gan_cli.config import flags, job_folders
-from gan_cli.config.bare_words import (
-    bare_word_errors,
-    is_bare,
-    spaced_errors,
-    unknown_flag_errors,
-)
+from gan_cli.config.arguments import as_text as as_text
+from gan_cli.config.arguments import expand_metrics as expand_metrics
+from gan_cli.config.arguments import hydra_arguments, refuse_run_of_sweep
+from gan_cli.config.arguments import is_override as is_override
 from gan_cli.config.hydra_errors import as_config_error
-from gan_cli.config.override_checks import UNSUPPORTED, override_errors, parsed
-from gan_cli.config.quoting import is_text_key, quoted, shown
-from gan_cli.config.search_path import config_folders, group_choices, home_expanded, search_errors
-from gan_cli.utils.errors import ConfigError, SignalError, UserError
+from gan_cli.config.override_checks import UNSUPPORTED
+from gan_cli.config.quoting import shown
+from gan_cli.config.search_path import config_folders, group_choices
+from gan_cli.utils.errors import ConfigError, SignalError, StorageError, UserError
 from gan_cli.utils.paths import CONFIGS
+from gan_cli.utils.storage import storage_message
+from gan_cli.utils.streams import prepare_streams
 
 # Hydra's flags that make a command print something and do nothing else.
 PRINTING_FLAGS = ("--help", "--hydra-help", "--version", "--cfg", "--info")
@@ -47,13 +47,15 @@ class JobError(CompactHydraException):
 def run_command(command: Callable[[], Any], config_name: str) -> None:
     """Runs a Hydra command on sys.argv; after an error, exits with the status of that error."""
     words = flags.split(sys.argv[1:])
-    if any(words.has(flag) for flag in PRINTING_FLAGS):
+    prints = any(words.has(flag) for flag in PRINTING_FLAGS)
+    prepare_streams(output_matters=prints or config_name != "train")
+    if prints:
         exit_with_pipe()
     if words.has("--version"):  # Hydra would print its own
-        print(f"gan-cli {__version__}")
+        exit_on_error(lambda: print(f"gan-cli {__version__}"))
         return
     if words.has("--help"):
-        print(help_text(config_name, sys.argv[1:]))
+        exit_on_error(lambda: print(help_text(config_name, sys.argv[1:])))
         return
 
     def prepared_command() -> None:
@@ -74,8 +76,11 @@ def hydra_errors_raised() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, UserError | JobError) or in_task(error):
+        if isinstance(error, UserError | JobError | BrokenPipeError) or in_task(error):
             raise
+        if isinstance(error, OSError) and not isinstance(error, HydraException):
+            # Hydra makes the folders of sweeps
+            raise StorageError(storage_message(error, error.filename, "write")) from error
         raise as_config_error(error) from error
     finally:
         os.environ.pop("HYDRA_FULL_ERROR")
@@ -101,8 +106,11 @@ def exit_on_error(command: Callable[[], Any]) -> None:
     """Runs `command`; prints a user's error without a traceback and exits with its status."""
     try:
         command()
+        sys.stdout.flush()
     except UserError as error:
         fail(error)
+    except BrokenPipeError:  # as in gan-sample ... | head
+        sys.exit(128 + signal.SIGPIPE)
     except JobError:  # printed when the job ended
         sys.exit(UserError.status)
     except KeyboardInterrupt:  # before the first step; StopSignal handles later ones
@@ -129,7 +137,7 @@ def report_errors(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @wraps(task)
     def wrapped(composed: Any) -> Any:
         try:
-            refuse_unsupported(composed)
+            refuse_unsupported()
             with user_errors():
                 return task(composed)
         except UserError as error:
@@ -137,27 +145,29 @@ def report_errors(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
                 print(f"gan_cli: {error}", file=sys.stderr, flush=True)
                 raise JobError(str(error)) from None
             fail(error)
-        except BrokenPipeError:  # as in gan-sample ... | head
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(128 + signal.SIGPIPE)
 
     return wrapped
 
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Turns errors of interpolations and of names of files into ConfigErrors."""
+    """Turns errors of interpolations and of names of files into ConfigErrors.
+
+    Other errors of the file system become StorageErrors.
+    """
     try:
         yield
     except OmegaConfBaseException as error:
         raise as_config_error(error) from error
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        raise ConfigError(f"{shown(str(error.filename))}: {error.strerror}") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise ConfigError(f"{shown(str(error.filename))}: {error.strerror}") from error
+        raise StorageError(storage_message(error, error.filename)) from error
 
 
-def refuse_unsupported(composed: Any) -> None:
+def refuse_unsupported() -> None:
     """Raises ConfigError if a file sets what `override_checks` refuses on the command line."""
     if HydraConfig.get().job.chdir:
         raise ConfigError(f"hydra.job.chdir: {UNSUPPORTED['hydra.job.chdir']}")
@@ -167,100 +177,3 @@ def fail(error: UserError) -> None:
     """Prints the error and exits with its status."""
     print(f"gan_cli: {error}", file=sys.stderr, flush=True)
     sys.exit(error.status)
-
-
-def hydra_arguments(words: list[str], config_name: str = "train") -> list[str]:
-    """The command line in the form that is passed to Hydra.
-
-    Flags come first, since argparse needs all overrides in one block. A plain ``key=value`` becomes
-    ``++key=value``: Hydra would stop at the first unknown key, while validate() lists all of them
-    with the names that were probably meant. Group choices are checked here, before the config is
-    composed.
-    """
-    line = flags.split(words)
-    if line.has("--shell-completion"):
-        return words
-    faults = [*flags.flag_errors(line), *search_errors(line), *unknown_flag_errors(line, config_name)]
-    unknown_flags = any(name not in flags.BY_NAME for name, _ in line.flags)
-    spaced, others = spaced_errors(line.others)
-    bare = [word for word in others if is_bare(word)]
-    overrides = [as_text(home_expanded(word)) for word in others if not is_bare(word)]
-    groups = group_choices(config_folders(line))
-    if not unknown_flags:  # whose value a bare word may be
-        faults += bare_word_errors(bare, config_name, groups)
-    faults += spaced
-    faults += [f for word in overrides for f in override_errors(word, groups, line.sweeps)]
-    if faults:
-        raise ConfigError(*faults)
-    if line.sweeps:
-        overrides += job_folders.constant_keys(overrides)
-    overrides = [part for word in overrides for part in expand_metrics(word)]
-    return [*flags.typed_flags(line), *(forced(word, groups) for word in overrides)]
-
-
-def is_override(word: str) -> bool:
-    """Whether `word` is ``key=value`` or ``~key`` rather than a flag."""
-    return not word.startswith("-") and not is_bare(word)
-
-
-def refuse_run_of_sweep(words: list[str]) -> None:
-    """Raises ConfigError for run=NAME in a sweep, whose jobs have folders of their own."""
-    named = [word for word in words if word.lstrip("+").startswith("run=")]
-    if named and flags.split(words).sweeps:
-        raise ConfigError(
-            f"{shown(named[0])}: a sweep names the folders of its jobs itself; leave run out, or "
-            f"type hydra.sweep.dir=outputs/{shown(named[0].partition('=')[2])} for the folder of "
-            "the sweep"
-        )
-
-
-def as_text(word: str) -> str:
-    """``run=2024_01_05`` with its value quoted, since Hydra would read it as the number 20240105.
-
-    Only the values of names and paths are quoted. Those that are quoted, listed or interpolated
-    stay, unless Hydra cannot read them, as in ``dataset.path=photos (1)``.
-    """
-    key, _, value = word.partition("=")
-    if not is_text_key(key) or value in ("", "null") or set(value) & set("\"'\\"):
-        return word
-    if set(value) & set("[]{}()$,"):
-        try:
-            parsed(word)
-            return word
-        except HydraException:
-            return word if value[0] in "[{" else f"{key}={quoted(value)}"
-    return f"{key}='{value}'"
-
-
-def expand_metrics(word: str) -> list[str]:
-    """``metrics.compute=[fd,kd]`` with the mapping {fd: {}, kd: {}} in place of the list.
-
-    The mapping of the config is deleted first: Hydra would merge the two. In a sweep this applies
-    to each list. Other words are returned unchanged.
-    """
-    override = parsed(word)
-    if override.key_or_group != "metrics.compute" or override.is_delete():
-        return [word]
-    if not override.is_sweep_override():
-        mapping = metrics_mapping(word.partition("=")[2])
-        return [word] if mapping is None else ["~metrics.compute", f"metrics.compute={mapping}"]
-    choices = list(override.sweep_string_iterator())
-    mappings = [metrics_mapping(choice) or choice for choice in choices]
-    return ["~metrics.compute", f"metrics.compute={','.join(mappings)}"]
-
-
-def metrics_mapping(value: str) -> str | None:
-    """A list of metrics as a mapping in Hydra's syntax; None for other values."""
-    names = parsed(f"metrics.compute={value}").value()
-    if isinstance(names, str):
-        names = [names]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return None
-    return "{" + ",".join(f"{name}: {{}}" for name in names) + "}"
-
-
-def forced(word: str, groups: dict[str, set[str]]) -> str:
-    """``key=value`` as ``++key=value``, unless it chooses from a group or configures Hydra."""
-    key = word.partition("=")[0]
-    special = key[0] in "+~" or key.split("@")[0] in groups or key.split(".")[0].startswith("hydra")
-    return word if special else f"++{word}"

@@ -7,16 +7,12 @@ from functools import cache
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
 
-from gan_cli.config.command_line import (
-    config_folders,
-    group_choices,
-    hydra_arguments,
-    is_override,
-)
+from gan_cli.config import flags
+from gan_cli.config.command_line import hydra_arguments, is_override
+from gan_cli.config.hydra_errors import as_config_error
+from gan_cli.config.search_path import KEY, group_choices, search_path_override
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import CONFIGS
 
@@ -27,20 +23,27 @@ def composed(config_name: str, words: Sequence[str]) -> DictConfig:
     Of the flags of a command line, ``--config-dir`` is understood. A training without `run` gets a
     name made of the time, the model and the loss.
     """
-    refuse_flags(words)
-    overrides = [*filter(is_override, hydra_arguments(list(words))), *search_path(words)]
+    line = flags.split(list(words))
+    refuse_flags(line)
+    overrides = [
+        word
+        for word in hydra_arguments(list(words), config_name)
+        if is_override(word) and not word.lstrip("+").startswith(f"{KEY}=")
+    ]
     try:
         with hydra_set_aside(), initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            config = compose(config_name, overrides, return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(str(error).splitlines()[0]) from None
+            config = compose(
+                config_name, [*overrides, *search_path_override(line)], return_hydra_config=True
+            )
+    except Exception as error:  # of any kind: the words of a user are at fault
+        raise as_config_error(error) from None
     OmegaConf.set_struct(config, False)
     with open_dict(config):
         choices = config.pop("hydra").runtime.choices
     named = any(word.lstrip("+").startswith("run=") for word in words)
     if config_name == "train" and not named:
         now = time.strftime("%Y-%m-%d_%H-%M-%S") + f"_{time.time_ns() % 10**9 // 1000:06d}"
-        config.run = f"{now}-{choices.model}-{choices.loss}"
+        config.run = "-".join([now, *(str(choices[g]) for g in ("model", "loss") if g in choices)])
     return config
 
 
@@ -55,28 +58,15 @@ def hydra_set_aside() -> Iterator[None]:
         GlobalHydra.instance().hydra = outer
 
 
-def refuse_flags(words: Sequence[str]) -> None:
-    """ConfigError for words that are neither overrides nor --config-dir and its folder."""
-    folders = {str(folder) for folder in config_folders(list(words))[1:]}
+def refuse_flags(line: flags.Words) -> None:
+    """ConfigError for flags other than --config-dir, which only the commands understand."""
     faults = [
-        f"'{word}' is no override; expected key=value"
-        for word in words
-        if not is_override(word)
-        and word.partition("=")[0] not in ("--config-dir", "-cd")
-        and word not in folders
+        f"'{name}' is no override; expected key=value"
+        for name, _ in line.flags
+        if name != "--config-dir"
     ]
     if faults:
         raise ConfigError(*faults)
-
-
-def search_path(words: Sequence[str]) -> list[str]:
-    """The folders of --config-dir as an override; ConfigError if one is missing."""
-    folders = config_folders(list(words))[1:]
-    missing = [f"--config-dir: no folder {folder}" for folder in folders if not folder.is_dir()]
-    if missing:
-        raise ConfigError(*missing)
-    places = ",".join(f"'file://{folder.resolve()}'" for folder in folders)
-    return [f"hydra.searchpath=[{places}]"] if folders else []
 
 
 @cache

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli.config.compose import group_names
+from gan_cli.config.quoting import quoted
 from gan_cli.utils.errors import ConfigError
 
 RESERVED = re.compile("true|false|null|inf|nan", re.IGNORECASE)  # not strings to Hydra
@@ -44,9 +45,3 @@ def hydra_value(value: Any) -> str:
         plain = re.fullmatch(r"[A-Za-z_]\w*", text, re.ASCII) and not RESERVED.fullmatch(text)
         return text if plain else quoted(text)
     return str(value)
-
-
-def quoted(text: str) -> str:
-    """Returns text in quotes; Hydra reads a backslash as an escape only before a quote."""
-    escaped = re.sub(r"(\\*)('|\Z)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text)
-    return f"'{escaped}'"

@@ -1,11 +1,12 @@
 """The options of gan-fid and their validation. Imports no torch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from gan_cli.config.ranges import Truncation
+from gan_cli.config.key_names import refuse_unknown_keys
 from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
 from gan_cli.sampling.options import Seeds, source_errors
@@ -49,6 +50,8 @@ class FidOptions:
 def checked_options(tree: Any) -> FidOptions:
     """Returns validated options; raises one ConfigError that lists all errors."""
     faults: list[str] = []
+    known = [field.name for field in fields(FidOptions)]
+    tree = refuse_unknown_keys(tree, known, "fid", faults)
     options: FidOptions = conform(FidOptions, tree, "", faults)
     faults = faults or [*side_errors(options), *file_errors(options)]
     if faults:

@@ -24,7 +24,9 @@ class SweepReport(Callback):
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         if is_reported(config):
             words = OmegaConf.to_container(config.hydra.overrides.task)
-            update_job(job_folder(config), {"job": config.hydra.job.num, "overrides": words})
+            constant = list(config.hydra.job.config.override_dirname.exclude_keys)
+            facts = {"job": config.hydra.job.num, "overrides": words, "constant": constant}
+            update_job(job_folder(config), {**facts, "error": None})
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         if not is_reported(config):

@@ -1,5 +1,6 @@
 """Jobs of a sweep: settings that vary, and statistics over seeds."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from gan_cli.report.records import Record
 from gan_cli.report.words import finite, number
 
 Settings = dict[str, str]
+# Keys of the config that do not tell groups apart, besides the seed.
+IGNORED = {"seed", "run", "imports", "check", "allow_changes", "keep_last"}
 When = Literal["best", "last"]
 
 
@@ -37,7 +40,7 @@ class SeedStatistics:
 
 @dataclass(frozen=True)
 class Group:
-    """Jobs that differ only in their seed."""
+    """Jobs whose configs differ only in their seed."""
 
     settings: Settings
     jobs: list[Record]
@@ -47,10 +50,13 @@ class Group:
         return [job for job in self.jobs if job.status == "finished"]
 
     def over_seeds(self, when: When, metric: str) -> SeedStatistics:
-        """Statistics over finished jobs, since unfinished ones are not comparable."""
-        values = (value_of(job, when, metric)[0] for job in self.finished)
+        """Statistics over finished jobs, since unfinished ones are not comparable.
+
+        Each seed counts once, also if the folder of the sweep holds two runs of it.
+        """
+        values = {job.seed: value_of(job, when, metric)[0] for job in self.finished}
         return SeedStatistics(
-            tuple(value for value in values if value is not None and finite(value))
+            tuple(value for value in values.values() if value is not None and finite(value))
         )
 
 
@@ -65,12 +71,8 @@ def read_jobs(sweep: Path) -> list[Record]:
     jobs = [Record.read(path.parent) for path in sweep.rglob("job.json")]
     return sorted(
         (job for job in jobs if str(job.job.get("job", "")).isdecimal()),
-        key=lambda job: int(job.job["job"]),
+        key=lambda job: (int(job.job["job"]), job.folder.as_posix()),
     )
-
-
-def seed_of(job: Record) -> str:
-    return str(job.overrides.get("seed", job.card.get("seed", "")))
 
 
 def varied_keys(jobs: Sequence[Record]) -> list[str]:
@@ -82,16 +84,34 @@ def varied_keys(jobs: Sequence[Record]) -> list[str]:
 def group_jobs(jobs: Sequence[Record], objective: str, lower: bool) -> list[Group]:
     """Groups of jobs, sorted by their mean; groups without a finished job come last."""
     keys = varied_keys(jobs)
-    groups: dict[tuple[str, ...], Group] = {}
+    groups: dict[str, Group] = {}
     for job in jobs:
         settings = {key: job.overrides.get(key, "") for key in keys}
-        groups.setdefault(tuple(settings.values()), Group(settings, [])).jobs.append(job)
+        groups.setdefault(fold_key(job, settings, jobs), Group(settings, [])).jobs.append(job)
 
     def rank(group: Group) -> float:
         mean = group.over_seeds("best", objective).mean
         return math.inf if math.isnan(mean) else mean if lower else -mean
 
     return sorted(groups.values(), key=rank)
+
+
+def fold_key(job: Record, settings: Settings, jobs: Sequence[Record]) -> str:
+    """What jobs of one group have in common: the config without the seed.
+
+    A job without a config, or in the folder of another run, takes that of a job with its settings.
+    """
+    config = job.card.get("config")
+    if not config or not job.is_own_run:
+        like = (other for other in jobs if other.card.get("config") and other.is_own_run)
+        for other in like:
+            if all(other.overrides.get(key, "") == value for key, value in settings.items()):
+                config = other.card["config"]
+                break
+        else:
+            return json.dumps(settings, sort_keys=True)
+    kept = {key: value for key, value in config.items() if key not in IGNORED}
+    return json.dumps(kept, sort_keys=True, default=str)
 
 
 def metric_names(jobs: Sequence[Record]) -> list[str]:

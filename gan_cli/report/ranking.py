@@ -7,7 +7,7 @@ from urllib.parse import quote
 from gan_cli.report.axes import Axis
 from gan_cli.report.charts import across
 from gan_cli.report.html import Child, Markup, tag
-from gan_cli.report.jobs import Group, When, metric_names, seed_of, varied_keys
+from gan_cli.report.jobs import Group, When, metric_names, varied_keys
 from gan_cli.report.parts import failure, status_pill
 from gan_cli.report.pictures_section import embed_image
 from gan_cli.report.records import Objective, Record
@@ -61,13 +61,15 @@ def dots(values: Sequence[float], axis: Axis) -> Iterator[Markup]:
 
 def job_line(sweep: Path, job: Record) -> Markup:
     """Samples of a job, its seed as a link to its report, its findings and its error."""
-    seed = f"seed {seed_of(job)}"
-    href = quote(f"{job.folder.relative_to(sweep).as_posix()}/report.html")
+    seed = f"seed {job.seed}"
+    href = quote(f"{job.folder.relative_to(sweep).as_posix()}/report.html", safe="/=+")
     name = tag("a", seed, href=href) if (job.folder / "report.html").exists() else seed
     value = tag("b", number(job.objective.value)) if job.objective else None
     pill = status_pill(job.status) if job.status != "finished" else None
     notes = (tag("span", found["name"].replace("_", " "), class_="bad") for found in job.findings)
-    words = tag("div", tag("span", name), value, pill, *notes, class_="words")
+    early = job.health.get("state") == "too_early"
+    doubt = tag("span", "too early to judge", class_="warn") if early else None
+    words = tag("div", tag("span", name), value, pill, *notes, doubt, class_="words")
     return tag("div", samples(job), words, failure(job.status), class_="job")
 
 

@@ -59,9 +59,27 @@ class Record:
 
     @property
     def status(self) -> str:
-        """Status of the run, or the error that ended it, also one from before its start."""
-        status = self.card.get("status", "not started")
-        return str(self.job.get("error", status) if status in ("failed", "not started") else status)
+        """Status of the run, or the error that ended it, also one from before its start.
+
+        A job that was refused in the folder of a finished run has failed. Earlier versions did not
+        remove an error after a later success; their job.json has no list of constant keys.
+        """
+        status = str(self.card.get("status", "not started"))
+        if "constant" in self.job or status in ("failed", "not started") or not self.is_own_run:
+            return str(self.job.get("error") or status)
+        return status
+
+    @property
+    def is_own_run(self) -> bool:
+        """Whether run.json is that of the job in job.json, as far as the seeds tell."""
+        seed = self.card.get("seed")
+        return seed is None or str(seed) == self.overrides.get("seed", str(seed))
+
+    @property
+    def seed(self) -> str:
+        """The seed of the run; that of the job if it has no run of its own."""
+        overridden = self.overrides.get("seed")
+        return str(self.card.get("seed", "") if overridden is None else overridden)
 
     @property
     def objective(self) -> Objective | None:
@@ -74,6 +92,12 @@ class Record:
     @property
     def findings(self) -> list[dict[str, Any]]:
         return self.card.get("findings", [])
+
+    @property
+    def health(self) -> dict[str, Any]:
+        """State and text of the verdict on the run, {} if there is none."""
+        found = self.card.get("health", {})
+        return found if isinstance(found, dict) else {}
 
     @property
     def overrides(self) -> dict[str, str]:

@@ -13,7 +13,6 @@ from gan_cli.report.jobs import (
     group_jobs,
     metric_names,
     read_jobs,
-    seed_of,
     value_of,
     varied_keys,
 )
@@ -39,13 +38,14 @@ def csv_table(sweep: Path, jobs: Sequence[Record], objective: Objective | None) 
     head += [f"{when} {name}" for name in metrics for when in ("best", "last")]
     text = StringIO()
     writer = csv.writer(text)
-    writer.writerow([*head, "findings", "status", "folder"])
+    writer.writerow([*head, "health", "findings", "status", "folder"])
     for job in jobs:
         name = objective.name if objective else ""
-        row = [job.job["job"], seed_of(job), *(job.overrides.get(key, "") for key in keys)]
+        row = [job.job["job"], job.seed, *(job.overrides.get(key, "") for key in keys)]
         row += [name, *value_of(job, "best", name)]
         row += [value_of(job, when, metric)[0] for metric in metrics for when in ("best", "last")]
-        row += [" ".join(found["name"] for found in job.findings), job.status]
+        row += [job.health.get("state", ""), " ".join(found["name"] for found in job.findings)]
+        row.append(job.status)
         row.append(job.folder.relative_to(sweep).as_posix())
         writer.writerow("" if cell is None else cell for cell in row)
     return text.getvalue()

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from gan_cli.checkpoints.choice import newest_runs
 from gan_cli.config.ranges import Count, Finite, Samples, Truncation
+from gan_cli.config.key_names import refuse_unknown_keys
 from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
 from gan_cli.sampling.exports import check_formats, exports
@@ -91,6 +92,8 @@ class SampleOptions:
 def checked_options(tree: Any) -> SampleOptions:
     """Returns validated options; raises one ConfigError that lists all errors."""
     faults: list[str] = []
+    known = [field.name for field in fields(SampleOptions)]
+    tree = refuse_unknown_keys(tree, known, "sample", faults)
     options: SampleOptions = conform(SampleOptions, tree, "", faults)
     if not faults:
         import_modules(options.imports)

@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pkgutil import iter_modules
+from traceback import extract_tb
 from typing import Any
 
 from gan_cli.utils.errors import ConfigError
@@ -23,8 +24,13 @@ def is_module_name(name: object) -> bool:
 
 
 def import_modules(names: Any) -> None:
-    """Modules whose import registers a user's own components; the working folder counts."""
-    if not isinstance(names, list | tuple) or not all(map(is_module_name, names)):
+    """Imports the modules in the list `names`, which register a user's own components.
+
+    They are looked for in the working folder, too. Raises ConfigError for a module that is missing
+    or whose code fails, with the line.
+    """
+    listed = isinstance(names, Sequence) and not isinstance(names, str)
+    if not listed or not all(map(is_module_name, names)):
         raise ConfigError(
             f"imports: expected a list of modules, got {names!r}; type 'imports=[my_package.nets]'"
         )
@@ -33,6 +39,22 @@ def import_modules(names: Any) -> None:
     for name in names:
         try:
             import_module(name)
-        except ImportError as error:
-            where = f"'{name}' from {os.getcwd()}"
-            raise ConfigError(f"imports: cannot import {where} ({error})") from None
+        except (Exception, SystemExit) as error:  # the code of a user may raise anything
+            raise ConfigError(f"imports: {import_error(name, error)}") from error
+
+
+def import_error(name: str, error: BaseException) -> str:
+    """Says why a module cannot be imported, and where its code failed."""
+    reason = " ".join(str(error).split())
+    if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
+        return f"cannot import '{name}' from {os.getcwd()} ({reason})"
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"cannot import '{name}' ({error.filename}, line {error.lineno}: {error.msg})"
+    frames = [frame for frame in extract_tb(error.__traceback__) if is_source(frame.filename)]
+    where = f"{frames[-1].filename}, line {frames[-1].lineno}: " if frames else ""
+    return f"cannot import '{name}' ({where}{type(error).__name__}: {reason})"
+
+
+def is_source(filename: str) -> bool:
+    """Whether a frame of a traceback is neither this module nor Python's import machinery."""
+    return filename != __file__ and not filename.startswith("<") and "importlib" not in filename

@@ -157,7 +157,8 @@ def check_metrics(config: Config) -> Iterator[str]:
 
 
 def check_run(config: Config) -> Iterator[str]:
-    if not config.run.strip() or Path(config.run).is_absolute() or ".." in Path(config.run).parts:
+    elsewhere = config.run.startswith(("/", "~")) or ".." in Path(config.run).parts
+    if not config.run.strip() or elsewhere:
         yield f"run: names a folder in outputs/, got '{config.run}'; type run=NAME"
 
 

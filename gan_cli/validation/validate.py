@@ -1,6 +1,7 @@
 """Validates every key of a config. It needs neither networks nor data."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_cli.augment import augments
+from gan_cli.config.key_names import refuse_unknown_keys
 from gan_cli.config.registry import Component, Registry, conform
 from gan_cli.config.schema import Config
 from gan_cli.data.sets import datasets
@@ -34,9 +36,9 @@ def validate(
     """
     if not isinstance(composed, DictConfig):
         composed = OmegaConf.create(dict(composed))
-    import_modules(composed.get("imports") or ())
     tree = resolved(composed, folder_of)
     faults: list[str] = []
+    tree = refuse_unknown_keys(tree, [field.name for field in fields(Config)], "train", faults)
     fill_components(tree, faults)
     if "metrics" in tree:
         tree["metrics"] = parse_metrics(tree["metrics"], "metrics", faults)
@@ -52,6 +54,7 @@ def resolved(composed: DictConfig, folder_of: Callable[[str], Path] | None) -> T
     """The config as plain containers, with pretrained networks filled in and no interpolations."""
     try:
         folder = None if folder_of is None else folder_of(str(composed.get("run")))
+        import_modules(composed.get("imports") or ())
         whole = with_pretrained(composed, folder)
         return OmegaConf.to_container(whole, resolve=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:

@@ -1,0 +1,61 @@
+"""Errors of Hydra, OmegaConf and PyYAML as one line that says what to type instead."""
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
+
+from gan_cli.config.quoting import shown
+from gan_cli.utils.errors import ConfigError
+
+# Packages that provide launchers and sweepers, by the first word of their names.
+PLUGINS = {
+    "hydra/launcher/submitit": "hydra-submitit-launcher",
+    "hydra/launcher/joblib": "hydra-joblib-launcher",
+    "hydra/launcher/ray": "hydra-ray-launcher",
+    "hydra/launcher/rq": "hydra-rq-launcher",
+    "hydra/sweeper/optuna": "hydra-optuna-sweeper",
+    "hydra/sweeper/ax": "hydra-ax-sweeper",
+    "hydra/sweeper/nevergrad": "hydra-nevergrad-sweeper",
+}
+
+
+def as_config_error(error: BaseException) -> ConfigError:
+    """The error of a composition as a ConfigError with one line."""
+    return ConfigError(message(error))
+
+
+def message(error: BaseException) -> str:
+    """What is wrong, on one line."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause not in chain:
+        chain.append(cause)
+    for link in chain:
+        if isinstance(link, YAMLError):
+            return yaml_message(link)
+    text = own_message(error)
+    if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException):
+        text += f": {own_message(error.__cause__)}"
+    for start, package in PLUGINS.items():
+        if f"'{start}" in text:
+            return f"{text}; type pip install {package}"
+    return text
+
+
+def own_message(error: BaseException) -> str:
+    """The first line of an error, with the key; its type where it is not Hydra's."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = shown((lines or [""])[0].split(", set env var HYDRA_FULL_ERROR")[0].rstrip(" ."), 300)
+    if isinstance(error, OmegaConfBaseException):
+        key = error.full_key
+        return f"{key}: {text}" if key and not text.startswith(str(key)) else text
+    if isinstance(error, HydraException):
+        return " ".join([text, *(f"({line})" for line in lines[1:] if line.startswith("full_key"))])
+    return f"the config cannot be composed: {type(error).__name__}: {text}"
+
+
+def yaml_message(error: YAMLError) -> str:
+    """The file, the line and the problem of a YAML file."""
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{mark.name}, line {mark.line + 1}: no valid YAML: {error.problem}"
+    return f"no valid YAML: {' '.join(str(error).split())}"

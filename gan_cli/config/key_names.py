@@ -1,0 +1,93 @@
+"""Proposes the config key that a misspelt, shortened or foreign name probably means."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+import yaml
+
+from gan_cli.utils.paths import CONFIGS
+from gan_cli.utils.text import unknown
+
+# Usual names in other programs, by command. The last part of a key, such as lr, needs no entry.
+SYNONYMS = {
+    "train": {
+        **dict.fromkeys(("epochs", "epoch", "iterations", "iters", "max_steps"), "steps"),
+        **dict.fromkeys(("learning_rate", "learning-rate"), "optimizer.lr"),
+        **dict.fromkeys(("bs", "batch"), "batch_size"),
+        **dict.fromkeys(("data", "data_dir", "data_path", "images"), "dataset.path"),
+        **dict.fromkeys(("name", "outdir", "output", "output_dir"), "run"),
+        **dict.fromkeys(("gpu", "gpus", "cuda"), "device"),
+    },
+    "sample": {
+        **dict.fromkeys(("n", "num", "number"), "count"),
+        **dict.fromkeys(("outdir", "out", "output_dir", "save"), "output"),
+        **dict.fromkeys(("class", "classes"), "label"),
+        **dict.fromkeys(("gpu", "gpus", "cuda"), "device"),
+        "seed": "seeds",
+    },
+    "fid": {
+        **dict.fromkeys(("n", "num", "number"), "count"),
+        **dict.fromkeys(("outdir", "out", "output_dir"), "output"),
+        **dict.fromkeys(("gpu", "gpus", "cuda"), "device"),
+        "seed": "seeds",
+    },
+}
+
+
+def close_key(key: str, config_name: str) -> str | None:
+    """The full key of a command's config that `key` probably means; None if there is none."""
+    name = key.strip("-").replace("-", "_")
+    paths = key_paths(config_name)
+    if name in paths:
+        return name
+    if meant := SYNONYMS.get(config_name, {}).get(name):
+        return meant
+    same_leaf = [path for path in paths if path.endswith(f".{name}")]
+    if same_leaf:
+        return min(same_leaf, key=lambda path: path.count("."))
+    close = get_close_matches(name, [path for path in paths if "." not in path], n=1)
+    return next(iter(close or get_close_matches(name, paths, n=1, cutoff=0.75)), None)
+
+
+def unknown_key(key: str, known: Iterable[str], config_name: str) -> str:
+    """Says that `key` is no key of a command, and which one was probably meant."""
+    proposal, plain = close_key(key, config_name), unknown("key", key, known)
+    if proposal is None or f"'{proposal}'?" in plain:
+        return plain
+    return f"unknown key '{key}'; did you mean '{proposal}'? Known: {', '.join(sorted(known))}"
+
+
+def refuse_unknown_keys(
+    tree: Any, known: Iterable[str], config_name: str, faults: list[str]
+) -> Any:
+    """Returns `tree` without top-level keys that are not `known`; appends an error for each."""
+    if not isinstance(tree, Mapping):
+        return tree
+    names = list(known)
+    strange = [key for key in tree if key not in names]
+    faults += [f"{key}: {unknown_key(str(key), names, config_name)}" for key in strange]
+    return {key: value for key, value in tree.items() if key not in strange}
+
+
+@cache
+def key_paths(config_name: str) -> tuple[str, ...]:
+    """The keys of a command's config and of all choices of its groups, by their full path."""
+    primary = yaml.safe_load((CONFIGS / f"{config_name}.yaml").read_text("utf-8"))
+    groups = [key for entry in primary.pop("defaults") if isinstance(entry, dict) for key in entry]
+    primary.pop("hydra", None)
+    paths = dict.fromkeys([*leaves(primary), *(group for group in groups if " " not in group)])
+    for group in groups:
+        for file in sorted((CONFIGS / group).glob("*.yaml")):
+            if group == "experiment":  # recipes have no keys of their own
+                continue
+            paths |= dict.fromkeys(leaves(yaml.safe_load(file.read_text("utf-8")), f"{group}."))
+    return tuple(path for path in paths if "@" not in path and not path.endswith("defaults"))
+
+
+def leaves(tree: Any, prefix: str = "") -> Iterator[str]:
+    """The paths of all keys of nested mappings."""
+    for key, value in tree.items() if isinstance(tree, dict) else ():
+        yield f"{prefix}{key}"
+        yield from leaves(value, f"{prefix}{key}.")
