@@ -397,8 +397,8 @@ def test_a_default_generator_keeps_learning_and_does_not_explode(case: dict[str,
     [
         ({"name": "f_alpha", "alpha": 0.0}, "loss=f_reverse_kl"),
         ({"name": "f_alpha", "alpha": 1.0}, "loss=f_kl"),
-        ({"name": "f_weighted_js", "pi": 1.0}, "between 0 and 1"),
-        ({"name": "f_weighted_js", "pi": 0.0}, "between 0 and 1"),
+        ({"name": "f_weighted_js", "pi": 1.0}, "above 0 and below 1"),
+        ({"name": "f_weighted_js", "pi": 0.0}, "above 0 and below 1"),
     ],
 )
 def test_degenerate_options_are_refused_with_advice(options: dict[str, Any], advice: str) -> None:

@@ -95,5 +95,5 @@ def test_real_samples_and_global_streams_stay_out() -> None:
 
 def test_options() -> None:
     assert metrics.build({"name": "is", "splits": 5}, where="metrics.compute.is").minimum == 10
-    with pytest.raises(ConfigError, match=r"metrics\.compute\.is\.splits: needs 1 or more"):
+    with pytest.raises(ConfigError, match=r"metrics\.compute\.is\.splits: must be at least 1"):
         metrics.build({"name": "is", "splits": 0}, where="metrics.compute.is")

@@ -349,7 +349,7 @@ def test_joint_8_steps_are_4_and_4():
     ("override", "advice"),
     [
         ("model.networks.encoder.latent_dim=7", r"encoder\.latent_dim: is 7, .* is 100; set it to"),
-        ("model.game.generator_share=-1", "generator_share: must be 0 or more, got -1"),
+        ("model.game.generator_share=-1", "generator_share: must be between 0 and 1, got -1"),
         ("model.game.packing=3", "do not divide"),
         ("model.networks.generator.conditioning=concat", "passes no labels to its networks"),
     ],

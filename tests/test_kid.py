@@ -144,7 +144,7 @@ def test_options() -> None:
     assert (
         metrics.build({"name": "kd", "subset_size": 20}, where="metrics.compute.kd").minimum == 20
     )
-    with pytest.raises(ConfigError, match=r"metrics\.compute\.kd\.subset_size: needs 2 or more"):
+    with pytest.raises(ConfigError, match=r"metrics\.compute\.kd\.subset_size: must be at least 2"):
         metrics.build({"name": "kd", "subset_size": 1}, where="metrics.compute.kd")
     with pytest.raises(ConfigError, match=r"kd\.seed"):
         metrics.build({"name": "kd", "seed": -1}, where="metrics.compute.kd")

@@ -85,7 +85,7 @@ DIVERGING = ("loss=wgan", "optimizer=sgd", "optimizer.lr=1e30", "loss.weight_cli
 
 
 def test_a_nonfinite_loss_is_named_and_the_checkpoint_kept(tmp_path):
-    calm = ("loss=wgan", "optimizer=sgd", "optimizer.lr=0", "loss.weight_clip=null", *WIDTHS)
+    calm = ("loss=wgan", "optimizer=sgd", "optimizer.lr=1e-9", "loss.weight_clip=null", *WIDTHS)
     trained(small(*calm, "steps=2", "every.checkpoint=1"), tmp_path)
     wild = (*DIVERGING, "steps=20", "allow_changes=true", "every.checkpoint=1")
     with pytest.raises(NonFiniteError, match=r"step \d+: (discriminator|generator)"):
@@ -98,7 +98,7 @@ def test_a_nonfinite_loss_is_named_and_the_checkpoint_kept(tmp_path):
 
 
 def test_rollback_gives_up_after_three(tmp_path, monkeypatch):
-    calm = ("loss=wgan", "optimizer=sgd", "optimizer.lr=0", "loss.weight_clip=null", *WIDTHS)
+    calm = ("loss=wgan", "optimizer=sgd", "optimizer.lr=1e-9", "loss.weight_clip=null", *WIDTHS)
     trained(small(*calm, "steps=1", "every.checkpoint=1"), tmp_path)
     told = []
     monkeypatch.setattr(

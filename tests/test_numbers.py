@@ -18,7 +18,7 @@ from tests.helpers import small
         ("loss.weight_clip=-0.1", "loss.weight_clip: must be above 0"),
         ("device.threads=0", "device.threads: must be at least 1"),
         ("device.workers=-1", "device.workers: must be 0"),
-        ("seed=9999999999999999999", "seed: must be 0 or more and below 2^63"),
+        ("seed=9999999999999999999", "seed: must be 0 or more and at most 2^63 - 1"),
     ],
 )
 def test_out_of_range(word, said):

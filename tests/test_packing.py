@@ -80,7 +80,7 @@ def test_channels_of_a_pack_are_those_of_its_samples_in_order():
     [
         (["batch_size=10", "model.game.packing=4"], "batch_size: packs of 4 .* a multiple of 4"),
         (["accumulate=4", "model.game.packing=4"], "do not divide the 2 samples"),
-        (["model.game.packing=0"], "packing: must be 1 or more"),
+        (["model.game.packing=0"], "packing: must be at least 1"),
         (["model=cgan", "model.game.packing=2"], "set packing=1, or model.networks.discrim"),
     ],
 )

@@ -17,27 +17,35 @@ LARGEST_INT = 2**63 - 1  # of int64
 class Range:
     """Bounds of a number, or of all values of a schedule.
 
-    A bound of None is that of float32 or int64. `zero` tells whether a number may be 0: where it
-    may not, a schedule still starts or ends there, unless all of it is 0.
+    `limit` is the largest magnitude that can be computed with; it is named only to those who exceed
+    it. `zero` tells whether a number may be 0: where it may not, a schedule still starts or ends
+    there, unless all of it is 0.
     """
 
     least: float | None = None  # lower bound, which belongs to the range
     most: float | None = None  # upper bound, likewise
     above: float | None = None  # lower bound, which does not
     below: float | None = None  # upper bound, which does not
+    limit: int | None = None  # None: that of float32 or int64
     zero: bool = True
     hint: str = ""  # what to type instead
 
     def contains(self, number: float) -> bool:
         """Whether a number is finite and within the bounds."""
-        limit = LARGEST_INT if isinstance(number, int) else LARGEST_FLOAT
+        return abs(number) <= self.limit_of(number) and self.bounds_allow(number)
+
+    def bounds_allow(self, number: float) -> bool:
+        """Whether a number is within the bounds, apart from its magnitude."""
         return (
-            -limit <= number <= limit
-            and (self.least is None or number >= self.least)
+            (self.least is None or number >= self.least)
             and (self.most is None or number <= self.most)
             and (self.above is None or number > self.above)
             and (self.below is None or number < self.below)
         )
+
+    def limit_of(self, number: float) -> float:
+        largest = LARGEST_INT if isinstance(number, int) else LARGEST_FLOAT
+        return largest if self.limit is None else self.limit
 
     def error(self, value: Any) -> str | None:
         """Returns what is wrong with a number or a schedule, or None."""
@@ -52,16 +60,11 @@ class Range:
         text = str(self)
         if isinstance(number, float) and not math.isfinite(number):
             text = text or "a finite number"
-        elif self.fits_all_but_type(number):
-            limit = "below 2^63" if isinstance(number, int) else "within 3.4e38, as float32 is"
+        elif self.bounds_allow(number) and abs(number) > self.limit_of(number):
+            limit = f"at most {plain(self.limit_of(number))}"
+            limit = limit if number > 0 else limit.replace("most ", "least -")
             text = f"{text} and {limit}" if text else limit
         return f"must be {text}, got {shown(number)}{self.advice}"
-
-    def fits_all_but_type(self, number: float) -> bool:
-        """Whether the bounds allow `number`, and only its type does not."""
-        limit = LARGEST_INT if isinstance(number, int) else LARGEST_FLOAT
-        clipped = max(-limit, min(number, limit))
-        return clipped != number and self.contains(clipped)
 
     @property
     def advice(self) -> str:
@@ -86,8 +89,10 @@ class Range:
 
 
 def plain(bound: float) -> str:
-    """A bound as it is read best: powers of two that fill a type as powers."""
+    """A bound as it is read best."""
     powers = {2**63 - 1: "2^63 - 1", 2**32 - 1: "2^32 - 1", 2**31 - 1: "2^31 - 1"}
+    if bound == LARGEST_FLOAT:
+        return "3.4e38, the largest float32"
     return powers.get(int(bound), f"{bound:,}" if isinstance(bound, int) else f"{bound:g}")
 
 
@@ -111,15 +116,15 @@ Truncation = Annotated[float, Range(above=0, hint="try truncation=0.7")]
 Decay = Annotated[float, Range(least=0, below=1)]  # of a running mean: momentum, beta
 
 # Integers
-Count = Annotated[int, Range(least=1, most=2**31 - 1)]
-Natural = Annotated[int, Range(least=0, most=2**31 - 1)]
-Samples = Annotated[int, Range(least=1, most=10**8)]  # drawn and held in memory
+Count = Annotated[int, Range(least=1, limit=2**31 - 1)]
+Natural = Annotated[int, Range(least=0, limit=2**31 - 1)]
+Samples = Annotated[int, Range(least=1, limit=10**8)]  # drawn and held in memory
 Steps = Annotated[int, Range(least=1)]
 Interval = Annotated[int, Range(least=0)]  # in steps; 0: never
 Seed = Annotated[int, Range(least=0)]
-Seed32 = Annotated[int, Range(least=0, most=2**32 - 1)]  # of numpy's RandomState
-Units = Annotated[int, Range(least=1, most=2**20)]  # units, channels or features of a layer
-Depth = Annotated[int, Range(least=1, most=1000)]  # layers, or steps that are differentiated
-Pixels = Annotated[int, Range(least=1, most=65_535)]  # side of an image
-Threads = Annotated[int, Range(least=1, most=1024)]
-Processes = Annotated[int, Range(least=0, most=1024)]
+Seed32 = Annotated[int, Range(least=0, limit=2**32 - 1)]  # of numpy's RandomState
+Units = Annotated[int, Range(least=1, limit=2**20)]  # units, channels or features of a layer
+Depth = Annotated[int, Range(least=1, limit=1000)]  # layers, or steps that are differentiated
+Pixels = Annotated[int, Range(least=1, limit=65_535)]  # side of an image
+Threads = Annotated[int, Range(least=1, limit=1024)]
+Processes = Annotated[int, Range(least=0, limit=1024)]

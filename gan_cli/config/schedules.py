@@ -51,9 +51,9 @@ class Schedule:
             return [f"{where}.shape: {unknown('shape', self.shape, shapes.entries)}"]
         try:
             self.values()
-        except ArithmeticError:
+        except OverflowError:
             return [f"{where}: shape={self.shape}: start and end are too far apart"]
-        except ValueError as error:
+        except (ValueError, ArithmeticError) as error:
             return [f"{where}: shape={self.shape}: {error}"]
         return []
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from gan_cli.config.ranges import Count, Depth
+from gan_cli.config.ranges import Count, Range
 from gan_cli.config.schema import Config
 from gan_cli.games.game import Batch, Turn, games
 from gan_cli.games.gan import GAN
@@ -19,6 +19,7 @@ from gan_cli.losses.terms import Terms
 from gan_cli.optim.differentiable import inner_step
 from gan_cli.optim.optimizers import options_of
 
+GAN_HINT = "without steps it is model.game.name=gan"
 UNROLLABLE = ("adam", "adamw", "rmsprop", "sgd")
 
 
@@ -37,7 +38,7 @@ class UnrolledGAN(GAN):
         networks: nn.ModuleDict,
         objective: Objective,
         *,
-        unroll: Depth = 5,
+        unroll: Annotated[int, Range(least=1, limit=1000, hint=GAN_HINT)] = 5,
         packing: Count = 1,
     ) -> None:
         super().__init__(networks, objective, packing=packing)

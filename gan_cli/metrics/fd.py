@@ -41,7 +41,7 @@ class FrechetInfinity:
     minimum: ClassVar[int] = 100
 
     def __init__(
-        self, *, sizes: Annotated[int, Range(least=2, most=1000)] = 15, seed: Seed = 0
+        self, *, sizes: Annotated[int, Range(least=2, limit=1000)] = 15, seed: Seed = 0
     ) -> None:
         self.sizes, self.seed = sizes, seed
 

@@ -27,7 +27,7 @@ class KernelDistance:
         self,
         *,
         subsets: Count = 100,
-        subset_size: Annotated[int, Range(least=2, most=2**31 - 1)] = 1000,
+        subset_size: Annotated[int, Range(least=2, limit=2**31 - 1)] = 1000,
         seed: Seed32 = 2020,
     ) -> None:
         self.subsets, self.subset_size, self.seed = subsets, subset_size, seed

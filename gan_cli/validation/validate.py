@@ -54,7 +54,7 @@ def resolved(composed: DictConfig, folder_of: Callable[[str], Path] | None) -> T
     """The config as plain containers, with pretrained networks filled in and no interpolations."""
     try:
         folder = None if folder_of is None else folder_of(str(composed.get("run")))
-        import_modules(composed.get("imports") or ())
+        import_modules([] if composed.get("imports") is None else composed.get("imports"))
         whole = with_pretrained(composed, folder)
         return OmegaConf.to_container(whole, resolve=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
