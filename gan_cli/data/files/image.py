@@ -1,23 +1,30 @@
 """Decodes image files to pixels of a given mode and size."""
 
 import io
+import warnings
 from functools import cache
 from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from gan_cli.config.registry import ConfigError
+from gan_cli.data.files.damage import check_damage
+from gan_cli.data.files.depth import check_range, eight_bits
 
 Resize = Literal["none", "crop", "stretch", "pad"]
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # channels -> Pillow's mode
 # What Pillow decodes by itself. Not EPS and the like, which start other programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
+CRYPTIC = ("decoder error", "could not create decoder")  # what Pillow says of damaged files
 FILTER = Image.Resampling.LANCZOS  # antialiased, as in StyleGAN3's dataset_tool.py
+
+# About odd metadata, which do no harm, and about damage, which is reported as an error.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def read_image(data: bytes, channels: int) -> Image.Image:
@@ -27,13 +34,14 @@ def read_image(data: bytes, channels: int) -> Image.Image:
     often arbitrary. 16-bit gray values are scaled to 8 bits. Of several frames or pages the first
     is read. All errors of Pillow are passed on.
     """
-    image: Image.Image = Image.open(io.BytesIO(data), formats=readable_formats())
-    image.load()  # Image.open reads the header only; a truncated file fails here
+    image = decoded(data)
+    check_range(image)
+    check_damage(data, image)
     ImageOps.exif_transpose(image, in_place=True)
-    if image.mode == "F":
-        raise ValueError("floating-point pixels, whose range is unknown; save it with 8 bits")
     if image.mode.startswith("I"):  # 16-bit gray: "I;16", or "I" in Pillow 10
         image = eight_bits(image)
+    if image.mode == "LAB":  # which Pillow converts to RGB alone
+        image = image.convert("RGB")
     key = image.info.get("transparency")
     if isinstance(key, tuple) and max(key) > 255:  # of 16-bit RGB, whose high bytes are read
         image.info["transparency"] = tuple(value >> 8 for value in key)
@@ -46,15 +54,21 @@ def read_image(data: bytes, channels: int) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit gray scaled to 8 bits; with an alpha channel if one gray value is transparent."""
-    wide = np.asarray(image).astype(np.int64).clip(0, 65535)
-    gray = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
-    key = image.info.get("transparency")
-    if not isinstance(key, int):
-        return gray
-    alpha = np.where(wide == key, 0, 255).astype(np.uint8)
-    return Image.merge("LA", [gray, Image.fromarray(alpha)])
+def decoded(data: bytes) -> Image.Image:
+    """Opens and decodes an image file; ValueError if it is none, or too large."""
+    try:
+        image: Image.Image = Image.open(io.BytesIO(data), formats=readable_formats())
+        image.load()  # Image.open reads the header only; a truncated file fails here
+    except Image.DecompressionBombError:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise ValueError(f"more than {most:,} pixels; make it smaller") from None
+    except UnidentifiedImageError:
+        raise ValueError("not an image that can be read") from None
+    except OSError as error:
+        if str(error).startswith(CRYPTIC):
+            raise ValueError(f"image file is damaged ({error})") from error
+        raise
+    return image
 
 
 @cache

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import UnidentifiedImageError
 
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.files.archive import Archive
 from gan_cli.data.files.image import Resize, fit, read_image, to_array
+from gan_cli.data.files.unreadable import reason
 
 MIN_SIZE = 8  # pixels per side; smaller images are icons rather than training images
 KEPT_BYTES = 2 * 2**30  # of decoded pixels; images of larger sets are decoded at every access
@@ -87,10 +87,8 @@ def examine(archive: Archive, name: str, shape: Shape, result: Survey, position:
         image = read_image(data, shape.channels)
         if min(image.size) < MIN_SIZE:
             raise ValueError(f"only {image.width}x{image.height} pixels")
-    except UnidentifiedImageError:
-        result.broken[name] = "not an image that can be read"
-    except Exception as fault:  # Pillow and zipfile raise many types for damaged files
-        result.broken[name] = " ".join(str(fault).split()) or type(fault).__name__
+    except Exception as error:  # Pillow and zipfile raise many types for damaged files
+        result.broken[name] = reason(error)
     else:
         size = result.found[name] = (image.height, image.width)
         result.checksums[name] = zlib.crc32(data)
