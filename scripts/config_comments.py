@@ -109,10 +109,11 @@ def source_comments(declared: Any) -> Comments:
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT and not token.string.startswith("# noqa")
     }
+    alone = {row for row, token in comments.items() if token.line.lstrip().startswith("#")}
     found: Comments = {}
     for name, row in declarations(ast.parse(source).body[0]):
-        texts, below = [], row
-        while below in comments and comments[below].start[1] == comments[row].start[1]:
+        texts, below = [comments[row].string.lstrip("# ")] if row in comments else [], row + 1
+        while texts and below in alone and comments[below].start[1] == comments[row].start[1]:
             texts.append(comments[below].string.lstrip("# "))
             below += 1
         if texts:

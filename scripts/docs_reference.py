@@ -26,7 +26,7 @@ from config_comments import (
     yaml_comments,
     yaml_keys,
 )
-from docs_words import prose, rows, summary, type_name, value_text
+from docs_words import INTRODUCTION, SCHEDULES, prose, rows, summary, type_name, value_text
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -59,29 +59,6 @@ SECTIONS = {  # registry -> (section, heading, key that names one); others come 
 }
 NESTED = {"metrics": Metrics}  # keys of the commands that are typed only once torch is imported
 
-INTRODUCTION = """\
-<!-- Written by scripts/docs_reference.py; edit the comments in configs/ or in the source. -->
-
-# Configuration
-
-This page lists every key of the three commands. A group is chosen by name (`model=dcgan`), any
-other key is set by its path (`model.networks.generator.width=64`). Lists are typed in brackets and
-mappings in braces, quoted for the shell: `'loss.betas=[0, 0.9]'`, `'ema={half_life: 0}'`.
-`gan-train ... --cfg job` prints all keys of a run with their values, and `check=true` checks them.
-
-The defaults of top-level keys and groups are those of `gan-train` without arguments; the defaults
-of components (games, networks, losses...) are those of the component, and the files of a group may
-set other values. `required` keys have none.
-"""
-SCHEDULES = """\
-## schedules
-
-Where the type is *number or schedule*, the value is a number or a mapping with these keys:
-
-```sh
-gan-train 'optimizer.lr={start: 2e-4, end: 0, over: 50000, shape: cosine, warmup: 500}'
-```
-"""
 unexplained: list[str] = []
 
 

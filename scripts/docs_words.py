@@ -1,12 +1,13 @@
-"""Types, values and comments in the words of the documentation."""
+"""Types, values and comments in the words of the documentation, and its introductions."""
 
 import inspect
 import re
 import types
 from collections.abc import Sequence
 from dataclasses import MISSING, is_dataclass
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from gan_cli.config.ranges import Range
 from gan_cli.config.schedules import Schedule
 
 NOUNS = {
@@ -16,12 +17,45 @@ NOUNS = {
     str: "text",
     Any: "text, number or list",
 }
+INTRODUCTION = """\
+<!-- Written by scripts/docs_reference.py; edit the comments in configs/ or in the source. -->
+
+# Configuration
+
+This page lists every key of the three commands. A group is chosen by name (`model=dcgan`), any
+other key is set by its path (`model.networks.generator.width=64`). Lists are typed in brackets and
+mappings in braces, quoted for the shell: `'loss.betas=[0, 0.9]'`, `'ema={half_life: 0}'`.
+`gan-train ... --cfg job` prints all keys of a run with their values, and `check=true` checks them.
+
+The defaults of top-level keys and groups are those of `gan-train` without arguments; the defaults
+of components (games, networks, losses...) are those of the component, and the files of a group may
+set other values. `required` keys have none.
+
+The range of a number is in parentheses behind its type, and a number outside of it is refused. All
+numbers are finite, and no larger than a float32 (3.4e38) or a 64-bit integer. Sizes have limits
+that no computer reaches, such as 2^20 units of a layer.
+"""
+SCHEDULES = """\
+## schedules
+
+Where the type is *number or schedule*, the value is a number or a mapping with these keys. All
+values of a schedule are within the range of its key; a learning rate, which is above 0, may start
+or end at 0.
+
+```sh
+gan-train 'optimizer.lr={start: 2e-4, end: 0, over: 50000, shape: cosine, warmup: 500}'
+```
+"""
+
 LONGEST = 60  # characters of a default that is printed
 
 
 def type_name(kind: Any) -> str:
-    """A type in words: "number", "one of: a, b", "list of text"."""
+    """A type and its range in words: "number (above 0)", "one of: a, b", "list of text"."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        bounds = next(str(a) for a in arguments if isinstance(a, Range))
+        return type_name(arguments[0]) + (f" ({bounds})" if bounds else "")
     if kind in NOUNS:
         return NOUNS[kind]
     if origin in (Union, types.UnionType):
