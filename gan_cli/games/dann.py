@@ -146,7 +146,8 @@ class DANN(Game):
         count = known.sum().clamp(min=1)  # a batch may have no known label
         loss = F.cross_entropy(logits.float(), label, ignore_index=UNKNOWN, reduction="sum")
         hits = (logits.detach().argmax(1) == label).sum() / count
-        observed = {"label_accuracy": hits, "adaptation": self.strength.clone()}
+        strength = self.strength.to(logits.device, copy=True)  # terms are on the device
+        observed = {"label_accuracy": hits, "adaptation": strength}
         return Terms({"classification": loss / count}, observed)
 
     def decoding(self, samples: list[Sample], batch: Batch) -> Terms:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gan_cli.games.game import Game, HasLogits, Samples
 from gan_cli.games.request import Request
+from gan_cli.runtime.random_state import fixed_random_state
 from gan_cli.utils.modes import evaluation_mode
 
 # Samples computed at a time. The number is fixed because another batch size changes the order of
@@ -40,11 +41,7 @@ def draw_all(game: Game, request: Request, batch_size: int = BATCH) -> Tensor:
 def isolated_evaluation(networks: nn.Module) -> Iterator[None]:
     """Context of eval mode without gradients and with a fixed seed; restores mode and seed."""
     device = next(networks.parameters()).device
-    devices = [device] if device.type == "cuda" else []
-    with torch.no_grad(), evaluation_mode(networks), torch.random.fork_rng(devices):
-        torch.default_generator.manual_seed(0)  # torch.manual_seed formats a stack trace: 0.3 ms
-        if devices:
-            torch.cuda.manual_seed(0)
+    with torch.no_grad(), evaluation_mode(networks), fixed_random_state(device):
         yield
 
 

@@ -33,7 +33,8 @@ class Writer(nn.Module):
 
     def forward(self, uniform: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers (N, T) on [0, 1) to tokens (N, T) int64 and their log probabilities (N,)."""
-        token, tokens, total = torch.zeros(len(uniform), dtype=torch.long), [], torch.zeros(())
+        token, total = uniform.new_zeros(len(uniform), dtype=torch.long), uniform.new_zeros(())
+        tokens: list[Tensor] = []
         for u in uniform.unbind(1):
             logits = self.next(token).log_softmax(1)
             token = (logits.exp().cumsum(1) < u[:, None]).sum(1).clamp(max=len(LETTERS) - 1)
@@ -59,7 +60,9 @@ class ToySeqGAN(Game):
         yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
     def generator_loss(self, batch: Batch) -> Terms:
-        fake, log_probability = self.networks["generator"](torch.rand(batch["real"].shape))
+        fake, log_probability = self.networks["generator"](
+            torch.rand(batch["real"].shape, device=self.device)
+        )
         reward = self.critic("discriminator", batch)(fake).sigmoid().detach()
         batch["fake"] = fake
         return Terms({"policy": -((reward - reward.mean()) * log_probability).mean()})
