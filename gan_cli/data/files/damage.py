@@ -1,7 +1,6 @@
 """Damage that Pillow does not report: JPEG files that end early, PNG files with wrong checksums."""
 
 import io
-import struct
 import zlib
 
 import numpy as np
@@ -24,12 +23,16 @@ def check_png(data: bytes) -> None:
     """Compares the checksums of the pixels, which Pillow skips."""
     place = 8  # after the signature
     while place + 12 <= len(data):
-        (size,) = struct.unpack_from(">I", data, place)
-        end = place + 8 + size
-        if data[place + 4 : place + 8] == b"IDAT" and end + 4 <= len(data):
-            if zlib.crc32(data[place + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
-                raise ValueError("image file is damaged (wrong checksum)")
+        end = place + 8 + number(data[place : place + 4])
+        pixels = data[place + 4 : end]  # with the type of the chunk
+        checksum = data[end : end + 4]
+        if pixels[:4] == b"IDAT" and len(checksum) == 4 and zlib.crc32(pixels) != number(checksum):
+            raise ValueError("image file is damaged (wrong checksum)")
         place = end + 4
+
+
+def number(data: bytes) -> int:
+    return int.from_bytes(data, "big")
 
 
 def check_jpeg(data: bytes, image: Image.Image) -> None:
@@ -68,7 +71,7 @@ def scan_start(data: bytes) -> int:
         if marker == 0xFF:  # padding
             place += 1
             continue
-        place += 2 + struct.unpack_from(">H", data, place + 2)[0]
+        place += 2 + number(data[place + 2 : place + 4])
         if marker == SCAN:
             return place
     return 0
