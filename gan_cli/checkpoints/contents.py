@@ -16,6 +16,7 @@ from gan_cli.utils.errors import StorageError
 from gan_cli.utils.text import unknown
 
 Weights = Mapping[str, Tensor]  # a network's state_dict
+LARGEST = 2**53  # of a counter
 SPEC: Keys = {"target": (str, MISSING), "fields": (dict[str, Field], MISSING)}
 
 
@@ -122,14 +123,14 @@ def mapping(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def component(tree: Mapping[str, Any], key: str) -> Component:
     node = mapping(tree, key)
     if not isinstance(node.get("name"), str):
-        raise ValueError(f"{key}.name: expected text, got {node.get('name')!r}")
+        raise ValueError(f"{key}.name: expected text, got {shown(node.get('name'))}")
     return dict(node)
 
 
 def whole_number(tree: Mapping[str, Any], key: str) -> int:
     value = tree.get(key)
-    if type(value) is not int:
-        raise ValueError(f"{key}: expected a whole number, got {value!r}")
+    if type(value) is not int or not 0 <= value < LARGEST:
+        raise ValueError(f"{key}: expected a whole number from 0, got {shown(value)}")
     return value
 
 
@@ -137,13 +138,19 @@ def read_spec(stored: Any) -> Spec:
     """The spec as `plain` wrote it; ValueError says what is wrong with it."""
     faults: list[str] = []
     if not isinstance(stored, Mapping):
-        raise ValueError(f"spec: expected keys and values, got {stored!r}")
+        raise ValueError(f"spec: expected keys and values, got {shown(stored)}")
     values = conform_keys(SPEC, stored, "spec", faults)
     if not faults and values["target"] not in values["fields"]:
         faults.append(f"spec.target: {unknown('field', values['target'], values['fields'])}")
     if faults:
         raise ValueError(faults[0])
     return Spec(values["fields"], values["target"])
+
+
+def shown(value: Any) -> str:
+    """A value in a message, shortened to one line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def plain(value: Any) -> Any:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-Shape = tuple[int, ...] | str  # the name of the type of what is no tensor
+Shape = tuple[int, ...] | str  # words for what is no dense tensor of floating-point numbers
 LISTED = 4  # misfits that a message spells out
 SPECTRAL = "parametrizations."  # a parametrized weight and its buffers fit together or not at all
 
@@ -39,10 +40,17 @@ def misfits(network: nn.Module, weights: Mapping[str, Tensor]) -> list[Misfit]:
 
 
 def shapes(weights: Mapping[str, Tensor]) -> dict[str, Shape]:
-    return {
-        name: tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-        for name, value in weights.items()
-    }
+    return {name: shape_of(value) for name, value in weights.items()}
+
+
+def shape_of(value: Any) -> Shape:
+    """The shape of a dense tensor of floating-point numbers, a description of anything else."""
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    if value.layout == torch.strided and value.is_floating_point():
+        return tuple(value.shape)
+    kind = str(value.dtype).removeprefix("torch.")
+    return f"{kind} {tuple(value.shape)}{'' if value.layout == torch.strided else ' sparse'}"
 
 
 def nonfinite(weights: Mapping[str, Tensor]) -> str | None:

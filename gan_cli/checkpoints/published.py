@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor
 
+from gan_cli.checkpoints.fit import nonfinite
 from gan_cli.config.registry import Registry
 from gan_cli.utils.errors import ConfigError
 
@@ -103,4 +104,6 @@ def read_weights(entry: Published, path: Path) -> tuple[dict[str, Tensor], str]:
         raise entry.error(f"{path} is truncated, or holds something else than tensors") from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise entry.error(f"{path} is no dictionary of tensors")
+    if (name := nonfinite(state)) is not None:
+        raise entry.error(f"{name} in {path} is not finite (inf or nan)")
     return state, hashlib.sha256(content).hexdigest()

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from gan_cli.checkpoints.contents import plain
+from gan_cli.checkpoints.contents import plain, whole_number
 from gan_cli.checkpoints.files import State
 from gan_cli.checkpoints.fit import nonfinite
 from gan_cli.checkpoints.migrate import FORMAT, format_of
+from gan_cli.checkpoints.parts import load_network, load_optimizer
 from gan_cli.config.schema import Config
+from gan_cli.optim.optimizers import options_of
 from gan_cli.utils.errors import ConfigError, StorageError
 from gan_cli.utils.tensor_files import first_line
 
@@ -65,6 +67,8 @@ def restore(run: Resumable, state: State) -> None:
     """
     refuse_older(run, state)
     try:
+        for key in ("step", "images", "drawn", "rollbacks"):
+            whole_number(state, key)
         refuse_changes(run, state)
         load_state(run, state)
     except ConfigError:
@@ -99,11 +103,12 @@ def refuse_changes(run: Resumable, state: State) -> None:
 def load_state(run: Resumable, state: State) -> None:
     run.step, run.drawn, run.rollbacks = state["step"], state["drawn"], state["rollbacks"]
     for role, network in run.game.networks.items():
-        network.load_state_dict(state["networks"][role])
+        load_network(network, state, "networks", role)
     for role, network in run.ema.networks.items():
-        network.load_state_dict(state["averages"][role])
+        load_network(network, state, "averages", role)
     for name, player in run.players.items():
-        player.optimizer.load_state_dict(state["optimizers"][name])
+        options = options_of(run.config.optimizer, name)
+        load_optimizer(player.optimizer, options, state, name)
         player.scaler.load_state_dict(state["scalers"][name])
     run.game.load_state_dict(state["game"])
     run.scores.load_state_dict(state["scores"])

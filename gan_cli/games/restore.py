@@ -7,7 +7,7 @@ from dataclasses import replace
 from torch import nn
 
 from gan_cli.checkpoints.contents import Checkpoint, Weights
-from gan_cli.checkpoints.fit import misfits, summary
+from gan_cli.checkpoints.fit import misfits, nonfinite, summary
 from gan_cli.config.registry import Component, conform
 from gan_cli.config.schema import Loss, Model
 from gan_cli.data.spec import Spec
@@ -83,7 +83,18 @@ def load_weights(network: nn.Module, weights: Weights, where: str) -> None:
             f"{where}: the weights do not fit the network, whose code has changed since they were "
             f"trained: {summary(wrong)}"
         )
+    check_finite(weights, where)
     network.load_state_dict(weights)
+
+
+def check_finite(weights: Weights, where: str) -> None:
+    """Raises StorageError if a weight is infinite or undefined."""
+    name = nonfinite(weights)
+    if name is not None:
+        raise StorageError(
+            f"{where}: {name} is not finite (inf or nan), since the training diverged or the file "
+            "was edited; take an earlier checkpoint"
+        )
 
 
 def restore_game(checkpoint: Checkpoint, averaged: bool = True) -> Game:

@@ -16,6 +16,7 @@ from gan_cli.checkpoints.fit import fitting, misfits, summary
 from gan_cli.config.registry import Component
 from gan_cli.config.schema import Model
 from gan_cli.data.spec import Spec
+from gan_cli.games.restore import check_finite
 from gan_cli.utils.errors import ConfigError
 
 log = logging.getLogger("gan_cli")
@@ -38,6 +39,7 @@ def load_trained(
         raise ConfigError(
             f"{where}: the weights of {reference} do not fit the network: {which}; {advice}"
         )
+    check_finite(usable, f"{where}: {reference}")
     network.load_state_dict(usable, strict=False)
     if wrong:
         log.warning("%s: loads %s, except: %s", where, reference, summary(wrong, len(wrong)))
