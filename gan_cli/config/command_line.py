@@ -29,7 +29,7 @@ from gan_cli.config.hydra_errors import as_config_error
 from gan_cli.config.override_checks import UNSUPPORTED
 from gan_cli.config.quoting import shown
 from gan_cli.config.search_path import config_folders, group_choices
-from gan_cli.utils.errors import ConfigError, SignalError, StorageError, UserError
+from gan_cli.utils.errors import ConfigError, SignalError, StorageError, UserError, print_error
 from gan_cli.utils.paths import CONFIGS
 from gan_cli.utils.storage import storage_message
 from gan_cli.utils.streams import prepare_streams
@@ -142,7 +142,7 @@ def report_errors(task: Callable[[Any], Any]) -> Callable[[Any], Any]:
                 return task(composed)
         except UserError as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN and error.status < 128:
-                print(f"gan_cli: {error}", file=sys.stderr, flush=True)
+                print_error(error)
                 raise JobError(str(error)) from None
             fail(error)
 
@@ -175,5 +175,5 @@ def refuse_unsupported() -> None:
 
 def fail(error: UserError) -> None:
     """Prints the error and exits with its status."""
-    print(f"gan_cli: {error}", file=sys.stderr, flush=True)
+    print_error(error)
     sys.exit(error.status)

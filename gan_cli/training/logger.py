@@ -1,18 +1,25 @@
 """Writes the logs of a run: TensorBoard events, metrics.jsonl, pictures and run.json."""
 
+import logging
+import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gan_cli.utils.errors import StorageError
 from gan_cli.utils.files import append_text, atomic_file, make_folder
 from gan_cli.utils.images import save_png
 from gan_cli.utils.side_files import read_object, read_rows, set_aside
+from gan_cli.utils.storage import storage_errors
 from gan_cli.utils.strict_json import dumps, write_json
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
+
+log = logging.getLogger("gan_cli")
 
 
 class Logger:
@@ -32,7 +39,13 @@ class Logger:
 
             folder = str(self.folder)
             self._writer = SummaryWriter(folder, purge_step=self.resumed_at + 1)
+            silence_event_writer()
         return self._writer
+
+    def event_errors(self) -> AbstractContextManager[None]:
+        """A context in which errors of TensorBoard's writer become StorageErrors."""
+        assert self.folder is not None
+        return storage_errors(self.folder / "events.out.tfevents", "write")
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Writes values to metrics.jsonl and TensorBoard."""
@@ -40,20 +53,23 @@ class Logger:
             return
         line = dumps({"step": step, "time": time.time(), **values})
         append_text(self.folder / "metrics.jsonl", line + "\n")
-        for name, value in values.items():
-            self.writer.add_scalar(name, value, step)
+        with self.event_errors():
+            for name, value in values.items():
+                self.writer.add_scalar(name, value, step)
 
     def picture(self, step: int, name: str, picture: np.ndarray) -> None:
         """Writes (height, width, C) uint8 to samples/<name>-<step>.png and TensorBoard."""
         if self.folder is None:
             return
         save_png(self.folder / "samples" / f"{name}-{step:07d}.png", picture)
-        self.writer.add_image(name, picture, step, dataformats="HWC")
+        with self.event_errors():
+            self.writer.add_image(name, picture, step, dataformats="HWC")
 
     def text(self, step: int, name: str, text: str) -> None:
         """Writes a text to TensorBoard."""
         if self.folder is not None:
-            self.writer.add_text(name, text, step)
+            with self.event_errors():
+                self.writer.add_text(name, text, step)
 
     def update_run_json(self, entries: dict[str, Any]) -> None:
         """Adds entries to run.json, or replaces them."""
@@ -67,8 +83,25 @@ class Logger:
         write_json(path, {**old, **entries})
 
     def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        """Closes TensorBoard's file; an error is only logged, so that it hides no other."""
+        if self._writer is None:
+            return
+        try:
+            with self.event_errors():
+                self._writer.close()
+        except StorageError as error:
+            log.warning("%s", error)
+
+
+def silence_event_writer() -> None:
+    """Keeps TensorBoard's thread from printing errors, which the next write raises anyway."""
+    usual = threading.excepthook
+
+    def hook(failure: threading.ExceptHookArgs) -> None:
+        if type(failure.thread).__name__ != "_AsyncWriterThread":
+            usual(failure)
+
+    threading.excepthook = hook
 
 
 def drop_later_lines(path: Path, step: int) -> None:

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from gan_cli.utils.storage import storage_errors
+from gan_cli.utils.storage import SUFFIX, storage_errors
 
 log = logging.getLogger("gan_cli")
-SUFFIX = ".gan_cli-tmp"  # of temporary files and folders, whose names start with a dot
 MOVED = ".gan_cli-moved"  # in a temporary folder: the names of the files that are being moved
 cleaned: set[Path] = set()  # folders in which this process has looked for leftovers
 held: set[int] = set()  # descriptors of locks that last, such as that of a run folder

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gan_cli.utils.errors import StorageError
 
+SUFFIX = ".gan_cli-tmp"  # of temporary files and folders, whose names start with a dot
 ALLOW = "allow it, or work in another folder"
 ADVICE = {
     errno.ENOSPC: "free some space, then type the same command again",
@@ -32,14 +33,19 @@ def storage_errors(path: Path, action: str = "write") -> Iterator[None]:
 
 def storage_message(error: OSError, path: Path | str | None, action: str = "use") -> str:
     """What failed, why, and what to do: one line."""
-    what = path or error.filename or "a file"
+    what = without_temporary(Path(path or error.filename or "a file"))
     blocking = None if path is None else file_above(Path(path))
     if blocking is not None:
         return f"cannot {action} {what}: {blocking} is a file, not a folder; move it away"
     reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
-    room = free_space(Path(what)) if error.errno in FULL else ""
+    room = free_space(what) if error.errno in FULL else ""
     advice = ADVICE.get(error.errno or 0)
     return f"cannot {action} {what}{room} ({reason})" + (f"; {advice}" if advice else "")
+
+
+def without_temporary(path: Path) -> Path:
+    """The path that a file will have: outside of the temporary folder in which it is written."""
+    return Path(*(part for part in path.parts if not part.endswith(SUFFIX)))
 
 
 def file_above(path: Path) -> Path | None:
