@@ -290,8 +290,8 @@ def test_other_sizes_are_refused_with_sizes(family, side, shape):
 def test_refusals_name_key_and_remedy():
     refused = {
         "use model=mlp": ("dcgan_generator", (2,), {}),
-        "width: must be 1 or more, got 0": ("mlp_discriminator", (2,), {"width": 0}),
-        "latent_dim: must be 1 or more": ("dcgan_generator", (1, 8, 8), {"latent_dim": 0}),
+        "width: must be at least 1, got 0": ("mlp_discriminator", (2,), {"width": 0}),
+        "latent_dim: must be at least 1": ("dcgan_generator", (1, 8, 8), {"latent_dim": 0}),
         "set norm=layer": ("mlp_discriminator", (2,), {"norm": "instance"}),
         "max_width: 64 is below width=128": (
             "resnet_generator", (3, 32, 32), {"max_width": 64},

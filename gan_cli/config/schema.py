@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gan_cli.config.ranges import (
+    BatchSize,
     ClipBound,
     Count,
     Decay,
@@ -102,7 +103,7 @@ class Config:
     ema: EMA = field(default_factory=EMA)
     every: Every = field(default_factory=Every)
     steps: Steps = 10_000
-    batch_size: Count = 64  # of all processes together
+    batch_size: BatchSize = 64  # of all processes together
     accumulate: Count = 1  # parts into which a batch is split
     clip_norm: ClipBound | None = None  # of each player's gradient
     seed: Seed = 0

@@ -38,6 +38,7 @@ from gan_cli.metrics.metric import (
 )
 from gan_cli.metrics.scorecard import Scorecard
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.memory import EVALUATION, memory_errors
 
 LogitsOf = Callable[[Tensor], Tensor | None]  # samples in model form to the critic's logits
 
@@ -131,6 +132,7 @@ class Evaluation:
         """The entries of metric cards about the data set."""
         return dataset_protocol(self.dataset, self.config.real_count)
 
+    @memory_errors(EVALUATION)
     def evaluate(self, game: Game) -> Scorecard:
         """Returns the metrics of samples of the game, and the game's own scores."""
         card = Scorecard()

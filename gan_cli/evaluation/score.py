@@ -25,10 +25,12 @@ from gan_cli.report.run_report import refresh
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.utils.discovery import import_modules
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.memory import EVALUATION, memory_errors
 
 COUNT = 10_000  # default number of samples drawn from a model
 
 
+@memory_errors(EVALUATION)
 def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
     """Computes the metrics, writes the metric card, and returns it with its path."""
     import_modules(options.imports)

@@ -7,6 +7,7 @@ from gan_cli.config.schema import Device
 from gan_cli.data.spec import Field, Spec
 from gan_cli.runtime.restored_settings import torch_settings_kept
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.memory import SAMPLING, memory_errors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -125,6 +126,7 @@ class LoadedModel:
         frames = Request([chosen[0]] * len(latent), repeated, latent=latent, target=target)
         return self._draw(frames, batch_size)
 
+    @memory_errors(SAMPLING)
     def _draw(self, request: "Request", batch_size: int) -> "Tensor":
         from gan_cli.runtime.device import configure_torch
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from gan_cli.checkpoints.choice import newest_runs
-from gan_cli.config.ranges import Count, Finite, Samples, Truncation
 from gan_cli.config.key_names import refuse_unknown_keys
+from gan_cli.config.ranges import BatchSize, Count, Finite, Samples, Truncation
 from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
 from gan_cli.sampling.exports import check_formats, exports
@@ -68,7 +68,7 @@ class SampleOptions:
     interpolate: Count | None = None
     format: Any = None  # names of export formats
     columns: Count | None = None
-    batch_size: Count = 64  # samples drawn at a time
+    batch_size: BatchSize = 64  # samples drawn at a time
     output: str | None = None
     imports: tuple[str, ...] = ()
     device: Device = field(default_factory=Device)

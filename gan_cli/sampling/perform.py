@@ -9,11 +9,13 @@ from gan_cli.sampling.options import EVERY_MODEL, SampleOptions, no_inputs
 from gan_cli.sampling.task import Job, Task, find_task
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.files import atomic_folder, remove_leftovers
+from gan_cli.utils.memory import SAMPLING, memory_errors
 from gan_cli.utils.storage import storage_errors
 
 SHOWN = 32  # default number of inputs of tasks that show them; others take all
 
 
+@memory_errors(SAMPLING)
 def perform(options: SampleOptions, run: Path | None) -> str:
     """Runs options.task on the run in the folder `run`, else on options.checkpoint."""
     task = find_task(options.task)
