@@ -15,6 +15,7 @@ from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
 from gan_cli.utils.errors import ConfigError, StorageError, UserError
 from gan_cli.utils.files import locked_file, make_folder
+from gan_cli.utils.memory import TRAINING, memory_errors
 from gan_cli.utils.stop_signals import StopSignal
 from gan_cli.utils.versions import environment
 
@@ -22,8 +23,9 @@ from gan_cli.utils.versions import environment
 def run_training(config: Any, folder: Path, started: float) -> Run:
     """Builds or resumes the run in `folder`, trains it to its last step and returns it."""
     with locked(folder):
-        run = Run(config, folder)
-        run.resume()
+        with memory_errors(TRAINING):
+            run = Run(config, folder)
+            run.resume()
         owner = run.runtime.processes.rank == 0
         logger = Logger(folder if owner else None, run.step)
         display = Display(config.steps, run.step, silent=not owner)
@@ -40,7 +42,8 @@ def train(run: Run, logger: Logger, display: Display, stop: StopSignal) -> None:
     """Trains to the last step; writes how the run ended to run.json and the report."""
     status = "failed"
     try:
-        run.train(logger, display, stop)
+        with memory_errors(TRAINING):
+            run.train(logger, display, stop)
         status = "finished"
     except UserError as error:
         status = str(error)

@@ -37,6 +37,12 @@ class DataError(UserError):
     status = 5
 
 
+class OutOfMemoryError(UserError):
+    """The memory of the computer or of the GPU does not suffice."""
+
+    status = 6
+
+
 class SignalError(UserError):
     """A signal stopped the run, after its checkpoint was written."""
 
