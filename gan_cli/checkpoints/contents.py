@@ -43,6 +43,8 @@ class Checkpoint:
         """The view of a loaded state; StorageError, in one line, if something in it is wrong."""
         current = migrated(state, named(path))
         try:
+            for key in ("config", "spec"):
+                check_settings(current.get(key), key)
             for role in mapping(current, "config.model.networks"):
                 component(current, f"config.model.networks.{role}")
             for role in mapping(current, "networks"):
@@ -118,6 +120,20 @@ def mapping(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     if not isinstance(node, Mapping) or not all(isinstance(k, str) for k in node):
         raise ValueError(f"{key}: expected names and values")
     return node
+
+
+def check_settings(node: Any, where: str) -> None:
+    """ValueError unless `node` consists of what `plain` writes: containers, numbers and text."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if not isinstance(key, str):
+                raise ValueError(f"{where}: expected a name, got {shown(key)}")
+            check_settings(value, f"{where}.{key}")
+    elif isinstance(node, list | tuple):
+        for i, value in enumerate(node):
+            check_settings(value, f"{where}[{i}]")
+    elif node is not None and not isinstance(node, bool | int | float | str):
+        raise ValueError(f"{where}: expected a setting, got {shown(node)}")
 
 
 def component(tree: Mapping[str, Any], key: str) -> Component:

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from gan_cli.checkpoints.contents import plain, whole_number
+from gan_cli.checkpoints.contents import Checkpoint, plain, whole_number
 from gan_cli.checkpoints.files import State
 from gan_cli.checkpoints.fit import nonfinite
 from gan_cli.checkpoints.migrate import FORMAT, format_of
 from gan_cli.checkpoints.parts import load_network, load_optimizer
+from gan_cli.config.quoting import typed_word
 from gan_cli.config.schema import Config
 from gan_cli.optim.optimizers import options_of
 from gan_cli.utils.errors import ConfigError, StorageError
@@ -66,8 +67,9 @@ def restore(run: Resumable, state: State) -> None:
     if something in the state is missing or does not fit.
     """
     refuse_older(run, state)
+    Checkpoint.from_state(state, run.folder / "checkpoints")
     try:
-        for key in ("step", "images", "drawn", "rollbacks"):
+        for key in ("drawn", "rollbacks"):
             whole_number(state, key)
         refuse_changes(run, state)
         load_state(run, state)
@@ -83,7 +85,9 @@ def restore(run: Resumable, state: State) -> None:
 def refuse_older(run: Resumable, state: State) -> None:
     number = format_of(state, f"the newest checkpoint in {run.folder}")
     if number < FORMAT:
-        start = " ".join(f"model.pretrained.{role}={run.folder}" for role in state["networks"])
+        start = " ".join(
+            typed_word(f"model.pretrained.{role}", run.folder) for role in state["networks"]
+        )
         raise ConfigError(
             f"{run.folder} was trained by an earlier version of gan_cli (checkpoint format "
             f"{number}), which this one cannot resume; to start a new run from its weights, type "

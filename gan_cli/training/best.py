@@ -73,6 +73,16 @@ class Scores:
         return {"last": dict(self.last), "best": dict(self.best), "lower": lower}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.last = {name: tuple(value) for name, value in state["last"].items()}
-        self.best = {name: tuple(value) for name, value in state["best"].items()}
-        self.lower_is_better = dict(state.get("lower", dict.fromkeys(self.best, True)))
+        self.last, self.best = values_of(state["last"]), values_of(state["best"])
+        self.lower_is_better = {
+            str(name): bool(lower)
+            for name, lower in state.get("lower", dict.fromkeys(self.best, True)).items()
+        }
+        for name in list(self.lower_is_better)[:1]:
+            if name not in self.best:
+                raise ValueError(f"scores.best: '{name}' is missing")
+
+
+def values_of(stored: dict[str, Any]) -> dict[str, Value]:
+    """Returns stored pairs (value, step) by name; raises ValueError or TypeError for others."""
+    return {str(name): (float(value), int(step)) for name, (value, step) in stored.items()}

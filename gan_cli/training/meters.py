@@ -7,15 +7,13 @@ import torch
 from torch import Tensor
 
 from gan_cli.losses.terms import Terms
-from gan_cli.runtime.runtime import Runtime
 from gan_cli.utils.errors import NonFiniteError
 
 
 class Meters:
     """Collects 0-d tensors without synchronization; `read` copies them in one transfer."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
+    def __init__(self) -> None:
         self.rows: list[tuple[int, str, list[str], int, Tensor]] = []
         self.sums: dict[str, tuple[float, int]] = {}  # (sum, count) since the last `read`
         self.first: dict[str, float] = {}  # values of the first turns, before their updates
@@ -27,7 +25,7 @@ class Meters:
         self.rows.append((step, player, list(named), len(terms.losses), values))
 
     def collect(self) -> None:
-        """Adds the rows to the sums, over steps and processes.
+        """Adds the rows to the sums; without communication, since `Turns` has averaged them.
 
         Raises NonFiniteError, which names the first loss term that is not finite, with its player
         and step.
@@ -35,7 +33,7 @@ class Meters:
         if not self.rows:
             return
         rows, self.rows = self.rows, []
-        numbers = self.runtime.processes.mean(torch.cat([row[-1] for row in rows])).tolist()
+        numbers = torch.cat([row[-1] for row in rows]).tolist()
         first: dict[str, float] = {}
         for step, player, names, losses, values in rows:
             own, numbers = numbers[: len(values)], numbers[len(values) :]
@@ -68,5 +66,8 @@ class Meters:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.clear()
         sums = state["sums"].items()
-        self.sums = {name: (float(total), int(count)) for name, (total, count) in sums}
-        self.first, self.losses = dict(state["first"]), set(state["losses"])
+        self.sums = {str(name): (float(total), int(count)) for name, (total, count) in sums}
+        self.first = {str(name): float(value) for name, value in state["first"].items()}
+        self.losses = set(map(str, state["losses"]))
+        if any(count < 1 for _, count in self.sums.values()):
+            raise ValueError("meters.sums: a count is below 1")
