@@ -6,6 +6,7 @@ if __name__ == "__main__":  # python -m; the imports below take a while
     exit_on_signals()
 
 import logging
+import os
 import sys
 import time
 from pathlib import Path
@@ -26,7 +27,8 @@ from gan_cli.utils.paths import CONFIGS
 def train(composed: DictConfig) -> float | None:
     """Returns the best value of the first metric, which sweeps optimize."""
     started = time.time()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    first = os.environ.get("RANK", "0") == "0"  # of several processes, one prints
+    logging.basicConfig(level=logging.INFO if first else logging.ERROR, format="%(message)s")
     from gan_cli.validation.validate import validate  # torch is imported here, after --help
 
     config = validate(composed, run_folder)

@@ -62,8 +62,11 @@ def run_command(command: Callable[[], Any], config_name: str) -> None:
         if config_name == "train":
             refuse_run_of_sweep(sys.argv[1:])
         sys.argv[1:] = hydra_arguments(sys.argv[1:], config_name)
-        with hydra_errors_raised():
-            command()
+        try:
+            with hydra_errors_raised():
+                command()
+        except SystemExit as end:  # Hydra has printed that it finds no such package
+            sys.exit(ConfigError.status if end.code == 1 and words.has("--package") else end.code)
 
     exit_on_error(prepared_command)
 
@@ -78,7 +81,8 @@ def hydra_errors_raised() -> Iterator[None]:
     except Exception as error:
         if isinstance(error, UserError | JobError | BrokenPipeError) or in_task(error):
             raise
-        if isinstance(error, OSError) and not isinstance(error, HydraException):
+        named = getattr(error, "errno", None) == errno.ENAMETOOLONG
+        if isinstance(error, OSError) and not isinstance(error, HydraException) and not named:
             # Hydra makes the folders of sweeps
             raise StorageError(storage_message(error, error.filename, "write")) from error
         raise as_config_error(error) from error

@@ -1,12 +1,23 @@
 """Communication between the processes of a run, which torchrun starts."""
 
 import os
-from collections.abc import Iterable, Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from gan_cli.runtime.failures import Failures
+from gan_cli.utils.errors import ProcessError
+
+T = TypeVar("T")
+# Rank 0 evaluates, downloads and trains features alone; the end of a process is noticed at once.
+TIMEOUT = timedelta(hours=24)
 
 
 class Processes:
@@ -19,31 +30,65 @@ class Processes:
         self.rank = int(os.environ.get("RANK", 0))
         self.world = int(os.environ.get("WORLD_SIZE", 1))
         self.device = device
-        if self.world > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        self.failures: Failures | None = None
+        if self.world > 1:
+            if not dist.is_initialized():
+                with ended_by_sigterm():
+                    backend = "nccl" if device.type == "cuda" else "gloo"
+                    dist.init_process_group(backend, timeout=TIMEOUT)
+            self.failures = Failures(self.rank, self.world)
+
+    @contextmanager
+    def ending_together(self) -> Iterator[None]:
+        """Context of a run: an error in any process ends it in all of them, with one message."""
+        try:
+            yield
+        except BaseException as error:
+            if self.failures is None:
+                raise
+            raise self.failures.end(error) from None
+        finally:
+            self.close()
+
+    @contextmanager
+    def communicating(self) -> Iterator[None]:
+        """Context of a collective operation, which breaks if another process has ended."""
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise self.peer_error(error) from error
+
+    def peer_error(self, error: Exception | None = None) -> ProcessError:
+        """Returns the error of another process, because of which this one cannot go on."""
+        assert self.failures is not None, "there are no other processes"
+        return self.failures.peer_error(error)
 
     def broadcast(self, tensors: Iterable[Tensor]) -> None:
         """Overwrites `tensors` with those of rank 0."""
         if self.world > 1:
-            for tensor in tensors:
-                dist.broadcast(tensor, 0)
+            with self.communicating():
+                for tensor in tensors:
+                    dist.broadcast(tensor, 0)
 
-    def average(self, gradients: list[Tensor]) -> None:
-        """Replaces gradients by their means over all processes, in one flat all-reduce.
+    def average(self, tensors: Sequence[Tensor]) -> None:
+        """Replaces tensors by their means over all processes, in one flat all-reduce.
 
         DistributedDataParallel is not used, since its hooks do not support double backward.
         """
-        if self.world == 1:
+        if self.world == 1 or not tensors:
             return
-        flat = self.mean(torch.cat([gradient.flatten() for gradient in gradients]))
-        parts = flat.split([gradient.numel() for gradient in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
+        flat = self.mean(torch.cat([tensor.flatten() for tensor in tensors]))
+        parts = flat.split([tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
 
     def mean(self, tensor: Tensor) -> Tensor:
         """Returns the mean of `tensor` over all processes."""
         if self.world > 1:
-            dist.all_reduce(tensor)
+            with self.communicating():
+                dist.all_reduce(tensor)
             tensor = tensor / self.world
         return tensor
 
@@ -51,24 +96,63 @@ class Processes:
         """Returns whether the flag is set in any process."""
         if self.world == 1:
             return flag
-        return bool(self.mean(torch.tensor(float(flag), device=self.device)))
+        with self.communicating():
+            return bool(self.mean(torch.tensor(float(flag), device=self.device)))
 
-    def share(self, text: str) -> str:
-        """Returns the text of rank 0 on every rank."""
-        box = [text]
+    def share(self, value: T) -> T:
+        """Returns the value of rank 0, plain data or tensors on the CPU, on every rank."""
+        box = [value]
         if self.world > 1:
-            dist.broadcast_object_list(box, 0)
+            with self.communicating():
+                dist.broadcast_object_list(box, 0)
         return box[0]
+
+    def gather(self, value: T) -> list[T]:
+        """Returns the values of all ranks, plain data, on every rank."""
+        if self.world == 1:
+            return [value]
+        values: list[Any] = [None] * self.world
+        with self.communicating():
+            dist.all_gather_object(values, value)
+        return values
+
+    def at_abrupt_end(self, action: Callable[[str], object]) -> None:
+        """Calls `action` with the message if this process has to be ended as it cannot return."""
+        if self.failures is not None:
+            self.failures.at_end = action
 
     @contextmanager
     def one_first(self) -> Iterator[None]:
         """Context in which rank 0 runs first, e.g. to download what the others then find."""
         if self.world > 1 and self.rank > 0:
-            dist.barrier()
+            with self.communicating():
+                dist.barrier()
         yield
         if self.world > 1 and self.rank == 0:
-            dist.barrier()
+            with self.communicating():
+                dist.barrier()
 
     def close(self) -> None:
-        if self.world > 1 and dist.is_initialized():
-            dist.destroy_process_group()
+        if self.failures is not None:
+            failed = self.failures.failed.is_set()
+            self.failures.leaving.set()
+            # NCCL would wait for operations that a failed process never joins.
+            if dist.is_initialized() and not (failed and dist.get_backend() == "nccl"):
+                dist.destroy_process_group()
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Context in which SIGTERM ends the process at once.
+
+    Python's handlers wait for the end of the current call, here until all processes are there; a
+    launcher that ends the others after an error of one would have to wait as long.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)

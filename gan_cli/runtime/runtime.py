@@ -36,6 +36,13 @@ class Runtime:
         self.processes.broadcast([*networks.parameters(), *networks.buffers()])
         return networks
 
+    def average_buffers(self, networks: nn.Module) -> None:
+        """Averages the statistics that networks keep, such as those of batch norm, over processes.
+
+        Each process computes them from its own share of a batch.
+        """
+        self.processes.average([b for b in networks.buffers() if b.is_floating_point()])
+
     def seed(self, *entropy: int) -> None:
         """Seeds the global random state as a function of `entropy` and the rank."""
         state = np.random.SeedSequence([*entropy, self.processes.rank]).generate_state(1, np.uint64)

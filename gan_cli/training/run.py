@@ -1,11 +1,10 @@
 """A training run: its parts, the training loop, and what happens at intervals."""
 
-import signal
 from pathlib import Path
 
 import torch
 
-from gan_cli.checkpoints.files import Checkpoints
+from gan_cli.checkpoints.files import Checkpoints, State
 from gan_cli.checkpoints.resume import nonfinite_weight, restore, state_of
 from gan_cli.config.schema import Config
 from gan_cli.data.feeds.feed import open_feed
@@ -25,8 +24,9 @@ from gan_cli.training.meters import Meters
 from gan_cli.training.pretrained import load_pretrained
 from gan_cli.training.previews import Previews
 from gan_cli.training.progress import Display
+from gan_cli.training.together import check_processes, stop_if_asked
 from gan_cli.training.turns import Turns
-from gan_cli.utils.errors import NonFiniteError, SignalError
+from gan_cli.utils.errors import NonFiniteError, StorageError
 from gan_cli.utils.stop_signals import StopSignal
 
 ROLLBACKS = 3  # a run that diverges more often than this is given up
@@ -35,14 +35,15 @@ ROLLBACKS = 3  # a run that diverges more often than this is given up
 class Run:
     """All parts of a training run. Nothing is written before `train`."""
 
-    def __init__(self, config: Config, folder: Path) -> None:
+    def __init__(self, config: Config, folder: Path, runtime: Runtime | None = None) -> None:
         self.config = config
         self.step = self.drawn = self.rollbacks = 0
-        self.runtime = runtime = Runtime(config.device)
+        self.runtime = runtime = runtime or Runtime(config.device)
         processes = runtime.processes
         self.folder = folder = Path(processes.share(str(folder)))  # the name may contain the time
         with processes.one_first():
             self.dataset = datasets.build(config.dataset, where="dataset")
+        check_processes(processes, config, self.dataset)
         torch.manual_seed(config.seed)  # initial weights, equal on every rank
         self.game = build_game(config.model, config.loss, config.augment, self.dataset.spec)
         load_pretrained(self.game, config.model, self.dataset.spec, self.folder)
@@ -56,7 +57,7 @@ class Run:
         }
         self.game.optimizers = {name: player.optimizer for name, player in self.players.items()}
         self.ema = MovingAverage(self.game, config.ema)
-        self.meters = Meters(runtime)
+        self.meters = Meters()
         with processes.one_first():  # features may be downloaded or trained
             self.evaluation = Evaluation(config.metrics, self.dataset, runtime.device)
         self.scores = Scores()
@@ -78,21 +79,26 @@ class Run:
 
     def resume(self) -> None:
         """Restores the newest intact checkpoint of the folder, if there is one."""
-        state = self.checkpoints.latest()
+        state = self.latest()
         if state is not None:
             restore(self, state)
+
+    def latest(self) -> State | None:
+        """Returns the newest intact checkpoint, which rank 0 reads for all processes."""
+        processes = self.runtime.processes
+        return processes.share(self.checkpoints.latest() if processes.rank == 0 else None)
 
     def train(self, logger: Logger, display: Display, stop: StopSignal) -> None:
         """Trains to the last step of the config.
 
-        Raises SignalError on a signal, after writing a checkpoint; NonFiniteError if the run
-        diverges, in which case the last checkpoint is still finite; StorageError if a checkpoint
-        cannot be written.
+        Raises SignalError on a signal and DataError if data have vanished, after writing a
+        checkpoint; NonFiniteError if the run diverges, in which case the last checkpoint is still
+        finite; StorageError if a checkpoint cannot be written.
         """
         self.logger, self.display = logger, display
         if self.runtime.processes.rank == 0:
             self.checkpoints.set_aside_later(self.step)
-        self.previews = Previews(self.ema.game, self.dataset, self.feed.batches(0))
+            self.previews = Previews(self.ema.game, self.dataset, self.feed.batches(0))
         while self.step < self.config.steps:
             try:
                 self.loop(stop)
@@ -104,6 +110,7 @@ class Run:
         config, batch = self.config, Batch()
         batches = self.feed.batches(self.drawn)
         while self.step < config.steps:
+            drawn = self.drawn
             self.runtime.seed(config.seed, self.rollbacks, self.step)
             for player in self.players.values():
                 player.schedule(self.step)
@@ -115,21 +122,34 @@ class Run:
                     self.health.before_update(turn.player)
                 terms = self.turns.play(turn, self.players[turn.player], batch)
                 self.meters.add(self.step, turn.player, terms)
+            self.runtime.average_buffers(self.game.networks)
             self.ema.update(self.step, config.batch_size)
             self.step += 1
+            error = self.between_steps(self.drawn - drawn)
+            stop_if_asked(self, stop.received, error)
+
+    def between_steps(self, draws: int) -> Exception | None:
+        """Does what is due, and reads the batches of the next step, which draws as many again.
+
+        Returns an error that does not keep the run from being saved.
+        """
+        try:
             self.at_intervals()
-            if self.runtime.processes.any(stop.received is not None):
-                self.save()
-                number = stop.received or signal.SIGTERM  # None if another process received it
-                raise SignalError(number, f"step {self.step} is saved in {self.folder}")
+            if self.step < self.config.steps:
+                self.feed.prepare(draws)
+        except (NonFiniteError, StorageError):
+            raise
+        except Exception as error:
+            return error
+        return None
 
     def at_intervals(self) -> None:
-        """Logs, previews, evaluates and saves when due; other steps do not synchronize."""
+        """Logs, previews, evaluates and saves when due. Nothing waits for another process."""
         self.display.advance(self.step)
         every = self.config.every
         if self.due(every.log):
             self.write_log()
-        if self.due(every.preview):
+        if self.due(every.preview) and self.runtime.processes.rank == 0:
             for name, picture in self.previews.pictures():
                 self.logger.picture(self.step, name, picture)
         if self.due(every.evaluate):
@@ -197,19 +217,19 @@ class Run:
             self.checkpoints.save(self.step, state_of(self))
 
     def check_finite(self) -> None:
-        """Raises NonFiniteError on every process if losses or weights of any are not finite."""
+        """Raises NonFiniteError if losses or weights, which all processes share, are not finite."""
         self.meters.collect()
         fault = nonfinite_weight(self)
-        if self.runtime.processes.any(fault is not None):
-            what = fault or "a weight of another process"
-            raise NonFiniteError(f"step {self.step}: {what} is not finite")
+        if fault is not None:
+            raise NonFiniteError(f"step {self.step}: {fault} is not finite")
 
     def roll_back(self, error: NonFiniteError) -> None:
         """Continues from the last checkpoint with other noise, or raises `error`."""
         rollbacks, state = self.rollbacks + 1, None
         if self.config.on_nonfinite == "rollback" and rollbacks <= ROLLBACKS:
-            state = self.checkpoints.latest()
+            state = self.latest()
         if state is None:
+            self.health.not_finite = str(error)
             raise error
         self.display.print(f"{error}; back to step {state['step']} ({rollbacks} of {ROLLBACKS})")
         self.meters.clear()

@@ -1,6 +1,7 @@
 """Runs training once: locks the run folder, opens the loggers, reports the outcome."""
 
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli.checkpoints.contents import plain
+from gan_cli.config.quoting import typed_word
 from gan_cli.data.spec import Spec
 from gan_cli.report.run_report import refresh
+from gan_cli.runtime.runtime import Runtime
 from gan_cli.training.logger import Logger
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
@@ -22,9 +25,10 @@ from gan_cli.utils.versions import environment
 
 def run_training(config: Any, folder: Path, started: float) -> Run:
     """Builds or resumes the run in `folder`, trains it to its last step and returns it."""
-    with locked(folder):
+    runtime = Runtime(config.device)
+    with runtime.processes.ending_together(), locked(folder):
         with memory_errors(TRAINING):
-            run = Run(config, folder)
+            run = Run(config, folder, runtime)
             run.resume()
         owner = run.runtime.processes.rank == 0
         logger = Logger(folder if owner else None, run.step)
@@ -41,6 +45,9 @@ def run_training(config: Any, folder: Path, started: float) -> Run:
 def train(run: Run, logger: Logger, display: Display, stop: StopSignal) -> None:
     """Trains to the last step; writes how the run ended to run.json and the report."""
     status = "failed"
+    run.runtime.processes.at_abrupt_end(
+        lambda message: logger.update_run_json({"status": message, "ended": time.time()})
+    )
     try:
         with memory_errors(TRAINING):
             run.train(logger, display, stop)
@@ -57,7 +64,6 @@ def train(run: Run, logger: Logger, display: Display, stop: StopSignal) -> None:
         if run.runtime.processes.rank == 0:
             refresh(run.folder)
         run.feed.close()
-        run.runtime.processes.close()
 
 
 @contextmanager
@@ -135,10 +141,11 @@ def end_message(run: Run) -> str:
     """Returns lines with the scores, the files of the run and the next commands."""
     outputs = Path("outputs")
     name = run.folder.relative_to(outputs) if run.folder.is_relative_to(outputs) else run.folder
-    sample = f"gan-sample run={name}   " if run.game.targets(run.dataset.spec) else ""
+    draws = bool(run.game.targets(run.dataset.spec))
+    sample = f"gan-sample {typed_word('run', name)}   " if draws else ""
     return (
         f"{run.folder}: {run.step} steps done\n{run.scores.summary()}\n"
         f"{run.health.verdict().message()}\n"
         f"report: {run.folder / 'report.html'}   pictures: {run.folder / 'samples'}\n"
-        f"next: {sample}tensorboard --logdir {run.folder}"
+        f"next: {sample}tensorboard --logdir {shlex.quote(str(run.folder))}"
     )

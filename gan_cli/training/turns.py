@@ -40,8 +40,7 @@ class Turns:
         player.train(True)
         parts = [self.backward(loss, part, player) for part in self.parts(batch)]
         player.train(False)
-        norm = self.step(player)
-        terms = mean_terms(parts)
+        terms, norm = self.step(player, mean_terms(parts))
         turn.after(terms)
         return Terms(terms.losses, {**terms.observed, "gradient_norm": norm})
 
@@ -52,10 +51,14 @@ class Turns:
         player.scaler.scale(terms.total() / self.accumulate).backward()
         return Terms({name: term.detach() for name, term in terms.losses.items()}, terms.observed)
 
-    def step(self, player: Player) -> Tensor:
-        """Averages, unscales, clips and applies gradients; returns their norm before clipping."""
+    def step(self, player: Player, terms: Terms) -> tuple[Terms, Tensor]:
+        """Averages, unscales, clips and applies gradients.
+
+        Returns the means of the terms over processes, and the norm of the gradients before
+        clipping.
+        """
         gradients = player.gradients()
-        self.runtime.processes.average(gradients)
+        terms = self.average(gradients, terms)
         player.scaler.unscale_(player.optimizer)
         norm = torch.nn.utils.get_total_norm(gradients)
         if self.clip_norm is not None:
@@ -63,7 +66,18 @@ class Turns:
         player.scaler.step(player.optimizer)
         player.scaler.update()
         player.optimizer.zero_grad(set_to_none=True)
-        return norm.detach()
+        return terms, norm.detach()
+
+    def average(self, gradients: list[Tensor], terms: Terms) -> Terms:
+        """Averages gradients, in place, and terms over processes, in one operation."""
+        if self.runtime.processes.world == 1:
+            return terms
+        named = {**terms.losses, **terms.observed}
+        values = torch.stack([value.detach().float() for value in named.values()])
+        self.runtime.processes.average([*gradients, values])
+        means = dict(zip(named, values.unbind(), strict=True))
+        losses = {name: means.pop(name) for name in terms.losses}
+        return Terms(losses, means)
 
     def parts(self, batch: Batch) -> list[Batch]:
         """Splits the batch into `accumulate` parts of equal size."""

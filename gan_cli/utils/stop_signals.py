@@ -33,7 +33,10 @@ def exit_on_signals() -> None:
             end_worker(number)
         else:
             name = signal.Signals(number).name
-            os.write(2, f"gan_cli: stopped by {name} before the command had finished\n".encode())
+            if os.environ.get("RANK", "0") == "0":  # of several processes, one reports it
+                os.write(
+                    2, f"gan_cli: stopped by {name} before the command had finished\n".encode()
+                )
             sys.exit(128 + number)
 
     for number in stop_signals():
