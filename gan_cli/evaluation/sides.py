@@ -2,26 +2,31 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from gan_cli.data.dataset import Dataset
+from gan_cli.data.files.arrays import read_npz
 from gan_cli.data.sets.folder import Folder
-from gan_cli.data.sets.npz import read_npz, read_samples
+from gan_cli.data.sets.npz import read_samples
 from gan_cli.evaluation.class_numbers import renumbered
 from gan_cli.evaluation.collect import dataset_protocol
 from gan_cli.evaluation.evaluation import MetricSet
 from gan_cli.evaluation.generated import picked, request_of, seeds_of
+from gan_cli.evaluation.options import ImageFiles
 from gan_cli.games.request import Request
 from gan_cli.metrics.frechet import Moments
 from gan_cli.metrics.metric import Collected
 from gan_cli.sampling.model import Model
 from gan_cli.utils.arrays import write_arrays
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.paths import user_path
 from gan_cli.utils.strict_json import dumps
+
+WITHOUT_LABELS = "or leave out the metrics that need labels"
 
 
 class Side(Protocol):
@@ -43,10 +48,11 @@ class Side(Protocol):
 
 @dataclass(frozen=True)
 class Data:
-    """The samples of a data set, at most `limit` of them."""
+    """The samples of a data set, at most `limit` of them; `images` says how files were read."""
 
     dataset: Dataset
     limit: int | None = None
+    images: ImageFiles | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -56,7 +62,8 @@ class Data:
         return metrics.data(self.dataset, self.limit)
 
     def protocol(self) -> dict[str, Any]:
-        return dataset_protocol(self.dataset, self.limit)
+        read = {} if self.images is None else self.images.protocol()
+        return dataset_protocol(self.dataset, self.limit) | read
 
 
 @dataclass(frozen=True)
@@ -131,23 +138,27 @@ class Generated:
 
 
 def open_side(
-    given: str, where: str, *, channels: int, labelled: bool, limit: int | None
+    given: str, where: str, images: ImageFiles, *, channels: int, labelled: bool, limit: int | None
 ) -> Data | Statistics:
     """Opens the file or folder `given`; ConfigErrors name the key `where`."""
-    path = Path(given).expanduser()
+    path = user_path(given)
     if path.suffix == ".npz":
         return open_npz(path, where, limit)
     labels: Literal["folders", "none"] = "folders" if labelled else "none"
+    read = asdict(images) | {"channels": images.channels or channels}
     try:
-        folder = Folder(path=str(path), channels=channels, labels=labels)  # type: ignore[arg-type]
+        folder = Folder(path=str(path), labels=labels, **read)
     except ConfigError as error:
         raise ConfigError(*(with_key(fault, where) for fault in error.faults)) from None
-    return Data(folder, limit)
+    return Data(folder, limit, images)
 
 
 def with_key(fault: str, where: str) -> str:
-    """Returns an error of dataset=folder with the key that was typed, such as real=DIR."""
-    return fault.replace("dataset.path", where).replace("dataset.labels", f"{where} (labels)")
+    """Returns an error of dataset=folder with the keys of gan-fid, first of all real or fake."""
+    told = fault.replace("or type dataset.labels=none to train without labels", WITHOUT_LABELS)
+    told = told.replace("dataset.path", where).replace("dataset.labels: ", f"{where}: labels ")
+    told = told.replace("dataset.", "images.")
+    return told if told.startswith(where) else f"{where}: {told}"
 
 
 def open_npz(path: Path, where: str, limit: int | None) -> Data | Statistics:
@@ -161,8 +172,24 @@ def open_npz(path: Path, where: str, limit: int | None) -> Data | Statistics:
 
 
 def statistics_of(arrays: Mapping[str, np.ndarray]) -> Statistics:
-    about = json.loads(str(arrays["about"])) if "about" in arrays else {}
-    return Statistics(Moments.from_state(arrays), about.get("features", {}), about.get("content"))
+    features, content = described(arrays.get("about"))
+    return Statistics(Moments.from_state(arrays), features, content)
+
+
+def described(about: np.ndarray | None) -> tuple[Mapping[str, Any], str | None]:
+    """The features and the hash of the samples of statistics; ConfigError if they are damaged."""
+    if about is None:  # from another program
+        return {}, None
+    try:
+        entries = json.loads(str(about))
+        features, content = entries.get("features", {}), entries.get("content")
+    except (ValueError, AttributeError, RecursionError):
+        features, content = None, None
+    if not isinstance(features, dict) or not isinstance(content, str | None):
+        raise ConfigError(
+            "statistics: about does not describe the features; save the statistics again"
+        )
+    return features, content
 
 
 def save_statistics(path: Path, side: Statistics) -> None:

@@ -108,10 +108,12 @@ class Moments:
         covariance = (covariance + covariance.T) / 2
         if "n" not in state:
             return cls(None, mean, covariance)
-        count = int(state["n"])
-        if count < 2:
-            raise ConfigError(f"statistics: n is {count}; a covariance needs 2 or more")
-        return cls(count, mean, covariance * (count - 1))
+        count = np.asarray(state["n"])
+        if count.size != 1 or count.dtype.kind not in "iu" or not 2 <= count.item() < 2**53:
+            raise ConfigError(
+                f"statistics: n is {count}; a covariance needs a whole number of samples, 2 or more"
+            )
+        return cls(count.item(), mean, covariance * (count.item() - 1))
 
 
 def compact(rows: Tensor) -> Tensor:

@@ -59,6 +59,14 @@ def file_above(path: Path) -> Path | None:
     return None
 
 
+def binary_size(size: int) -> str:
+    """A number of bytes as 12 bytes, 3.2 KiB or 1.5 GiB."""
+    if size < 1024:
+        return f"{size} bytes"
+    power = min((size.bit_length() - 1) // 10, 4)
+    return f"{size / 1024**power:,.1f} {' KMGT'[power]}iB"
+
+
 def free_space(path: Path) -> str:
     """Words on the room that is left on the disk of `path`; "" if its folder does not exist."""
     folder = path if path.is_dir() else path.parent

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from gan_cli.config.registry import ConfigError, unknown
+from gan_cli.data.files.zip_members import DAMAGE, check_size, read_member, unreadable
+from gan_cli.utils.paths import user_path
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class FolderArchive:
         path = self.root / name
         if path.is_symlink() and not path.exists():
             raise FileNotFoundError(f"a link to {os.readlink(path)}, which does not exist")
+        check_size(path.stat().st_size)
         return path.read_bytes()
 
     def where(self, name: str) -> str:
@@ -102,6 +105,10 @@ class ZipArchive:
             (info.filename for info in self.zip().infolist() if not info.is_dir()), path
         )
         self.names = sorted(self.entries)
+        if fault := unreadable(map(self.zip().getinfo, self.entries.values())):
+            raise ConfigError(
+                f"dataset.path: {path}: {fault}; unpack it and type dataset.path=FOLDER"
+            )
 
     def zip(self) -> zipfile.ZipFile:
         """The handle of this process; forked processes would share its file position."""
@@ -110,7 +117,7 @@ class ZipArchive:
         return self.handle
 
     def read(self, name: str) -> bytes:
-        return self.zip().read(self.entries[name])
+        return read_member(self.zip(), self.entries[name])
 
     def where(self, name: str) -> str:
         return f"{self.path}: {name}"
@@ -154,7 +161,7 @@ def hidden(name: str) -> bool:
 
 def open_archive(given: str) -> Archive:
     """The folder or zip archive that `dataset.path` names."""
-    path = Path(given).expanduser().resolve()
+    path = user_path(given).resolve()
     if path.is_dir():
         return FolderArchive(path)
     if not path.exists():
@@ -168,7 +175,9 @@ def open_archive(given: str) -> Archive:
         )
     try:
         return ZipArchive(path)
-    except (zipfile.BadZipFile, OSError) as fault:
+    except ConfigError:
+        raise
+    except DAMAGE as fault:
         raise ConfigError(
             f"dataset.path: {path} is neither a folder nor a valid zip archive ({fault}); "
             "unpack it and type dataset.path=FOLDER"

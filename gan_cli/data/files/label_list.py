@@ -10,6 +10,7 @@ from typing import Any
 from gan_cli.config.registry import ConfigError, unknown
 from gan_cli.data.files.archive import Archive, plain_name
 from gan_cli.data.files.image_names import listing
+from gan_cli.data.files.zip_members import DAMAGE
 from gan_cli.data.label_values import label_numbers
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def json_labels(archive: Archive, images: list[str]) -> tuple[list[int], list[st
             "type dataset.labels=folders if the sub-folders are the classes, else none"
         )
     where = min(found, key=lambda name: name.count("/"))
-    content = parse(archive.read(where), where)
+    content = parse(read_list(archive, where), where)
     numbers, names = numbered(content["labels"], where)
     by_name = labels_by_name(content["labels"], numbers, posixpath.dirname(where), where)
     missing = [name for name in images if key_of(name) not in by_name]
@@ -46,6 +47,18 @@ def json_labels(archive: Archive, images: list[str]) -> tuple[list[int], list[st
         return labels, names or counted(set(numbers), where)
     given = class_names(content["class_names"], max(numbers), where)
     return (in_order(labels, names, given, where) if names else labels), given
+
+
+def read_list(archive: Archive, where: str) -> bytes:
+    """The content of dataset.json; raises ConfigError if it is damaged or far too large."""
+    try:
+        return archive.read(where)
+    except DAMAGE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(
+            f"dataset.labels: {archive.where(where)} cannot be read ({reason}); pack it again, "
+            f"{UNLABELLED}"
+        ) from None
 
 
 def key_of(name: str) -> str:

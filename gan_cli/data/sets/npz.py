@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from gan_cli.data.dataset import Dataset
+from gan_cli.data.files.arrays import read_npz
 from gan_cli.data.kinds import kinds, recognized
 from gan_cli.data.kinds.kind import Kind
 from gan_cli.data.label_values import label_numbers
@@ -16,15 +17,6 @@ from gan_cli.utils.errors import ConfigError
 
 IMAGES = ("images", "arr_0")  # the names in files of gan-sample, and in those of papers
 LABELS = ("labels", "label", "arr_1")
-
-
-def read_npz(path: Path, where: str) -> dict[str, np.ndarray]:
-    """Returns all arrays of a file; ConfigError, with the key `where`, if it is damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{where}: {path} is not an intact npz file ({error})") from None
 
 
 def read_samples(path: Path, where: str, field: Field | None = None) -> Dataset:
