@@ -102,6 +102,7 @@ def make_run(folder: Path, value=2.5, status="finished", seed=0, job=None, **car
         "best": {"fid": [value, 100]},
         "objective": {"name": "fid", "lower_is_better": True, "value": value, "step": 100},
         "findings": [],
+        "health": {"state": "fine", "text": "no findings up to step 100"},
     }
     (folder / "run.json").write_text(json.dumps({**facts, **card}))
     for step in (50, 100):
@@ -131,7 +132,7 @@ def test_a_report_tells_what_the_run_came_to(tmp_path):
     check_self_contained(page)
     for words in ("mine", "finished", "2.5", "last 3.5 at 100", "1 min 30 s", "3k generator"):
         assert words in page.text
-    assert "No findings." in page.text
+    assert "Fine: no findings up to step 100" in page.text
     assert "gan-train run=x steps=100 dataset=mnist" in page.text
     assert "steps: 100" in page.text
     assert len(page.all("img")) == 2  # one a frame
@@ -143,6 +144,25 @@ def test_findings_stand_with_their_numbers_and_advice(tmp_path):
     page = report_of(make_run(tmp_path / "run", findings=[FINDING]))
     for words in ("generator collapsed", "from step 40 to the end", "0.125", "loss=r3gan"):
         assert words in page.text
+
+
+GREEN = re.compile(r'class="good"[^>]*>(Fine|No findings)')
+
+
+@pytest.mark.parametrize(
+    ("health", "words"),
+    [
+        ({"state": "fine", "text": "no findings"}, "Fine: no findings"),
+        ({"state": "too_early", "text": "alike until 1,000"}, "Too early to judge: alike until"),
+        ({"state": "off", "text": "health=false"}, "Not monitored: health=false"),
+        ({"state": "finding", "text": "diverged"}, "Active: diverged"),
+        ({}, "There is no verdict on this run."),
+    ],
+)
+def test_only_a_run_that_was_judged_is_green(health, words, tmp_path):
+    html = write_report(make_run(tmp_path / "run", health=health)).read_text()
+    assert words in Page(html).text
+    assert bool(GREEN.search(html)) == (health.get("state") == "fine")
 
 
 def test_a_failed_run_tells_why(tmp_path):

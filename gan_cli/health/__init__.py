@@ -2,5 +2,6 @@
 
 from gan_cli.health.findings import Finding
 from gan_cli.health.monitor import Health
+from gan_cli.health.verdict import Verdict
 
-__all__ = ["Finding", "Health"]
+__all__ = ["Finding", "Health", "Verdict"]

@@ -1,10 +1,11 @@
 """Signals of the balance between players, computed from the logged means of loss terms."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from statistics import fmean
 
 Reading = dict[str, float]
+LOGITS = ("/real_logits", "/fake_logits")
 
 
 def player_signals(values: Mapping[str, float]) -> Reading:
@@ -38,3 +39,28 @@ def accuracies(values: Mapping[str, float], critics: set[str]) -> Reading:
 def joint_gradient(values: Mapping[str, float], players: set[str]) -> float:
     """Returns the norm of the concatenated gradients of the players."""
     return math.hypot(*(values[f"{player}/gradient_norm"] for player in sorted(players)))
+
+
+def start_scales(first: Mapping[str, float], losses: Collection[str]) -> Reading:
+    """Returns the magnitudes of losses and of "logits" before the first update.
+
+    They are at least 1, the unit of logits and losses, since those of an untrained network may be
+    near zero. `first` has the values of the first step, `losses` the names of those to be summed.
+    """
+    scales = {name: max(abs(value), 1.0) for name, value in first.items() if name in losses}
+    logits = [abs(value) for name, value in first.items() if name.endswith(LOGITS)]
+    return scales | {"logits": max(1.0, *logits)} if logits else scales
+
+
+def growth_signals(values: Mapping[str, float], start: Mapping[str, float]) -> Reading:
+    """Returns the magnitude of logits, and of each player's losses, relative to `start`."""
+    growth: Reading = {}
+    for name, value in values.items():
+        if name.endswith(LOGITS) and "logits" in start:
+            kind, scale = "logit_growth", start["logits"]
+        elif name in start:
+            kind, scale = f"loss_growth/{name.split('/')[0]}", start[name]
+        else:
+            continue
+        growth[kind] = max(growth.get(kind, 0.0), abs(value) / scale)
+    return growth

@@ -5,11 +5,15 @@ from torch import Tensor
 
 from gan_cli.data.dataset import Dataset, part_with, pick
 from gan_cli.data.kinds import kind_of
-from gan_cli.metrics.metric import Features, extractors
+from gan_cli.metrics.metric import Features, embed, extractors
 
 BATCH = 64  # fakes of a reading, and real samples that they are compared with
 REFERENCE = 1024  # training samples searched for copies; mostly small data sets are memorised
 NEAR = 0.25  # duplicates: distance relative to the median between nearest neighbours
+FAR = 5.0  # missed and stray: distance relative to the same; shares of fair samples: 0 to 0.09
+WIDE = 0.1  # the same at least, relative to the mean distance: between modes, not within them
+SEARCHED = 0.5  # least share of the training samples in REFERENCE from which copies are counted
+COPY = 0.5  # copies: distance to the nearest relative to the next training sample
 
 
 class SampleComparison:
@@ -24,29 +28,61 @@ class SampleComparison:
         real = pick(part, target, index).to(device)
         self.index = index.repeat(BATCH)[:BATCH]  # of the samples with the fakes' labels and inputs
         self.spaces = spaces(dataset, device)
-        self.real = {name: space(real[:BATCH]).features for name, space in self.spaces.items()}
+        self.real = {
+            name: embed(space, real[:BATCH]).features for name, space in self.spaces.items()
+        }
         self.spread = {name: spread(points) for name, points in self.real.items()}
         self.first = next(iter(self.spaces))  # the space for duplicates and novelty
-        self.near = NEAR * nearest(self.real[self.first]).median()
-        # The share of duplicates expected in a batch drawn from the data set itself.
-        self.expected = 1 - (1 - 1 / len(part)) ** (BATCH - 1)
+        gap = distinct_nearest(self.real[self.first]).median()
+        self.near = NEAR * gap
+        self.far = torch.maximum(FAR * gap, WIDE * self.spread[self.first])
+        self.expected = natural_duplicates(self.real[self.first], self.near, len(part))
         # A mirrored copy is a copy, too, if the data are mirrored at random.
         everywhere = torch.ones(len(real), dtype=torch.bool, device=device)
         mirrored = [self.kind.mirror(real, everywhere)] if part.hflip else []
-        self.training = self.spaces[self.first](torch.cat([real, *mirrored])).features
-        self.scale = nearest(self.training[: len(real)]).median()
+        self.training = embed(self.spaces[self.first], torch.cat([real, *mirrored])).features
+        self.scale = distinct_nearest(self.training[: len(real)]).median()
+        self.searched = len(real) / len(part)  # share of the training samples
 
     def signals(self, fake: Tensor) -> dict[str, float]:
         """Returns the signals of fakes (N, *shape) in model form, with one device transfer."""
         samples = self.kind.to_stored(fake)
-        points = {name: space(samples).features for name, space in self.spaces.items()}
+        points = {name: embed(space, samples).features for name, space in self.spaces.items()}
         first, last = points[self.first], list(points)[-1]
         values = {f"diversity_{k}": spread(p) / self.spread[k] for k, p in points.items()}
         duplicates = (nearest(first) < self.near).float().mean()
         values["duplicates"] = (duplicates - self.expected).clamp(min=0)
-        values["novelty"] = distances(first, self.training).amin(1).median() / self.scale
+        between = distances(self.real[self.first], first)
+        values["missed"] = (between.amin(1) > self.far).float().mean()
+        values["stray"] = (between.amin(0) > self.far).float().mean()
+        values |= self.closeness_to_training(first)
         values["separability"] = separability(self.real[last], points[last])
         return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))
+
+    def closeness_to_training(self, points: Tensor) -> dict[str, Tensor]:
+        """Returns the novelty of fakes (N, D) and, if enough samples are searched, the copies.
+
+        A copy is much nearer to one training sample than to all others. A blurred fake is as near
+        to many, which distances alone do not show (Carlini et al. 2023, arXiv:2301.13188, 4.2).
+        """
+        between = distances(points, self.training)
+        closest, index = between.min(1)
+        values = {"novelty": closest.median() / self.scale}
+        if self.searched >= SEARCHED:
+            same = distances(self.training[index], self.training) <= self.near  # twins of it
+            next_one = between.masked_fill(same, float("inf")).amin(1)
+            copies = (closest < COPY * next_one) & (closest < COPY * self.scale)
+            values["copies"] = (copies.float().mean() / self.searched).clamp(max=1)
+        return values
+
+
+def natural_duplicates(real: Tensor, near: Tensor, count: int) -> Tensor:
+    """Returns the share of duplicates expected in a batch drawn from `count` samples.
+
+    Some are drawn twice, and the data may contain twins: `real` are different samples (N, D).
+    """
+    twins = (nearest(real) < near).float().mean()
+    return 1 - (1 - twins) * (1 - 1 / count) ** (BATCH - 1)
 
 
 def spaces(dataset: Dataset, device: torch.device) -> dict[str, Features]:
@@ -71,6 +107,12 @@ def self_distances(points: Tensor) -> Tensor:
 def nearest(points: Tensor) -> Tensor:
     """Returns the distance (N,) of each point (N, D) to the nearest other point."""
     return self_distances(points).amin(1)
+
+
+def distinct_nearest(points: Tensor) -> Tensor:
+    """Returns the distance (N,) of each point (N, D) to the nearest one that is not equal to it."""
+    between = distances(points, points)
+    return between.masked_fill(between == 0, float("inf")).amin(1)
 
 
 def spread(points: Tensor) -> Tensor:

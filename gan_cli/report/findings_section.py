@@ -1,4 +1,4 @@
-"""The section of a report on the findings of the health monitor."""
+"""The section of a report on the verdict and the findings of the health monitor."""
 
 from typing import Any
 
@@ -6,14 +6,26 @@ from gan_cli.report.html import Markup, section, tag
 from gan_cli.report.records import Record
 from gan_cli.report.words import number
 
+VERDICTS = {  # state: (words, class)
+    "fine": ("Fine", "good"),
+    "finding": ("Active", "bad"),
+    "too_early": ("Too early to judge", "warn"),
+    "off": ("Not monitored", "muted"),
+}
+
 
 def findings(record: Record) -> Markup:
-    """All findings of a run."""
-    if "findings" not in record.card:
-        return section("Findings", tag("p", "Health was not monitored.", class_="muted"))
-    if not record.findings:
-        return section("Findings", tag("p", "No findings.", class_="none"))
-    return section("Findings", *map(finding, record.findings))
+    """The verdict on a run, and all its findings, also those that have passed."""
+    return section("Health", verdict(record), *map(finding, record.findings))
+
+
+def verdict(record: Record) -> Markup:
+    """The verdict in words; green only if the run was judged and nothing was found."""
+    state = str(record.health.get("state", ""))
+    if state not in VERDICTS:
+        return tag("p", "There is no verdict on this run.", class_="muted")
+    words, look = VERDICTS[state]
+    return tag("p", tag("b", words, class_=look), f": {record.health.get('text', '')}")
 
 
 def finding(found: dict[str, Any]) -> Markup:

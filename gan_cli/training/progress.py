@@ -2,10 +2,10 @@
 
 import sys
 import time
-from collections.abc import Iterable
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gan_cli.health import Verdict
 from gan_cli.utils.console import console
 
 
@@ -17,7 +17,7 @@ class Display:
         self.since, self.at = time.monotonic(), start
         self.began = self.since
         self.live = console.is_terminal and not silent
-        self.metric, self.warning, self.printed = "", "", set[str]()
+        self.metric, self.health, self.printed = "", "", set[str]()
         self.bar = Progress(
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=20),
@@ -59,7 +59,7 @@ class Display:
         self.since, self.at = now, step
         shown = {k: v for k, v in values.items() if k.endswith("/adversarial")}
         losses = "  ".join(f"{k.split('/')[0]} {v:.3f}" for k, v in shown.items())
-        text = f"{rate:.0f} images/s  {losses}{self.metric}{self.warning}"
+        text = f"{rate:.0f} images/s  {losses}{self.metric}{self.health}"
         if self.live:
             self.bar.update(self.task, completed=step, description=text)
         else:
@@ -71,9 +71,9 @@ class Display:
         """Shows the value next to the losses from now on."""
         self.metric = f"  {name} {value:.4g}"
 
-    def show_warnings(self, names: Iterable[str]) -> None:
-        """Shows the names of active findings next to the losses from now on."""
-        self.warning = "".join(f"  ! {name}" for name in names)
+    def show_health(self, verdict: Verdict) -> None:
+        """Shows the state of health next to the losses from now on, findings with their names."""
+        self.health = f"  {verdict.label()}"
 
     def close(self) -> None:
         self.bar.stop()
