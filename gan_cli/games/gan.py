@@ -16,7 +16,7 @@ from gan_cli.data.spec import Spec
 from gan_cli.games.game import Batch, Game, Turn, games
 from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
-from gan_cli.losses.penalty import Critic, GeneratorTurn, Sample
+from gan_cli.losses.penalty import Critic, GeneratorTurn, Sample, TwoHeaded
 from gan_cli.losses.terms import Terms
 from gan_cli.networks.layers.latent import draw_latent
 
@@ -26,8 +26,9 @@ class GAN(Game):
     """A generator against a discriminator; conditional if its networks are.
 
     `classify` holds the weights of the classification terms (discriminator, generator) of AC-GAN,
-    for discriminators with an auxiliary classifier; Odena et al. 2017 (arXiv:1610.09585) use
-    (1, 1), the AC-GAN of WGAN-GP (1, 0.1).
+    for discriminators with an auxiliary classifier. Odena et al. 2017 (arXiv:1610.09585) use
+    (1, 1), and the discriminator classifies real and fake samples; that of WGAN-GP's code uses
+    (1, 0.1) and classifies real ones only, which is classify_fakes=false.
 
     With `packing` > 1 the discriminator takes several samples at a time: PacGAN, Lin et al. 2018
     (arXiv:1712.04086), Section 2. The loss and its penalties treat a pack as one sample.
@@ -43,10 +44,11 @@ class GAN(Game):
         objective: Objective,
         *,
         classify: tuple[NonNegative, NonNegative] = (1.0, 1.0),  # weights: discriminator, generator
+        classify_fakes: bool = True,  # AC-GAN's discriminator classifies fakes, too
         packing: Count = 1,  # samples that the discriminator takes at a time (PacGAN)
     ) -> None:
         super().__init__(networks, objective)
-        self.classify, self.packing = classify, packing
+        self.classify, self.classify_fakes, self.packing = classify, classify_fakes, packing
         self.constrain()
 
     @classmethod
@@ -88,7 +90,8 @@ class GAN(Game):
             fake = batch["fake"] if "fake" in batch else self.generate(batch)
         critic = self.critic("discriminator", batch)
         terms = self.objective.critic_terms(critic, self.pack(batch["real"]), self.pack(fake), due)
-        return terms | self.classification(batch["real"], batch, self.classify[0])
+        sides = ("real", "fake") if self.classify_fakes else ("real",)
+        return terms | self.classification(critic, batch, sides, self.classify[0])
 
     def generator_loss(self, batch: Batch, due: tuple[str, ...] = ()) -> Terms:
         latent = self.draw(batch)
@@ -102,7 +105,7 @@ class GAN(Game):
         """Returns the adversarial and classification terms of the generator."""
         critic = self.critic("discriminator", batch)
         terms = self.objective.generator_terms(critic, self.pack(fake), self.pack(batch["real"]))
-        return terms | self.classification(fake, batch, self.classify[1])
+        return terms | self.classification(critic, batch, ("fake",), self.classify[1])
 
     def generator_penalties(
         self, batch: Batch, latent: Tensor, fake: Tensor, due: tuple[str, ...]
@@ -112,8 +115,14 @@ class GAN(Game):
         return self.objective.generator_penalties(turn, due)
 
     def critic(self, role: str, batch: Batch) -> Critic:
-        """Returns the discriminator as a function of packs (N / packing, packing * C, ...)."""
-        discriminator, label = self.networks[role], batch.get("label")
+        """Returns the discriminator as a function of packs (N / packing, packing * C, ...).
+
+        If it also classifies, its class logits are the second output.
+        """
+        discriminator: Any = self.networks[role]
+        label = batch.get("label")
+        if discriminator.auxiliary:
+            return TwoHeaded(lambda sample: class_heads(discriminator, self.augmented(sample)))
         return lambda pack: discriminator(self.augmented(pack), label)
 
     def augmented(self, pack: Tensor) -> Tensor:
@@ -137,15 +146,26 @@ class GAN(Game):
         latent = self.draw(batch) if latent is None else latent
         return self.networks["generator"](latent, batch.get("label"))
 
-    def classification(self, image: Tensor, batch: Batch, weight: float) -> Terms:
-        """Returns the cross-entropy of the auxiliary classifier, if any: Equation 3 of AC-GAN."""
-        discriminator: Any = self.networks["discriminator"]
-        if not discriminator.auxiliary:
+    def classification(
+        self, critic: Critic, batch: Batch, sides: tuple[str, ...], weight: float
+    ) -> Terms:
+        """Returns the cross-entropy of the auxiliary classifier, if any: L_C, Equation 3 of AC-GAN.
+
+        It is summed over the `sides` of the critic. The fakes of a generator that ignores labels
+        have none.
+        """
+        if not isinstance(critic, TwoHeaded):
             return Terms({})
-        logits = discriminator.classify(self.augment(image)).float()  # (N, classes)
-        loss = F.cross_entropy(logits, batch["label"])
-        hits = (logits.detach().argmax(1) == batch["label"]).float().mean()
-        return Terms({"classification": weight * loss}, {"class_accuracy": hits})
+        losses, observed = [], {}
+        for side in sides:
+            if side == "real" or self.labelled:
+                logits = critic.outputs[side].float()  # (N, classes)
+                losses.append(F.cross_entropy(logits, batch["label"]))
+                hits = (logits.detach().argmax(1) == batch["label"]).float().mean()
+                observed[f"{side}_class_accuracy"] = hits
+        if not losses:
+            return Terms({})
+        return Terms({"classification": weight * torch.stack(losses).sum()}, observed)
 
     def sample(self, request: Request) -> Tensor:
         label = None if request.label is None else request.label.to(self.device)
@@ -157,3 +177,14 @@ class GAN(Game):
         if self.packing > 1 or not getattr(discriminator, "pointwise", False):
             return None
         return discriminator(samples)
+
+
+def class_heads(discriminator: Any, sample: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns logits (N,) and class logits (N, classes) of an auxiliary classifier.
+
+    Networks that have `logits_and_classes` compute both in one pass.
+    """
+    if hasattr(discriminator, "logits_and_classes"):
+        logits, classes = discriminator.logits_and_classes(sample)
+        return logits, classes
+    return discriminator(sample), discriminator.classify(sample)

@@ -13,7 +13,7 @@ from gan_cli.losses.penalty import (
     GeneratorTurn,
     Penalty,
     Sample,
-    logits_and_gradient,
+    critic_pass,
 )
 from gan_cli.losses.terms import Terms
 from gan_cli.utils.errors import ConfigError
@@ -91,8 +91,8 @@ class Objective:
         """Returns loss and penalties of the critic on N real and N fake samples."""
         wanted = {side for name in due for side in self.penalties[name].differentiates}
         real, fake = as_float32(real), as_float32(fake)
-        real_logits, real_gradient = logits_and_gradient(critic, real, "real" in wanted)
-        fake_logits, fake_gradient = logits_and_gradient(critic, fake, "fake" in wanted)
+        real_logits, real_gradient = critic_pass(critic, real, "real", "real" in wanted)
+        fake_logits, fake_gradient = critic_pass(critic, fake, "fake", "fake" in wanted)
         real_logits, fake_logits = real_logits.float(), fake_logits.float()
         turn = CriticTurn(critic, real, fake, real_gradient, fake_gradient)
         terms = {"adversarial": self.loss.critic(real_logits, fake_logits)}
@@ -103,7 +103,8 @@ class Objective:
     def generator_terms(self, critic: Critic, fake: Sample, real: Sample) -> Terms:
         """Returns the loss of the generator."""
         real_logits = critic(*real).float() if self.loss.paired else None
-        return Terms({"adversarial": self.loss.generator(critic(*fake).float(), real_logits)})
+        fake_logits, _ = critic_pass(critic, fake, "fake")
+        return Terms({"adversarial": self.loss.generator(fake_logits.float(), real_logits)})
 
     def generator_penalties(self, turn: GeneratorTurn, due: tuple[str, ...]) -> Terms:
         """Returns the penalties on the generator, such as mode seeking."""

@@ -1,7 +1,7 @@
 """What a penalty is, and what it sees of a turn."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -25,6 +25,35 @@ def logits_and_gradient(
     if not differentiate:
         return critic(*sample), tuple
     logits, pull = torch.func.vjp(critic, *sample)  # type: ignore[misc]  # its stub is a union
+    return logits, lambda: pull(torch.ones_like(logits))
+
+
+@dataclass
+class TwoHeaded:
+    """A critic with a second output, such as class logits, from the same pass.
+
+    Called, it returns its logits alone, like other critics. The objective stores the second outputs
+    for the samples that it is given, by side: "real" and "fake" in the critic's turn, "fake" in the
+    generator's.
+    """
+
+    heads: Callable[..., tuple[Tensor, Tensor]]  # samples to logits and the second output
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+
+    def __call__(self, *sample: Tensor) -> Tensor:
+        return self.heads(*sample)[0]
+
+
+def critic_pass(
+    critic: Critic, sample: Sample, side: str, differentiate: bool = False
+) -> tuple[Tensor, Callable[[], Sample]]:
+    """`logits_and_gradient` that keeps the second output of a critic that has one."""
+    if not isinstance(critic, TwoHeaded):
+        return logits_and_gradient(critic, sample, differentiate)
+    if not differentiate:
+        logits, critic.outputs[side] = critic.heads(*sample)
+        return logits, tuple
+    logits, pull, critic.outputs[side] = torch.func.vjp(critic.heads, *sample, has_aux=True)
     return logits, lambda: pull(torch.ones_like(logits))
 
 

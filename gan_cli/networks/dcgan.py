@@ -116,6 +116,11 @@ class DCGANDiscriminator(nn.Module):
         """Class logits (N, classes) of the auxiliary classifier."""
         return self.head.classify(self.features(image, None))
 
+    def logits_and_classes(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, C, H, W) to logits (N,) and class logits (N, classes), in one pass."""
+        features = self.features(image, None)
+        return self.head(features, None), self.head.classify(features)
+
 
 def initialize(network: nn.Module) -> None:
     """Draws weights from N(0, 0.02) (Section 4), batch norm gains from N(1, 0.02); biases are 0.

@@ -126,3 +126,8 @@ class MLPDiscriminator(nn.Module):
     def classify(self, sample: Tensor) -> Tensor:
         """Class logits (N, classes) of the auxiliary classifier."""
         return self.head.classify(self.features(sample, None))
+
+    def logits_and_classes(self, sample: Tensor) -> tuple[Tensor, Tensor]:
+        """Samples (N, *shape) to logits (N,) and class logits (N, classes), in one pass."""
+        features = self.features(sample, None)
+        return self.head(features, None), self.head.classify(features)

@@ -124,6 +124,11 @@ class ResNetDiscriminator(nn.Module):
         """Class logits (N, classes) of the auxiliary classifier."""
         return self.head.classify(self.features(image, None))
 
+    def logits_and_classes(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, C, H, W) to logits (N,) and class logits (N, classes), in one pass."""
+        features = self.features(image, None)
+        return self.head(features, None), self.head.classify(features)
+
 
 def block_widths(width: int, max_width: int | None, count: int) -> list[int]:
     """Channels of `count` blocks, the finest first: doubled up to `max_width`, or constant."""
