@@ -167,7 +167,7 @@ def test_small_and_empty_files_are_told_and_one_image_is_enough(tmp_path):
     (tmp_path / "b.png").write_bytes(b"")
     with pytest.raises(ConfigError) as caught:
         Folder(path=str(tmp_path))
-    assert "2 of 2 images cannot be used; no image is left to train on" in str(caught.value)
+    assert "2 of 2 images cannot be used; no image is left" in str(caught.value)
     assert "a.png: only 1x1 pixels" in str(caught.value)
     assert "b.png: empty file" in str(caught.value)
     (tmp_path / "c.png").write_bytes(header(8, 8))

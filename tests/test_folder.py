@@ -344,7 +344,7 @@ def test_a_long_list_is_cut(tmp_path):
     for i in range(30):
         (tmp_path / f"{i:02}.png").write_bytes(b"")
     said = refusal(tmp_path, skip_broken=True)
-    assert "30 of 30 images cannot be used; no image is left to train on" in said
+    assert "30 of 30 images cannot be used; no image is left" in said
     assert "19.png" in said
     assert "20.png" not in said
     assert "and 10 more" in said

@@ -26,6 +26,7 @@ from gan_cli.evaluation.generated import request_of
 from gan_cli.games.draw import draw, isolated_evaluation, logits_function
 from gan_cli.games.game import Evaluates, Game
 from gan_cli.games.request import Request
+from gan_cli.metrics.counts import too_few
 from gan_cli.metrics.metric import (
     Collected,
     Features,
@@ -96,7 +97,7 @@ class MetricSet:
             if count is not None and count < metric.minimum:
                 raise ConfigError(
                     f"metrics.compute.{name}: needs {metric.minimum} samples a side, and there are "
-                    f"{count} {side} ones; leave it out, or give it more"
+                    f"{count} {side} ones; {too_few(name, metric, count)}"
                 )
 
     def score(self, real: Collected, fake: Collected) -> Scorecard:

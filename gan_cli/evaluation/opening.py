@@ -1,8 +1,11 @@
 """Opens the two sides of a comparison from the options of gan-fid, and checks them."""
 
+from pathlib import Path
+
 import torch
 
 from gan_cli.checkpoints.contents import Checkpoint
+from gan_cli.checkpoints.trust import dataset_node
 from gan_cli.config.schema import Metrics
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.ground_truth import HasDensity
@@ -19,20 +22,21 @@ from gan_cli.utils.errors import ConfigError
 
 
 def open_real(
-    options: FidOptions, settings: Metrics, checkpoint: Checkpoint | None
+    options: FidOptions, settings: Metrics, checkpoint: Checkpoint | None, run: Path | None
 ) -> Data | Statistics:
-    """Opens options.real, or the data set of the options, by default that of the training."""
+    """Opens options.real, or the data set of the options, by default that of the own `run`."""
     if options.real is not None:
         return open_side(
             options.real,
             "real",
+            options.images,
             channels=channels_of(None if checkpoint is None else checkpoint.spec),
             labelled=wants_labels(settings),
             limit=settings.real_count,
         )
     node = dict(options.dataset or {})
-    if "name" not in node and checkpoint is not None:  # the training's, with some keys changed
-        node = {**checkpoint.dataset, **node}
+    if checkpoint is not None:
+        node = dataset_node(node, checkpoint, run, "real=PATH")
     return Data(datasets.build(node, where="dataset"), settings.real_count)
 
 
@@ -52,6 +56,7 @@ def open_fake(
         return open_side(
             options.fake,
             "fake",
+            options.images,
             channels=channels_of(real.dataset.spec if isinstance(real, Data) else None),
             labelled=wants_labels(settings),
             limit=limit,
@@ -101,13 +106,12 @@ def wants_labels(settings: Metrics) -> bool:
 def check_sides(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
     """Raises ConfigError, which lists what metrics need and a side lacks."""
     faults = []
-    specs = [side.dataset.spec for side in (real, fake) if isinstance(side, Data)]
-    specs += [fake.model.spec] if isinstance(fake, Generated) else []
-    shapes = [tuple(spec.shape) for spec in specs]
+    specs = [spec_of(side) for side in (real, fake)]
+    shapes = [tuple(spec.shape) for spec in specs if spec is not None]
     if len(set(shapes)) > 1 and settings.features["name"] != "inception":
         faults.append(
             f"fake: its samples have shape {shapes[1]}, the real ones {shapes[0]}; features="
-            f"{settings.features['name']} needs equal ones"
+            f"{settings.features['name']} needs equal ones{resizing(real, fake)}"
         )
     for name in settings.compute:
         more = metrics.entries[name].needs - {"moments"}
@@ -123,6 +127,27 @@ def check_sides(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
     faults += unmet_needs(settings, provided)
     if faults:
         raise ConfigError(*faults)
+
+
+def resizing(real: Data | Statistics, fake: Side) -> str:
+    """Returns advice to bring the images of a folder to the shape of the other side, if any."""
+    files = [isinstance(side, Data) and side.images is not None for side in (real, fake)]
+    specs = [spec_of(side) for side in (real, fake)]
+    if not any(files) or any(spec is None or spec.kind != "image" for spec in specs):
+        return ""
+    shapes = [spec.shape for spec in specs if spec is not None]
+    channels, height, width = shapes[files.index(False) if False in files else 0]
+    if shapes[0][1:] == shapes[1][1:]:
+        return f"; type images.channels={channels}"
+    size = f"size={width}" if width == height else f"height={height} images.width={width}"
+    return f"; type images.{size} images.resize=crop (or stretch, or pad)"
+
+
+def spec_of(side: Side) -> Spec | None:
+    """Returns the spec of the samples of a side; None for saved statistics."""
+    if isinstance(side, Data):
+        return side.dataset.spec
+    return side.model.spec if isinstance(side, Generated) else None
 
 
 def label_needs(side: Side) -> frozenset[str]:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from gan_cli.config.ranges import Truncation
 from gan_cli.config.key_names import refuse_unknown_keys
+from gan_cli.config.quoting import typed_word
+from gan_cli.config.ranges import Pixels, Truncation
 from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
 from gan_cli.sampling.options import Seeds, source_errors
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.paths import user_path
 
 # Keys of the group metrics that may be typed without the prefix "metrics.".
 SHORT_KEYS = ("features", "count", "real_count", "resize", "fast", "inception_weights")
@@ -21,6 +23,25 @@ def full_key(key: str) -> str:
     if key == "metrics":
         return "metrics.compute"
     return f"metrics.{key}" if key in SHORT_KEYS else key
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """How images in the folders and zip archives of `real` and `fake` are read."""
+
+    channels: Literal[1, 3, 4] | None = None  # None: those of the other side, else 3
+    size: Pixels | None = None
+    height: Pixels | None = None
+    width: Pixels | None = None
+    resize: Literal["none", "crop", "stretch", "pad"] = "none"
+    skip_broken: bool = False
+
+    def protocol(self) -> dict[str, Any]:
+        """Returns the entries of a metric card, which are empty for images as they are."""
+        if self.resize == "none":
+            return {}
+        height, width = self.height or self.size, self.width or self.size
+        return {"images": f"{self.resize} to {width}x{height}"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +56,7 @@ class FidOptions:
     seeds: Seeds | None = None
     real: str | None = None
     fake: str | None = None
+    images: ImageFiles = field(default_factory=ImageFiles)
     dataset: Any = None  # keys and values
     metrics: Any = None  # config.Metrics, once torch is imported
     save: str | None = None
@@ -53,10 +75,19 @@ def checked_options(tree: Any) -> FidOptions:
     known = [field.name for field in fields(FidOptions)]
     tree = refuse_unknown_keys(tree, known, "fid", faults)
     options: FidOptions = conform(FidOptions, tree, "", faults)
-    faults = faults or [*side_errors(options), *file_errors(options)]
+    faults = faults or [*side_errors(options), *file_errors(options), *device_errors(options)]
     if faults:
         raise ConfigError(*faults)
     return options
+
+
+def device_errors(options: FidOptions) -> Iterator[str]:
+    """Yields an error for reduced precision, which would change values that cards compare."""
+    if options.device.precision != Device().precision:
+        yield (
+            "device.precision: gan-fid computes in float32, as evaluations in training do; leave "
+            "it out (fast=true computes the Inception network in half precision)"
+        )
 
 
 def side_errors(options: FidOptions) -> Iterator[str]:
@@ -71,17 +102,28 @@ def side_errors(options: FidOptions) -> Iterator[str]:
             yield "real: has no value; type real=PATH, or dataset=NAME"
     if options.real is not None and options.dataset:
         yield "real: excludes dataset; leave one of them out"
+    if options.images != ImageFiles() and not any(map(holds_images, (options.real, options.fake))):
+        yield (
+            "images: says how folders and zip archives of real= and fake= are read, and there are "
+            "none; leave it out, or with dataset=folder type dataset.size=, dataset.resize=, ..."
+        )
+
+
+def holds_images(path: str | None) -> bool:
+    """Returns whether a side is a folder or a zip archive of images."""
+    return path is not None and Path(path).suffix != ".npz"
 
 
 def file_errors(options: FidOptions) -> Iterator[str]:
     """Yields errors of paths."""
     for key in "real", "fake":
         path = getattr(options, key)
-        if path is not None and not Path(path).expanduser().exists():
+        if path is not None and not user_path(path).exists():
             yield f"{key}: no file or folder {path}"
     for key, suffix in (("save", ".npz"), ("output", ".json")):
         path = getattr(options, key)
-        if path is not None and Path(path).exists():
+        if path is not None and user_path(path).exists():
             yield f"{key}: {path} already exists; type another, or remove it"
         if path is not None and Path(path).suffix != suffix:
-            yield f"{key}: is a {suffix} file; type {key}={Path(path).with_suffix(suffix)}"
+            named = Path(path).with_suffix(suffix) if Path(path).name else Path(path, f"x{suffix}")
+            yield f"{key}: is a {suffix} file; type {typed_word(key, named)}"

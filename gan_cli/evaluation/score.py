@@ -26,6 +26,7 @@ from gan_cli.runtime.runtime import Runtime
 from gan_cli.utils.discovery import import_modules
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.memory import EVALUATION, memory_errors
+from gan_cli.utils.paths import user_path
 
 COUNT = 10_000  # default number of samples drawn from a model
 
@@ -37,7 +38,7 @@ def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
     settings, limit = settings_of(options)
     device = Runtime(options.device).device
     checkpoint = None if options.fake is not None else opened(options, run)
-    real = open_real(options, settings, checkpoint)
+    real = open_real(options, settings, checkpoint, run)
     fake = open_fake(options, limit, settings, real, checkpoint)
     check_sides(settings, real, fake)
     metrics = MetricSet(settings, features_dataset(real, fake), device, with_progress)
@@ -47,8 +48,9 @@ def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
     for seed in options.all_seeds:
         with naming_side("generated"):
             fake_side = numbered_as(real.class_names, fake, fake.collect(metrics, seed))
-        for name, side in (("real", real_side), ("generated", fake_side)):
-            metrics.check_count(name, side.count)
+        counts = [("real", real_side.count), ("generated", fake_side.count)]
+        for name, count in sorted(counts, key=lambda side: side[1] or 0):
+            metrics.check_count(name, count)
         scores[seed] = metrics.score(real_side, fake_side)
     card = make_card(
         scores,
@@ -57,7 +59,7 @@ def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
         subject=subject_of(options, run, checkpoint),
     )
     if options.save is not None:
-        save_moments(Path(options.save), real, real_side.moments, card["protocol"]["features"])
+        save_moments(user_path(options.save), real, real_side.moments, card["protocol"]["features"])
     path = write_card(card_path(options, run, checkpoint, metrics.name), card)
     draw_transport_plan(metrics, real_side, fake_side, path.with_suffix(".png"))
     if run is not None:
@@ -114,7 +116,7 @@ def card_path(
 ) -> Path:
     """Returns options.output, or an unused path in the cards/ of the run or of outputs/."""
     if options.output is not None:
-        return Path(options.output)
+        return user_path(options.output)
     if checkpoint is None:
         assert options.fake is not None
         return unused(Path("outputs") / "cards", f"{Path(options.fake).stem}-{features}")

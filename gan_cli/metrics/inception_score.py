@@ -31,6 +31,10 @@ class InceptionScore:
     def minimum(self) -> int:
         return 2 * self.splits  # a split with a single sample always scores 1
 
+    def options_for(self, count: int) -> dict[str, int]:
+        """Returns options that `count` samples are enough for."""
+        return {"splits": count // 2} if count > 1 else {}
+
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:  # noqa: ARG002
         assert fake.logits is not None
         count = len(fake.logits)

@@ -36,6 +36,10 @@ class KernelDistance:
     def minimum(self) -> int:
         return self.subset_size
 
+    def options_for(self, count: int) -> dict[str, int]:
+        """Returns options that `count` samples are enough for."""
+        return {"subset_size": count} if count > 1 else {}
+
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
         assert real.features is not None
         assert fake.features is not None

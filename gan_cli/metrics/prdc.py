@@ -92,6 +92,14 @@ class PrecisionRecall:
     def minimum(self) -> int:
         return max(self.manifold_k, self.density_k) + 1
 
+    def options_for(self, count: int) -> dict[str, int]:
+        """Returns options that `count` samples are enough for."""
+        neighbours = {
+            "k_precision_recall": self.manifold_k,
+            "k_density_coverage": self.density_k,
+        }
+        return {key: count - 1 for key, k in neighbours.items() if 0 < count - 1 < k}
+
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
         assert real.features is not None
         assert fake.features is not None

@@ -6,6 +6,7 @@ from typing import Any
 from gan_cli.config.ranges import shown
 from gan_cli.config.registry import Component, conform_keys, keys_of, keys_of_dataclass
 from gan_cli.config.schema import Metrics
+from gan_cli.metrics.counts import too_few
 from gan_cli.metrics.metric import extractors, metrics
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import unknown
@@ -94,4 +95,7 @@ def unmet_needs(config: Metrics, provided: frozenset[str]) -> Iterator[str]:
             yield f"{where}: needs data with a known density, as dataset=mixture1d; leave it out"
         for key, count in counts.items():
             if count is not None and count < metric.minimum:
-                yield f"metrics.{key}: {name} needs {metric.minimum} or more, got {count}"
+                yield (
+                    f"metrics.{key}: {name} needs {metric.minimum} or more, got {count}; "
+                    f"{too_few(name, metric, count)}"
+                )

@@ -65,6 +65,10 @@ class Transport:
     def __init__(self, *, count: Count = 1000) -> None:
         self.count = self.minimum = count
 
+    def options_for(self, count: int) -> dict[str, int]:
+        """Returns options that `count` samples are enough for."""
+        return {"count": count} if count else {}
+
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
         a, b = picked(real, self.count), picked(fake, self.count)
         return {"w1": wasserstein(a, b, 1)[0], "w2": wasserstein(a, b, 2)[0]}

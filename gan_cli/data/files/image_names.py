@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 
+from gan_cli.config.quoting import typed_word
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.files.archive import Archive
 from gan_cli.data.files.image import image_suffixes
@@ -34,7 +35,7 @@ def no_images(others: list[str], path: str) -> str:
     """The error for a folder or a zip archive without images."""
     packed = [name for name in others if name.lower().endswith(".zip")]
     if packed:
-        hint = f"type dataset.path={os.path.join(path, packed[0])}, or unpack it"
+        hint = f"type {typed_word('dataset.path', os.path.join(path, packed[0]))}, or unpack it"
     else:
         hint = f"readable are {', '.join(image_suffixes())}"
     held = by_suffix(others) or "no files"

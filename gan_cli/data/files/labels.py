@@ -46,7 +46,7 @@ def one_split(splits: list[str]) -> str:
     """Advice to read one part of a data set."""
     names = {posixpath.basename(split).lower(): split for split in splits}
     wanted = names.get("train") or names.get("training") or splits[0]
-    return f"to train on one of them, type dataset.path=.../{wanted} (of a zip archive, unpack it)"
+    return f"for one of them, type dataset.path=.../{wanted} (of a zip archive, unpack it)"
 
 
 def common_folder(images: list[str]) -> str:

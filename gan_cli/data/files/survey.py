@@ -102,9 +102,9 @@ def broken_images(broken: Mapping[str, str], total: int) -> str:
     lines = [f"    {name}: {broken[name]}" for name in names[:LISTED]]
     if len(names) > LISTED:
         lines.append(f"    and {len(names) - LISTED} more")
-    advice = "type dataset.skip_broken=true to train without them"
+    advice = "type dataset.skip_broken=true to leave them out"
     if len(names) == total:
-        advice = "no image is left to train on"
+        advice = "no image is left"
     head = f"dataset.path: {len(names)} of {total} images cannot be used; {advice}:"
     return "\n".join([head, *lines])
 

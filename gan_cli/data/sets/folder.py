@@ -57,7 +57,7 @@ class Folder:
         sound = [i for i, name in enumerate(names) if name not in seen.broken]
         self.skipped = len(names) - len(sound)
         if self.skipped:
-            log.warning("dataset.skip_broken: left out %d of %d images", self.skipped, len(names))
+            log.warning("left out %d of %d images, which are broken", self.skipped, len(names))
         self.names = [names[i] for i in sound]
         self.label = torch.tensor([classes[i] for i in sound]) if classes else None
         self.pixels = None if seen.pixels is None else torch.from_numpy(seen.pixels)
