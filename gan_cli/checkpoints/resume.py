@@ -1,9 +1,10 @@
 """The state of a run as checkpoints hold it, and how a run is restored from it."""
 
-from collections.abc import Iterator, Mapping
+import logging
 from pathlib import Path
 from typing import Any, Protocol
 
+from gan_cli.checkpoints.changes import changes, consequence
 from gan_cli.checkpoints.contents import Checkpoint, plain, whole_number
 from gan_cli.checkpoints.files import State
 from gan_cli.checkpoints.fit import nonfinite
@@ -15,10 +16,7 @@ from gan_cli.optim.optimizers import options_of
 from gan_cli.utils.errors import ConfigError, StorageError
 from gan_cli.utils.tensor_files import first_line
 
-MAY_CHANGE = {
-    *("steps", "every", "device", "metrics", "run", "imports", "check"),
-    *("keep_last", "on_nonfinite", "allow_changes", "health"),
-}
+log = logging.getLogger("gan_cli")
 
 
 class Resumable(Protocol):
@@ -96,12 +94,19 @@ def refuse_older(run: Resumable, state: State) -> None:
 
 
 def refuse_changes(run: Resumable, state: State) -> None:
-    changed = differences(state["config"], plain(run.config))
-    if state["data"] != run.dataset.fingerprint():
-        changed.append("dataset: its content has changed")
-    if changed and not run.config.allow_changes:
+    """ConfigError lists changes that a resumed run cannot accept; the others are logged."""
+    old, new = state["config"], plain(run.config)
+    same_data = state["data"] == run.dataset.fingerprint()
+    found = [(change, consequence(change, old, new, same_data)) for change in changes(old, new)]
+    refused = [str(change) for change, meaning in found if meaning is None]
+    if not same_data:
+        refused.append("dataset: its content has changed")
+    if refused and not run.config.allow_changes:
         advice = "take another run=NAME, or allow_changes=true to continue with the new settings"
-        raise ConfigError(f"{run.folder} was trained with other settings; {advice}:", *changed)
+        raise ConfigError(f"{run.folder} was trained with other settings; {advice}:", *refused)
+    for _, meaning in found:
+        if meaning is not None:
+            log.info(meaning)
 
 
 def load_state(run: Resumable, state: State) -> None:
@@ -129,29 +134,3 @@ def nonfinite_weight(run: Resumable) -> str | None:
             if name is not None:
                 return f"{kind}{role}.{name}"
     return None
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """ "key: old -> new" for every changed setting, except those that may change (MAY_CHANGE)."""
-    before, now = (
-        dict(flat({k: v for k, v in tree.items() if k not in MAY_CHANGE})) for tree in (old, new)
-    )
-    return [
-        f"{key}: {before.get(key, 'absent')} -> {now.get(key, 'absent')}"
-        for key in sorted(before.keys() | now.keys())
-        if not equal(before.get(key), now.get(key))
-    ]
-
-
-def equal(old: Any, new: Any) -> bool:
-    """Whether two settings are equal; a NaN, which older versions accepted, equals itself."""
-    return bool(old == new) or repr(old) == repr(new)
-
-
-def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested mappings by dotted key."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
