@@ -21,6 +21,7 @@ from gan_cli.data.sets import datasets
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Spec, image_spec
 from gan_cli.networks import networks
+from gan_cli.sampling.autoencoder import Autoencoder
 from gan_cli.sampling.options import checked_options
 from gan_cli.sampling.perform import perform
 from gan_cli.sampling.probes import probe
@@ -184,6 +185,32 @@ def test_a_way_starts_and_ends_at_its_images():
 
 
 # ---- Anomalies
+
+
+class Crowded(Sums):
+    """The features of a minibatch layer: beside its own, the sum over the batch."""
+
+    def features(self, image, latent):
+        own = super().features(image, latent)
+        return own + own.sum(0)
+
+
+@pytest.mark.parametrize("critic", ["minibatch", "packs"])
+def test_scores_that_depend_on_other_samples_are_left_out(critic, monkeypatch):
+    if critic == "minibatch":
+        monkeypatch.setitem(networks.entries, "sums", Crowded)
+    else:
+        monkeypatch.setattr(Autoencoder, "discriminator", lambda self: None)
+    saved(gain=0.5)
+    few, told = run("anomaly", dataset={"seed": 1, "count": 3}, output="few")
+    assert "scores of the discriminator are left out" in told
+    many, _ = run("anomaly", dataset={"seed": 1, "count": 9}, output="many")
+    tables = []
+    for files in (few, many):
+        with open(files["anomaly.csv"]) as handle:
+            tables.append({row["name"]: row for row in csv.DictReader(handle)})
+    assert all(tables[1][name] == row for name, row in tables[0].items())
+    assert not {"features", "discriminator", "egbad"} & set(tables[0]["0"])
 
 
 def test_scores_are_those_of_egbad():

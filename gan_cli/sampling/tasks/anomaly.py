@@ -1,6 +1,7 @@
 """task=anomaly: anomaly scores of images from their reconstructions G(E(x))."""
 
 import csv
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ from gan_cli.utils.images import grid, save_png
 from gan_cli.utils.lists import several
 
 ALPHA = 0.9  # weight of the reconstruction in EGBAD's score: Zenati et al. 2018, Section 4
+LEFT_OUT = (
+    "The scores of the discriminator are left out: its answer to a sample depends on the others in "
+    "its batch, as with packing or minibatch layers."
+)
 SHOWN = 10  # images per row of residuals.png
 
 
@@ -40,6 +45,8 @@ def anomaly(job: Job) -> list[str]:
         stored = autoencoder.kind.to_stored(rebuilt)
         save_png(job.folder / "residuals.png", residuals(inputs.samples, stored, last))
         lines.append(str(job.folder / "residuals.png"))
+    if "discriminator" in autoencoder.model.checkpoint.roles and "discriminator" not in scores:
+        lines.append(LEFT_OUT)
     if anomalous is not None:
         areas = (f"{name} {auroc(score, anomalous):.4f}" for name, score in scores.items())
         lines.insert(0, f"AUROC of {int(anomalous.sum())} anomalies: {', '.join(areas)}")
@@ -51,7 +58,8 @@ def anomaly_scores(autoencoder: Autoencoder, samples: Tensor, rebuilt: Tensor) -
 
     unexplained: the squared error of G(E(x)) divided by the variance of x, which does not grow
     with the ink of a digit. reconstruction: the L1 distance of x and G(E(x)). With a discriminator
-    also features: the L1 distance of its features, and discriminator: the negated logit of x.
+    also features: the L1 distance of its features, and discriminator: the negated logit of x. They
+    are left out if they would depend on the other samples.
 
     A discriminator of pairs gets E(x), too, and the two distances give egbad: EGBAD, Zenati et al.
     2018 (arXiv:1802.06222), Section 3. Otherwise the two mean squares give f_anogan: f-AnoGAN,
@@ -77,6 +85,8 @@ def anomaly_scores(autoencoder: Autoencoder, samples: Tensor, rebuilt: Tensor) -
     def negated_logit(x: Tensor) -> Tensor:
         return -critic(x.float(), autoencoder.encoder(x) if takes_pairs else None)
 
+    if any(mixes_batch(autoencoder, f, samples) for f in (feature_error, negated_logit)):
+        return scores
     feature = autoencoder.apply_to_samples(feature_error, samples)  # (N, F)
     scores["features"] = feature.abs().sum(1)
     scores["discriminator"] = autoencoder.apply_to_samples(negated_logit, samples)
@@ -85,6 +95,17 @@ def anomaly_scores(autoencoder: Autoencoder, samples: Tensor, rebuilt: Tensor) -
     else:
         scores["f_anogan"] = error.square().mean(1) + feature.square().mean(1)
     return scores
+
+
+def mixes_batch(
+    autoencoder: Autoencoder, function: Callable[[Tensor], Tensor], samples: Tensor
+) -> bool:
+    """Returns whether the value of a sample depends on the others in its batch."""
+    first = autoencoder.to_model(samples[:1])
+    companies = (first, torch.zeros_like(first))
+    batches = (torch.cat([first, company, company]) for company in companies)
+    left, right = (autoencoder.apply(function, batch)[0] for batch in batches)
+    return not torch.allclose(left, right, rtol=1e-4, atol=1e-6)
 
 
 def is_anomalous(inputs: Inputs, options: SampleOptions) -> Tensor | None:
