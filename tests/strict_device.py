@@ -44,10 +44,10 @@ class Backend(_DummyBackendModule):
 
     manual_seed = manual_seed_all
 
-    def get_rng_state(self, device: Any = None) -> Tensor:  # noqa: ARG002
+    def get_rng_state(self, device: Any = None) -> Tensor:
         return Backend.state.clone()
 
-    def set_rng_state(self, state: Tensor, device: Any = None) -> None:  # noqa: ARG002
+    def set_rng_state(self, state: Tensor, device: Any = None) -> None:
         Backend.state = state.clone()
 
 
@@ -88,14 +88,14 @@ class StrictTensor(Tensor):
         return self.values.tolist()
 
     @classmethod
-    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):  # noqa: ARG003
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
         return execute(function, args, kwargs or {})
 
 
 class StrictMode(TorchDispatchMode):
     """Catches the functions that make tensors on the device out of none."""
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # noqa: ARG002
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         return execute(function, args, kwargs or {})
 
 
@@ -163,11 +163,11 @@ def device_random_state() -> Iterator[None]:
         generator.set_state(cpu)
 
 
-def empty_strided(size: Any, stride: Any, dtype: Any = None, **options: Any) -> Tensor:  # noqa: ARG001
+def empty_strided(size: Any, stride: Any, dtype: Any = None, **options: Any) -> Tensor:
     return StrictTensor(torch.empty_strided(size, stride, dtype=dtype))
 
 
-def copy_from(source: Tensor, target: Tensor, non_blocking: bool = False) -> Tensor:  # noqa: ARG001
+def copy_from(source: Tensor, target: Tensor, non_blocking: bool = False) -> Tensor:
     plain = [x.values if isinstance(x, StrictTensor) else x for x in (target, source)]
     plain[0].copy_(plain[1])
     return target

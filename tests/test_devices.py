@@ -1,13 +1,17 @@
 """Every game on a pretended accelerator: its tensors never meet the CPU's, nor float64."""
 
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 
-from gan_cli.config.schema import Config
+import gan_cli
+from gan_cli.evaluation.options import checked_options as fid_options
+from gan_cli.evaluation.score import score
 from gan_cli.runtime import runtime
+from gan_cli.runtime.random_state import fixed_random_state
+from gan_cli.sampling.options import checked_options
+from gan_cli.sampling.perform import perform
 from gan_cli.training.run import Run
 from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, composed, names, small, trained
@@ -24,7 +28,7 @@ ALL = (*LOOKING, "every.checkpoint=1")
 def device(monkeypatch):
     """The pretended accelerator, which every run and command of the test chooses."""
     with strict_device() as strict:
-        monkeypatch.setattr(runtime, "pick_device", lambda accelerator: strict)  # noqa: ARG005
+        monkeypatch.setattr(runtime, "pick_device", lambda accelerator: strict)
         yield strict
 
 
@@ -71,3 +75,78 @@ def test_encoders_of_frozen_generators(model, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", TOYS)
 def test_games_of_other_kinds(name, tmp_path):
     assert_on_device(trained(toy(name, *metrics(name), *ALL), tmp_path))
+
+
+TASKS = (
+    ("sample", {}),
+    ("sample", {"interpolate": 2, "seeds": "0-2"}),
+    ("encode", {"dataset": {"name": "synthetic", "count": 20}}),
+    ("reconstruct", {"dataset": {"name": "synthetic", "count": 20}}),
+    ("anomaly", {"dataset": {"name": "synthetic", "count": 20}, "anomalous": [0]}),
+    ("invert", {"dataset": {"name": "synthetic", "count": 6}, "steps": 2}),
+    ("evaluate", {"dataset": {"name": "synthetic", "count": 20}}),
+)
+
+
+def test_tasks_and_metrics_of_a_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    narrow = [f"model.networks.{role}.width=8" for role in ("generator", "discriminator")]
+    words = ("model=bigan", *narrow, "model.networks.encoder.width=8", "every.checkpoint=2")
+    trained(small(*words), Path("outputs") / "gan")
+    for task, keys in TASKS:
+        options = {"run": "gan", "task": task, "output": f"made-{task}-{len(keys)}", **keys}
+        perform(checked_options(options), Path("outputs") / "gan")
+    asked = {"compute": {name: {} for name in ("fd", "prdc", "sliced")}, "features": "random"}
+    options = {"run": "gan", "metrics": {**asked, "count": 64}, "output": "card.json"}
+    card, _ = score(fid_options(options), Path("outputs") / "gan")
+    assert torch.tensor(list(card["values"].values())).isfinite().all()
+
+
+def test_api_samples_on_the_device(tmp_path):
+    run = trained(small("model=cgan", *tiny("cgan"), "every.checkpoint=2"), tmp_path / "gan")
+    model = gan_cli.load(tmp_path / "gan")
+    samples = model.sample(5, label=[0, 1])
+    assert samples.device.type == "cpu"
+    assert samples.dtype == torch.uint8
+    assert model.interpolate([0, 1], between=2, label=0).shape == (4, *run.dataset.spec.shape)
+
+
+# ---- The pretended accelerator itself
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda x: torch.stack([x.sum(), torch.zeros(())]),  # what dann logged in earlier versions
+        lambda x: x + torch.zeros(3),
+        lambda x: torch.zeros(3).add_(x),
+        lambda x: x.double(),
+        lambda x: x.to("cpu", torch.float64),
+        lambda x: torch.zeros(3, dtype=torch.float64).to(x.device),
+        lambda x: torch.randn(3, device=x.device, generator=torch.Generator()),
+        lambda x: x.numpy(),
+    ],
+)
+def test_what_an_accelerator_cannot_do_is_refused(device, refused):
+    with pytest.raises((StrictDeviceError, RuntimeError, TypeError)):
+        refused(torch.ones(3, device=device))
+
+
+def test_what_an_accelerator_can_do_is_computed(device):
+    x = torch.arange(3.0).to(device).requires_grad_()
+    (torch.tensor(2.0) * x.square()).sum().backward()  # a number of the CPU
+    assert x.grad.device.type == NAME
+    assert x.grad.cpu().tolist() == [0.0, 4.0, 8.0]
+    assert x.detach()[torch.tensor([2, 0])].tolist() == [2.0, 0.0]  # indices of the CPU
+
+
+def test_samples_are_drawn_with_the_same_state_of_the_device(device):
+    """Noise that a network draws on the device starts from one seed, and leaves none behind."""
+    torch.manual_seed(5)
+    with fixed_random_state(device):
+        first = torch.randn(3, device=device).tolist()
+    after = torch.randn(3, device=device).tolist()
+    torch.manual_seed(5)
+    assert torch.randn(3, device=device).tolist() == after
+    with fixed_random_state(device):
+        assert torch.randn(3, device=device).tolist() == first != after

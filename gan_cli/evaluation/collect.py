@@ -12,7 +12,7 @@ from gan_cli.data.dataset import Dataset, part_with, pick
 from gan_cli.data.ground_truth import HasDensity
 from gan_cli.data.kinds import Kind
 from gan_cli.metrics.frechet import Moments
-from gan_cli.metrics.metric import Collected, Features, Need, check_finite
+from gan_cli.metrics.metric import Collected, Features, Need, check_finite, embed
 from gan_cli.utils.cache import cached, content_hash
 
 BATCH = 250  # samples drawn and embedded at a time
@@ -40,7 +40,7 @@ def collect(
         found = {"samples": samples, "labels": labels}
         if needs & EMBEDDED:
             assert features is not None
-            embedded = features(samples.to(device))
+            embedded = embed(features, samples.to(device))
             found |= {"features": embedded.features.float(), "logits": embedded.logits}
             if "moments" in needs:
                 new = Moments.of(embedded.features)

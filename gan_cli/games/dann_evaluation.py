@@ -20,10 +20,12 @@ def held_out_accuracies(embed: Embed, dataset: Dataset, device: torch.device) ->
     for domain in reversed(domains(held)):  # the target first: its accuracy is the main score
         to_model = kind_of(dataset.spec.fields[domain]).to_model
         parts = [embed(to_model(part.to(device))) for part in held[domain].split(CHUNK)]
-        logits = torch.cat([part[1] for part in parts])  # (N, classes)
-        domain_logits[domain] = torch.cat([part[2] for part in parts]).reshape(len(logits), -1)
+        # On the CPU, since MPS has no float64.
+        logits = torch.cat([part[1].cpu() for part in parts])  # (N, classes)
+        domain_logits[domain] = torch.cat([part[2].cpu() for part in parts])
+        domain_logits[domain] = domain_logits[domain].reshape(len(logits), -1)
         if f"{domain}_label" in held:
-            hits = logits.argmax(1).cpu() == held[f"{domain}_label"]
+            hits = logits.argmax(1) == held[f"{domain}_label"]
             values[f"{domain}_accuracy"] = hits.double().mean().item()
     *sources, target = (domain_logits[domain] for domain in domains(held))  # (N, sources) each
     accuracies = [balanced_accuracy(s[:, k], target[:, k]) for k, s in enumerate(sources)]
@@ -40,8 +42,8 @@ def domains(batch: Mapping[str, Tensor]) -> list[str]:
 def balanced_accuracy(source: Tensor, target: Tensor) -> float:
     """Mean of both domains' accuracies, with the threshold halfway between their mean logits.
 
-    Domain logits are (N,) and (M,). The threshold is not zero, which is a decision boundary for
-    some losses only.
+    Domain logits are (N,) and (M,), on the CPU. The threshold is not zero, which is a decision
+    boundary for some losses only.
     """
     halfway = (source.mean() + target.mean()) / 2
     right = (source > halfway).double().mean() + (target < halfway).double().mean()

@@ -10,6 +10,7 @@ from torch import Tensor
 from gan_cli.config.registry import Registry
 from gan_cli.data.ground_truth import Density, Modes
 from gan_cli.metrics.frechet import Moments
+from gan_cli.runtime.numerics import exact_numerics
 from gan_cli.utils.errors import NonFiniteError
 
 
@@ -41,6 +42,12 @@ class Features(Protocol):
         Together with the name they identify the function; they are part of cache keys.
         """
         ...
+
+
+def embed(features: Features, samples: Tensor) -> Embedded:
+    """Returns the features of samples, with the numerics of evaluation."""
+    with exact_numerics(samples.device):
+        return features(samples)
 
 
 @dataclass(frozen=True)

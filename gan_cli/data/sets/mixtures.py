@@ -35,11 +35,13 @@ class Mixture:
         return {"real": real.float(), "label": label}
 
     def assign(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the nearest mode by Mahalanobis distance, and whether that is below NEAR."""
-        means, stds = self.means.to(samples.device), self.stds.to(samples.device)
+        """Returns the nearest mode by Mahalanobis distance, and whether that is below NEAR.
+
+        Both are on the CPU, in whose float64 distances are computed.
+        """
         found = [  # of differences: a matrix product would lose the precision of stds like 0.01
-            ((part[:, None].double() - means).norm(dim=2) / stds).min(1)  # of (BATCH, K)
-            for part in samples.split(BATCH)
+            ((part[:, None].double() - self.means).norm(dim=2) / self.stds).min(1)  # of (BATCH, K)
+            for part in samples.cpu().split(BATCH)
         ]
         nearest = torch.cat([batch.indices for batch in found])
         return nearest, torch.cat([batch.values for batch in found]) < NEAR

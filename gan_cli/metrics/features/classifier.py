@@ -17,6 +17,7 @@ from gan_cli.data.dataset import Dataset, pick
 from gan_cli.metrics.features.classifier_training import train
 from gan_cli.metrics.features.small_resnet import Classifier, downsample, downsampled_size
 from gan_cli.metrics.metric import Embedded, extractors
+from gan_cli.runtime.numerics import exact_numerics
 from gan_cli.utils.cache import cached, content_hash
 from gan_cli.utils.errors import ConfigError
 
@@ -37,7 +38,9 @@ def trained_classifier(dataset: Dataset, device: torch.device) -> Classifier:
 
     def learn() -> State:
         log.info("training a classifier of this data set on %d images; it is cached", len(images))
-        started, accuracy = monotonic(), train(network, images, labels)
+        started = monotonic()
+        with exact_numerics(device):
+            accuracy = train(network, images, labels)
         log.info(
             "the classifier has an accuracy of %.1f %% on held-out images, after %.0f s",
             100 * accuracy,

@@ -15,7 +15,7 @@ from gan_cli.data.dataset import Dataset
 from gan_cli.metrics.features.inception_input import resize_clean, resize_tf, to_rgb
 from gan_cli.metrics.features.inception_weights import SHA256, find_weights, read_weights, unfit
 from gan_cli.metrics.frechet import Moments, frechet_distance
-from gan_cli.metrics.metric import Embedded, extractors
+from gan_cli.metrics.metric import Embedded, embed, extractors
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +79,7 @@ class Inception:
         pixels = resize_tf(images) if self.resize == "tf" else resize_clean(images)
         x = ((pixels - 128) / 128).contiguous(memory_format=torch.channels_last)
         half = self.dtype is not torch.float32
-        with (
-            torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
-            torch.autocast(x.device.type, self.dtype if half else None, enabled=half),
-        ):
+        with torch.autocast(x.device.type, self.dtype if half else None, enabled=half):
             maps = self.body(x)  # (N, 2048, 8, 8)
         return maps.float().mean((2, 3))  # in float32, or the mean would be rounded again
 
@@ -105,7 +102,7 @@ class Inception:
 
     def distance(self, first: Tensor, second: Tensor) -> float:
         """Frechet distance between two sets of images; infinite if the features overflow."""
-        features = [self(images).features for images in (first, second)]
+        features = [embed(self, images).features for images in (first, second)]
         if not all(side.isfinite().all() for side in features):
             return math.inf  # the largest float16 is 65,504
         return frechet_distance(*map(Moments.of, features))
