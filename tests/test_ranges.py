@@ -21,7 +21,7 @@ from gan_cli.sampling.options import SampleOptions
 FLOAT32, INT64 = 3.4028234663852886e38, 2**63 - 1
 TEXTS: tuple[Any, ...] = ("text", "", [], {}, [None], {"a": 1}, True)
 NUMBERS = (
-    *(-1e300, -1, 0, 1, math.nan, math.inf, -math.inf, 1e39, -1e39, 1e300),
+    *(-1e300, -1, 0, 0.5, 1, 3, math.nan, math.inf, -math.inf, 1e39, -1e39, 1e300),
     *(2**63, 2**64, -(2**64), 10**30, 10**400, -(10**400), 9999999999999999999),
 )
 Leaf = tuple[Any, Any]  # (type without its range, range or None)
@@ -86,7 +86,7 @@ def within(number: float, kind: Any, bounds: Range) -> bool:
     if kind is int and not isinstance(number, int):
         return False
     largest = INT64 if kind is int else FLOAT32
-    if math.isnan(number) or abs(number) > (bounds.limit or largest):
+    if number != number or abs(number) > (bounds.limit or largest):
         return False
     low = bounds.least if bounds.above is None else bounds.above
     high = bounds.most if bounds.below is None else bounds.below
@@ -127,6 +127,8 @@ def judged(kind: Any, where: str, check: Any) -> None:
         faults = faults_of(lambda v=value: check(shaped(kind, v)), where)
         assert bool(faults) != within(value, number_kind, bounds), (where, value, faults)
     for value in TEXTS:
+        if value == [] and Ellipsis in get_args(kind):
+            continue
         assert faults_of(lambda v=value: check(v), where), (where, value)
 
 

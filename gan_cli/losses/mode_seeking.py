@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gan_cli.config.schedules import Schedule
+from gan_cli.config.schedules import Schedule, Weight
 from gan_cli.losses.penalty import GeneratorTurn, Penalty, penalties
 
 EPSILON = 1e-5  # of the authors' code: the penalty of a generator that has collapsed is finite
@@ -19,7 +19,7 @@ class ModeSeeking(Penalty):
     sample are held against the next ones, under the same labels where there are any.
     """
 
-    weight: Schedule = Schedule(1.0)  # strength of the penalty
+    weight: Weight = Schedule(1.0)  # strength of the penalty
     player = "generator"
     by_gradient = False
     per_sample = False
