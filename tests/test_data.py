@@ -2,6 +2,7 @@
 
 import gzip
 import logging
+import shutil
 import struct
 import types
 import urllib.error
@@ -193,11 +194,70 @@ def test_offline_one_line_says_what_is_missing_where_and_what_to_type(name, tmp_
     assert list(root.iterdir()) == []  # nothing that a later run could take for data
 
 
-def test_a_damaged_file_stops_with_a_config_error_when_it_cannot_be_fetched(tmp_path, no_network):
+@pytest.mark.parametrize(
+    ("part", "damage"),
+    [
+        ("images-idx3", lambda data: data[:1000]),
+        ("images-idx3", lambda data: data + b"more"),
+        ("images-idx3", lambda data: b""),
+        ("images-idx3", lambda data: b"<html>not found</html>"),
+        ("labels-idx1", lambda data: data[:-1]),
+        ("labels-idx1", lambda data: b""),
+        ("labels-idx1", lambda data: b"\0\0\x08\x05" + data[4:]),
+    ],
+)
+def test_a_damaged_file_is_named_when_it_cannot_be_fetched(tmp_path, no_network, part, damage):
     write_mnist(tmp_path)
-    images = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
-    images.write_bytes(images.read_bytes()[:1000])
-    with pytest.raises(ConfigError, match="no MNIST"):
+    file = tmp_path / "MNIST" / "raw" / f"train-{part}-ubyte"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(ConfigError) as caught:
+        build(name="mnist", root=str(tmp_path))
+    message = str(caught.value)
+    assert f"dataset.root: {file} is damaged; MNIST cannot be downloaded" in message
+    assert "type dataset.root=DIR of a sound copy" in message
+    assert file.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "options"),
+    [
+        ("cifar10", "cifar-10-batches-py/data_batch_1", {}),
+        ("cifar100", "cifar-100-python/train", {}),
+        ("svhn", "train_32x32.mat", {}),
+        ("stl10", "stl10_binary/train_X.bin", {}),
+        ("celeba", "celeba/list_attr_celeba.txt", {}),
+    ],
+)
+def test_a_file_of_another_checksum_is_damaged(tmp_path, no_network, name, file, options):
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_bytes(b"not what was published")
+    with pytest.raises(ConfigError, match=f"dataset.root: .*{file} is damaged"):
+        build(name=name, root=str(tmp_path), **options)
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        (np.arange(3), "has 7 images and 3 labels"),
+        (np.arange(9), "has 7 images and 9 labels"),
+        (np.arange(7) + 20, "has labels up to 26 for 10 classes"),
+    ],
+)
+def test_labels_of_another_data_set_are_refused(tmp_path, label, words):
+    write_mnist(tmp_path)
+    file = tmp_path / "MNIST" / "raw" / "train-labels-idx1-ubyte"
+    file.write_bytes(idx(label.astype(np.uint8)))
+    with pytest.raises(ConfigError) as caught:
+        build(name="mnist", root=str(tmp_path))
+    assert words in str(caught.value)
+    assert "so a file of another part or data set is among its files" in str(caught.value)
+
+
+def test_images_in_place_of_labels_cannot_be_read(tmp_path, no_network):
+    write_mnist(tmp_path)
+    raw = tmp_path / "MNIST" / "raw"
+    shutil.copy(raw / "train-images-idx3-ubyte", raw / "train-labels-idx1-ubyte")
+    with pytest.raises(ConfigError, match=r"the files in .* cannot be read \(.*dimension"):
         build(name="mnist", root=str(tmp_path))
 
 
@@ -284,6 +344,9 @@ def test_celeba_is_cropped_to_a_square_and_decoded_as_needed(tmp_path, monkeypat
     assert inner[2].min() >= 254
     assert inner[0].max() <= 1
     assert build(name="celeba", root=str(tmp_path), size=None)[0]["real"].shape == (3, 218, 178)
+    (folder / "000001.png").unlink()
+    with pytest.raises(ConfigError, match=r"1 of 1 images of CelebA are missing in .*000001\.png"):
+        build(name="celeba", root=str(tmp_path))
 
 
 def test_a_download_is_announced(tmp_path, no_network, caplog):

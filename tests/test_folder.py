@@ -293,7 +293,7 @@ def test_mixed_sizes_need_a_policy(tmp_path):
         ({"size": 16, "height": 8}, "dataset.size: stands for both"),
         ({"height": 8, "resize": "crop"}, "dataset.height: goes with dataset.width"),
         ({"resize": "crop"}, "'crop' needs a size; add dataset.size="),
-        ({"size": 0, "resize": "crop"}, "at least 1 pixel"),
+        ({"size": 0, "resize": "crop"}, "must be at least 1"),
         ({"channels": 2}, "dataset.channels: unknown value '2'"),
         ({"labels": "folder"}, "did you mean 'folders'"),
     ],

@@ -1,6 +1,7 @@
 """CelebA, which is decoded on the fly since it is too large for memory."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from gan_cli.data.files.download import fetch
 from gan_cli.data.files.image import Resize, fit, read_image, square, to_tensor
 from gan_cli.data.files.unreadable import naming_file
 from gan_cli.data.spec import image_spec
+from gan_cli.utils.errors import ConfigError
 
 
 @datasets.register("celeba")
@@ -31,6 +33,7 @@ class CelebA:
         source = fetch("CelebA", root, split=split)
         self.folder = Path(source.root, source.base_folder, "img_align_celeba")
         self.files = list(source.filename)
+        check_images(self.folder, self.files)
         self.height, self.width = (218, 178) if size is None else square(size)
         self.resize: Resize = resize
         self.spec = image_spec((3, self.height, self.width))
@@ -61,3 +64,14 @@ class CelebA:
     def fingerprint(self) -> str:
         """Returns a hash of the file names; the content is verified when it is downloaded."""
         return hashlib.blake2b("\n".join(self.files).encode(), digest_size=8).hexdigest()
+
+
+def check_images(folder: Path, files: list[str]) -> None:
+    """Raises ConfigError for missing images, which torchvision does not look for."""
+    present = {entry.name for entry in os.scandir(folder)}  # 0.3 s for all 202,599
+    missing = [name for name in files if name not in present]
+    if missing:
+        raise ConfigError(
+            f"dataset.root: {len(missing):,} of {len(files):,} images of CelebA are missing in "
+            f"{folder} (the first is {missing[0]}); unpack img_align_celeba.zip there again"
+        )
