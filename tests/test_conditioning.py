@@ -4,11 +4,15 @@ import itertools
 
 import pytest
 import torch
+from torch import nn
 
+import gan_cli
 from gan_cli.data.spec import Spec, image_spec
 from gan_cli.networks import networks
 from gan_cli.networks.layers.norm import Normalize
 from gan_cli.utils.errors import ConfigError
+from gan_cli.validation.validate import validate
+from tests.helpers import SMALL, composed, trained
 
 FAMILIES = ("mlp", "dcgan", "resnet")
 SPEC = image_spec((2, 16, 16), classes=5)
@@ -153,3 +157,69 @@ def test_forgotten_labels_are_noticed():
         x = torch.randn(2, 2, 16, 16) if "disc" in name else torch.randn(2, 100)
         with pytest.raises(AssertionError, match="without labels"):
             network(x)
+
+
+class Shifted(nn.Module):
+    """A user's generator that reads labels and has no option `conditioning`."""
+
+    latent_dim, prior, conditional = 8, "normal", True
+
+    def __init__(self, spec) -> None:
+        super().__init__()
+        self.table = nn.Embedding(max(spec.classes, 1), spec.shape[0])
+        self.body = nn.Linear(8, torch.Size(spec.shape).numel())
+        self.shape = spec.shape
+
+    def forward(self, latent, label=None):
+        shift = self.table(label).view(-1, self.shape[0], 1, 1)
+        return torch.tanh(self.body(latent).view(-1, *self.shape) + shift)
+
+
+class Projecting(nn.Module):
+    """A user's discriminator of the same kind."""
+
+    auxiliary, conditional = False, True
+
+    def __init__(self, spec) -> None:
+        super().__init__()
+        self.body = nn.Linear(torch.Size(spec.shape).numel(), max(spec.classes, 1))
+
+    def forward(self, sample, label=None):
+        return self.body(sample.flatten(1)).gather(1, label[:, None]).squeeze(1)
+
+
+@pytest.fixture
+def own(monkeypatch):
+    monkeypatch.setitem(networks.entries, "shifted", Shifted)
+    monkeypatch.setitem(networks.entries, "projecting", Projecting)
+
+    def tree(*words: str):
+        config = composed(*SMALL, *words)
+        config.model.networks.generator = {"name": "shifted"}
+        config.model.networks.discriminator = {"name": "projecting"}
+        return config
+
+    return tree
+
+
+def test_a_network_without_the_option_is_conditional_everywhere(own, tmp_path):
+    config = validate(own("metrics=classes", "metrics.features=random", "every.checkpoint=2"))
+    run = trained(config, tmp_path / "own")
+    assert run.game.labelled
+    model = gan_cli.load(tmp_path / "own")
+    zero, one = (model.sample(seeds=[3, 4], label=label) for label in (0, 1))
+    assert not torch.equal(zero, one)
+    assert torch.equal(model.sample(seeds=[3, 4], label=[0, 1])[0], zero[0])
+
+
+def test_it_is_refused_where_there_are_no_labels(own):
+    unlabelled, packed, bigan = own(), own("model.game.packing=2"), own("model=bigan")
+    unlabelled.dataset = {"name": "celeba"}
+    bigan.model.networks.encoder.latent_dim = 8
+    for tree, told in (
+        (unlabelled, r"networks\.generator\.name: 'shifted' needs labels"),
+        (packed, r"discriminator's projecting reads one"),
+        (bigan, r"networks\.generator\.name: game 'bigan' passes no labels"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            validate(tree)

@@ -1,18 +1,26 @@
 """Every game on a pretended accelerator: its tensors never meet the CPU's, nor float64."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
 
 import gan_cli
+from gan_cli.config.schema import Device
+from gan_cli.data.sets import datasets
 from gan_cli.evaluation.options import checked_options as fid_options
 from gan_cli.evaluation.score import score
+from gan_cli.metrics.features import classifier
+from gan_cli.metrics.metric import Embedded, extractors
 from gan_cli.runtime import runtime
+from gan_cli.runtime.device import configure_torch
+from gan_cli.runtime.numerics import exact_numerics
 from gan_cli.runtime.random_state import fixed_random_state
 from gan_cli.sampling.options import checked_options
 from gan_cli.sampling.perform import perform
 from gan_cli.training.run import Run
+from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, composed, names, small, trained
 from tests.strict_device import NAME, StrictDeviceError, strict_device
@@ -150,3 +158,65 @@ def test_samples_are_drawn_with_the_same_state_of_the_device(device):
     assert torch.randn(3, device=device).tolist() == after
     with fixed_random_state(device):
         assert torch.randn(3, device=device).tolist() == first != after
+
+
+# ---- The numerics of evaluation
+
+
+@extractors.register("watched")
+class Watched:
+    """Features that write down the settings under which they are computed."""
+
+    name, kinds, classifies = "watched", frozenset({"image"}), False
+    seen: ClassVar[list[dict]] = []
+
+    def __init__(self, dataset, device) -> None:
+        pass
+
+    def __call__(self, samples):
+        Watched.seen.append(numerics(samples.device))
+        return Embedded(samples.float().flatten(1)[:, :4])
+
+    def describe(self):
+        return {}
+
+
+def numerics(device: torch.device) -> dict:
+    return {
+        "matmul": torch.get_float32_matmul_precision(),
+        "tf32": torch.backends.cudnn.allow_tf32,
+        "deterministic": torch.backends.cudnn.deterministic,
+        "autocast": torch.is_autocast_enabled(device.type),
+    }
+
+
+EXACT = {"matmul": "highest", "tf32": False, "deterministic": True, "autocast": False}
+
+
+def test_features_are_computed_without_tf32_and_autocast(device, tmp_path, monkeypatch):
+    monkeypatch.setattr(Watched, "seen", [])
+    configure_torch(Device(tf32=True))
+    before = numerics(device)
+    assert before["matmul"] == "high"
+    words = ("metrics.features=watched", "metrics.compute=[fd]", "metrics.count=16")
+    trained(small(*words, *tiny("dcgan"), "every.evaluate=1", "device.tf32=true"), tmp_path)
+    assert Watched.seen
+    assert all(seen == EXACT for seen in Watched.seen)
+    with torch.autocast(device.type, torch.bfloat16), exact_numerics(device):
+        assert numerics(device) == EXACT
+    assert numerics(device) == before
+
+
+def test_classifier_of_metrics_is_trained_without_tf32(device, monkeypatch):
+    seen = []
+    monkeypatch.setattr(classifier, "train", lambda *given: seen.append(numerics(device)) or 0.5)
+    configure_torch(Device(tf32=True))
+    dataset = datasets.build({"name": "synthetic", "count": 30}, where="dataset")
+    classifier.trained_classifier(dataset, device)
+    assert seen == [EXACT]
+
+
+def test_gan_fid_refuses_reduced_precision():
+    options = {"real": ".", "fake": ".", "device": {"precision": "bfloat16"}}
+    with pytest.raises(ConfigError, match=r"device\.precision: gan-fid computes in float32"):
+        fid_options(options)

@@ -19,6 +19,7 @@ from gan_cli.losses.objective import Objective
 from gan_cli.losses.penalty import Critic
 from gan_cli.losses.terms import Terms
 from gan_cli.networks.layers.latent import seeded_latent
+from gan_cli.networks.network import reads_labels
 
 if TYPE_CHECKING:
     from gan_cli.data.dataset import Dataset
@@ -137,7 +138,7 @@ class Game:
         """Whether samples depend on a label."""
         if not self.conditional or "generator" not in self.networks:
             return False
-        return bool(getattr(self.networks["generator"], "conditional", False))
+        return reads_labels(self.networks["generator"])
 
     @property
     def device(self) -> torch.device:

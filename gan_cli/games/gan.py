@@ -19,6 +19,7 @@ from gan_cli.losses.objective import Objective
 from gan_cli.losses.penalty import Critic, GeneratorTurn, Sample, TwoHeaded
 from gan_cli.losses.terms import Terms
 from gan_cli.networks.layers.latent import draw_latent
+from gan_cli.networks.network import reads_labels
 
 
 @games.register("gan")
@@ -61,12 +62,15 @@ class GAN(Game):
                 f"batch_size: packs of {packing} (model.game.packing) do not divide the {at_once} "
                 f"samples computed at once; use a multiple of {packing}"
             )
-        conditioning = config.model.networks.get("discriminator", {}).get("conditioning", "none")
-        if packing > 1 and conditioning != "none":
+        discriminator = config.model.networks.get("discriminator", {})
+        if packing > 1 and reads_labels(discriminator):
+            reader, instead = discriminator["name"], "choose a discriminator that reads none"
+            if "conditioning" in discriminator:
+                reader = f"conditioning={discriminator['conditioning']}"
+                instead = "model.networks.discriminator.conditioning=none"
             yield (
                 f"model.game.packing: a pack of {packing} has as many labels, and the "
-                f"discriminator's conditioning={conditioning} reads one; set packing=1, or "
-                "model.networks.discriminator.conditioning=none"
+                f"discriminator's {reader} reads one; set packing=1, or {instead}"
             )
 
     @classmethod

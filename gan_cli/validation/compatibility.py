@@ -12,6 +12,7 @@ from gan_cli.data.sets import datasets
 from gan_cli.games import games
 from gan_cli.losses import losses, penalties
 from gan_cli.metrics.settings import unmet_needs
+from gan_cli.networks.network import reads_labels
 from gan_cli.optim.optimizers import optimizers, options_of
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import unknown
@@ -62,19 +63,26 @@ def check_data(config: Config) -> Iterator[str]:
     for key in sorted(games.entries[config.model.game["name"]].reads - provided):
         yield f"dataset: '{name}' has no '{key}', which game '{config.model.game['name']}' reads"
     for role, options in config.model.networks.items():
-        if options.get("conditioning", "none") == "none":
-            continue
-        if not games.entries[config.model.game["name"]].conditional:
-            yield (
-                f"model.networks.{role}.conditioning: game '{config.model.game['name']}' passes no "
-                f"labels to its networks; set model.networks.{role}.conditioning=none"
-            )
-        elif "label" not in provided:
-            yield (
-                f"model.networks.{role}.conditioning: '{options['conditioning']}' needs labels, "
-                f"and dataset '{name}' provides none; use a labelled data set "
-                "(dataset.labels=folders for a folder) or a model without conditioning"
-            )
+        if reads_labels(options):
+            yield from check_labels(config, role, "label" in provided)
+
+
+def check_labels(config: Config, role: str, provided: bool) -> Iterator[str]:
+    """Yields an error if the network `role`, which reads labels, would get none."""
+    options, game = config.model.networks[role], config.model.game["name"]
+    key, value, instead = "name", options["name"], "choose a network that reads no labels"
+    if "conditioning" in options:
+        key, value = "conditioning", options["conditioning"]
+        instead = f"set model.networks.{role}.conditioning=none"
+    where = f"model.networks.{role}.{key}"
+    if not games.entries[game].conditional:
+        yield f"{where}: game '{game}' passes no labels to its networks; {instead}"
+    elif not provided:
+        yield (
+            f"{where}: '{value}' needs labels, and dataset '{config.dataset['name']}' provides "
+            "none; use a labelled data set (dataset.labels=folders for a folder) or a model "
+            "without conditioning"
+        )
 
 
 def check_loss(config: Config) -> Iterator[str]:
@@ -151,7 +159,7 @@ def check_metrics(config: Config) -> Iterator[str]:
         yield f"metrics: game '{game}' draws no samples to measure; use metrics=none"
     generator = config.model.networks.get("generator", {})
     provided = datasets.entries[config.dataset["name"]].provides(config.dataset)
-    if generator.get("conditioning", "none") == "none":
+    if not reads_labels(generator):
         provided -= {"label"}  # generated samples have none
     yield from unmet_needs(config.metrics, provided)
 
