@@ -249,3 +249,10 @@ def test_a_schedule_that_overshoots_is_refused(monkeypatch):
     node = {"start": 1, "end": 0.5, "shape": "dip"}
     assert refused(RATE, node, Schedule).startswith("key: must be above 0, got -1.25")
     assert refused(Range(), node, Schedule) == ""
+
+
+@pytest.mark.parametrize("seeds", ["0-99999999999", ["0-5000000", "7000000-13000000"]])
+def test_seeds_that_would_fill_the_memory_are_refused_at_once(seeds):
+    faults: list[str] = []
+    conform(SampleOptions, {"seeds": seeds}, "", faults)
+    assert faults == ["seeds: must list at most 10,000,000; draw them in parts"]

@@ -118,7 +118,8 @@ Decay = Annotated[float, Range(least=0, below=1)]  # of a running mean: momentum
 # Integers
 Count = Annotated[int, Range(least=1, limit=2**31 - 1)]
 Natural = Annotated[int, Range(least=0, limit=2**31 - 1)]
-Samples = Annotated[int, Range(least=1, limit=10**8)]  # drawn and held in memory
+LARGEST_DRAW = 10**7
+Samples = Annotated[int, Range(least=1, limit=LARGEST_DRAW)]  # drawn and held in memory
 BatchSize = Annotated[int, Range(least=1, limit=2**20)]
 Steps = Annotated[int, Range(least=1)]
 Interval = Annotated[int, Range(least=0)]  # in steps; 0: never
