@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 from gan_cli.checkpoints.choice import newest_runs
 from gan_cli.config.key_names import refuse_unknown_keys
-from gan_cli.config.ranges import BatchSize, Count, Finite, Samples, Truncation
+from gan_cli.config.ranges import LARGEST_DRAW, BatchSize, Count, Finite, Samples, Truncation
 from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
 from gan_cli.sampling.exports import check_formats, exports
@@ -38,6 +38,8 @@ class Seeds(tuple[int, ...]):
                 faults.append(f"{where}: {item} runs backwards; type {last}-{first}")
             elif int(last or first) >= 2**64:
                 faults.append(f"{where}: {item} is too large; seeds are below 2^64")
+            elif len(seeds) + int(last or first) - int(first) >= LARGEST_DRAW:
+                faults.append(f"{where}: must list at most {LARGEST_DRAW:,}; draw them in parts")
             else:
                 seeds += range(int(first), int(last or first) + 1)
         if not seeds and not faults:
