@@ -146,7 +146,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"])
 def test_a_signal_saves_and_exits_with_its_status(name, tmp_path):
     process = start(tmp_path, "every.log=1")
     process.send_signal(getattr(signal, name))
