@@ -8,6 +8,7 @@ from PIL import Image
 from gan_cli.data.feeds.feed import open_feed
 from gan_cli.data.sets import datasets
 from gan_cli.data.sets.mnist_m import blend
+from gan_cli.data.sets.pair import with_domain
 from gan_cli.utils.errors import ConfigError
 
 GRAY = {"name": "synthetic", "size": 16, "channels": 1, "classes": 4, "count": 50}
@@ -99,6 +100,27 @@ def test_the_same_images_are_held_out_of_two_domains_made_of_them():
     data = pair(GRAY, GRAY)
     held = data.held_out()
     assert torch.equal(held["source"], held["target"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (
+            "dataset.path: 1 of 6 images are broken; type dataset.skip_broken=true",
+            "dataset.source.path: 1 of 6 images are broken; type dataset.source.skip_broken=true",
+        ),
+        (
+            "dataset.root: no MNIST in /data/dataset.d; use dataset=mnist_5k",
+            "dataset.source.root: no MNIST in /data/dataset.d; use dataset@dataset.source=mnist_5k",
+        ),
+        ("dataset.labels: dataset.json is not", "dataset.source.labels: dataset.json is not"),
+        ("dataset.source.path: has no value", "dataset.source.path: has no value"),
+        ("dataset: label: row 1", "dataset.source: label: row 1"),
+        ("size: 0", "dataset.source: size: 0"),
+    ],
+)
+def test_errors_of_a_domain_name_its_keys_in_their_advice_too(fault, told):
+    assert with_domain(fault, "dataset.source") == told
 
 
 def test_more_sources_are_domains_of_their_own():

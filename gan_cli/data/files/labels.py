@@ -23,7 +23,7 @@ def labels_of(kind: Labels, archive: Archive, images: list[str]) -> tuple[list[i
     splits = split_folders(images)
     if kind == "none":
         if splits:
-            log.warning("dataset.path: reads all of %s; %s", ", ".join(splits), one_split(splits))
+            log.warning("reading all of %s as one data set", ", ".join(splits))
         return [], []
     if splits:
         raise ConfigError(

@@ -9,9 +9,10 @@ from torch import Tensor
 from gan_cli.config.ranges import Pixels, Seed
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
-from gan_cli.data.files.archive import open_archive
+from gan_cli.data.files.archive import Archive, open_archive
 from gan_cli.data.files.image import fit, read_image, square, to_tensor
 from gan_cli.data.files.image_names import image_names
+from gan_cli.data.files.unreadable import reason
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.sets.mnist_5k import MNIST5k
 from gan_cli.data.sets.torchvision_sets import MNIST
@@ -63,14 +64,14 @@ def read_photos(path: str, size: int, random: np.random.Generator) -> list[Tenso
     except ConfigError as error:
         raise ConfigError(*(f.replace("dataset.path", "photos") for f in error.faults)) from None
     picked = sorted(random.permutation(len(names))[:PHOTOS])
-    return [read_photo(archive.read(names[i]), names[i], size) for i in picked]
+    return [read_photo(archive, names[i], size) for i in picked]
 
 
-def read_photo(data: bytes, name: str, size: int) -> Tensor:
+def read_photo(archive: Archive, name: str, size: int) -> Tensor:
     try:
-        image = read_image(data, channels=3)
-    except Exception as fault:  # a damaged file makes Pillow raise nearly anything
-        raise ConfigError(f"photos: {name} cannot be read ({fault}); remove it") from None
+        image = read_image(archive.read(name), channels=3)
+    except Exception as error:  # a damaged file makes Pillow raise nearly anything
+        raise ConfigError(f"photos: {name} cannot be read ({reason(error)}); remove it") from None
     if min(image.size) < size:
         image = fit(image, *square(size), "crop")
     return to_tensor(image)

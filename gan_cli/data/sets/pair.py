@@ -1,5 +1,6 @@
 """Data for domain adaptation: labelled sources and a target, whose labels may be masked."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from gan_cli.data.dataset import Dataset, datasets
 from gan_cli.data.sets.domain import Domain, mask_labels, split
 from gan_cli.data.sets.joint import JointDataset
 from gan_cli.data.spec import Spec
+from gan_cli.utils.text import as_typed
 
 
 class DatasetNode(Component):
@@ -19,7 +21,7 @@ class DatasetNode(Component):
     @classmethod
     def from_config(cls, value: Any, where: str, faults: list[str]) -> Any:
         if not isinstance(value, Mapping):
-            faults.append(f"{where}: expected the keys of a data set, got {value!r}")
+            faults.append(f"{where}: expected the keys of a data set, got {as_typed(value)}")
             return value
         try:
             return cls(name=value.get("name"), **datasets.check(value, where))
@@ -102,8 +104,15 @@ def open_node(node: Component, path: str) -> Dataset:
     try:
         return datasets.build(node, where=where)
     except ConfigError as error:
-        faults = (f.replace("dataset", where, 1) if where not in f else f for f in error.faults)
-        raise ConfigError(*faults) from None
+        raise ConfigError(*(with_domain(fault, where) for fault in error.faults)) from None
+
+
+def with_domain(fault: str, where: str) -> str:
+    """Returns an error of a data set with the keys of a domain, in its advice, too."""
+    own = re.escape(where.removeprefix("dataset"))
+    told = re.sub(rf"(?<![\w.@/])dataset(?=[.:])(?!\.json|{own}\b)", where, fault)
+    told = re.sub(r"(?<![\w.@/])dataset=", f"dataset@{where}=", told)
+    return told if where in told else f"{where}: {told}"
 
 
 def common_shape(specs: Mapping[str, Spec]) -> tuple[int, ...]:
