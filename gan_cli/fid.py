@@ -6,6 +6,7 @@ if __name__ == "__main__":  # python -m; the imports below take a while
     exit_on_signals()
 
 import logging
+import re
 import sys
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from gan_cli.config.command_line import exit_on_error, exit_with_pipe, report_er
 from gan_cli.evaluation.options import checked_options, full_key
 from gan_cli.sample import as_list
 from gan_cli.utils.errors import ConfigError
-from gan_cli.utils.paths import CONFIGS
+from gan_cli.utils.paths import CONFIGS, user_path
 from gan_cli.utils.streams import prepare_streams
 
 
@@ -47,7 +48,7 @@ def full(word: str) -> str:
     if not equals:
         return as_list(word)
     if key == "metrics":
-        value = value if value[:1] in "[{" else f"[{value}]"
+        value = value if re.match(r"[\[{]|\w+\(", value) else f"[{value}]"
     return f"{full_key(key)}={value}" if full_key(key) != key else as_list(word)
 
 
@@ -55,16 +56,21 @@ def compare(words: list[str]) -> None:
     """Prints the table of gan-fid compare."""
     from gan_cli.evaluation.compare import compared
 
-    if not words or {"-h", "--help"} & set(words):
-        raise ConfigError("compare: type gan-fid compare A B, each a metric card or a run")
+    usage = "compare: type gan-fid compare A B, each a metric card or a run"
+    if {"-h", "--help"} & set(words):
+        print(usage)
+        return
+    if not words:
+        raise ConfigError(usage)
     print(compared([card_of(word) for word in words]))
 
 
 def card_of(word: str) -> Path:
     """Returns the path of a card, or that of the newest card of a run."""
-    if Path(word).is_file():
-        return Path(word)
-    for folder in (Path("outputs") / word, Path(word)):
+    path = user_path(word)
+    if path.is_file():
+        return path
+    for folder in (Path("outputs") / word, path):
         cards = sorted(folder.glob("cards/*.json"), key=lambda path: path.stat().st_mtime)
         if cards:
             return cards[-1]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gan_cli.utils.errors import ConfigError, StorageError
+from gan_cli.utils.paths import user_path
 from gan_cli.utils.text import unknown
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def run_folder(run: str, where: str = "run") -> Path:
 def expanded(name: str) -> Path:
     """The path `name`, with a leading ~ replaced if there is such a user."""
     try:
-        return Path(name).expanduser()
+        return user_path(name)
     except RuntimeError:  # no such user
         return Path(name)
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from gan_cli.checkpoints.fit import nonfinite
 from gan_cli.config.registry import Registry
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.paths import user_path
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def find_weights(entry: Published, given: str | None) -> Path:
     Raises ConfigError with the ways out.
     """
     if given is not None:
-        path = Path(given).expanduser()
+        path = user_path(given)
         if not path.is_file():
             raise entry.error(f"there is no file {given}")
         return path

@@ -39,7 +39,8 @@ def hydra_arguments(words: list[str], config_name: str = "train") -> list[str]:
     if not unknown_flags:  # whose value a bare word may be
         faults += bare_word_errors(bare, config_name, groups)
     faults += spaced
-    faults += [f for word in overrides for f in override_errors(word, groups, line.sweeps)]
+    sweeps = line.sweeps or unknown_flags  # one of which may be a misspelt -m
+    faults += [f for word in overrides for f in override_errors(word, groups, sweeps)]
     if faults:
         raise ConfigError(*faults)
     if line.sweeps:
@@ -94,7 +95,7 @@ def expand_metrics(word: str) -> list[str]:
     if not override.is_sweep_override():
         mapping = metrics_mapping(word.partition("=")[2])
         return [word] if mapping is None else ["~metrics.compute", f"metrics.compute={mapping}"]
-    choices = list(override.sweep_string_iterator())
+    choices = [c if c[:1] in "[{" else f"[{c}]" for c in override.sweep_string_iterator()]
     mappings = [metrics_mapping(choice) or choice for choice in choices]
     return ["~metrics.compute", f"metrics.compute={','.join(mappings)}"]
 
@@ -102,11 +103,14 @@ def expand_metrics(word: str) -> list[str]:
 def metrics_mapping(value: str) -> str | None:
     """A list of metrics as a mapping in Hydra's syntax; None for other values."""
     names = parsed(f"metrics.compute={value}").value()
-    if isinstance(names, str):
-        names = [names]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not all(is_plain(name) for name in names):
         return None
     return "{" + ",".join(f"{name}: {{}}" for name in names) + "}"
+
+
+def is_plain(name: object) -> bool:
+    """Whether a name needs no quotes in Hydra's syntax."""
+    return isinstance(name, str) and name.isidentifier()
 
 
 def forced(word: str, groups: dict[str, set[str]]) -> str:

@@ -55,12 +55,18 @@ def bare_word_errors(
         real, fake = typed_word("real", paths[0]), typed_word("fake", paths[1])
         yield f"{shown(' '.join(bare))}: did you mean gan-fid {real} {fake}?"
         return
-    for word in bare:
+    if config_name == "fid" and len(bare) > 1 and all(place(word) == "run" for word in bare):
+        names = shlex.join(map(run_name, bare))
+        yield f"{shown(' '.join(bare))}: did you mean gan-fid compare {names}?"
+        return
+    for word in dict.fromkeys(bare):
         yield f"'{shown(word)}' is not key=value; {advice(word, config_name, groups)}"
 
 
 def advice(word: str, config_name: str, groups: dict[str, set[str]]) -> str:
     """What to type instead of a word."""
+    if not word.strip():
+        return "leave it out"
     kind = place(word)
     if kind == "run":
         return f"did you mean {typed_word('run', run_name(word))}?"
@@ -79,7 +85,7 @@ def advice(word: str, config_name: str, groups: dict[str, set[str]]) -> str:
     key = close_key(name, config_name)
     if key and key.split(".")[-1] not in TEXT_LEAVES:
         return f"did you mean {key}=VALUE?"
-    if config_name == "train" and word.isprintable():
+    if config_name == "train" and word.isprintable() and word.strip("-"):
         path = shown(typed_word("dataset.path", word))
         return f"type key=value, or for a folder of images dataset=folder {path}"
     return f"type key=value; {COMMANDS[config_name]} --help shows which"

@@ -1,5 +1,7 @@
 """Errors of Hydra, OmegaConf and PyYAML as one line that says what to type instead."""
 
+from traceback import walk_tb
+
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
@@ -32,6 +34,8 @@ def message(error: BaseException) -> str:
     for link in chain:
         if isinstance(link, YAMLError):
             return yaml_message(link)
+    if undecoded := next((link for link in chain if isinstance(link, UnicodeDecodeError)), None):
+        return f"{config_file(undecoded)}: is not UTF-8: {undecoded.reason}"
     text = own_message(error)
     if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException):
         text += f": {own_message(error.__cause__)}"
@@ -49,8 +53,16 @@ def own_message(error: BaseException) -> str:
         key = error.full_key
         return f"{key}: {text}" if key and not text.startswith(str(key)) else text
     if isinstance(error, HydraException):
-        return " ".join([text, *(f"({line})" for line in lines[1:] if line.startswith("full_key"))])
+        more = lines[1:2] if text.endswith("raised while composing config:") else []
+        more += [f"({line})" for line in lines[1:] if line.startswith("full_key: ")]
+        return " ".join([text, *more])
     return f"the config cannot be composed: {type(error).__name__}: {text}"
+
+
+def config_file(error: BaseException) -> str:
+    """The file that Hydra was reading when an error occurred."""
+    paths = (frame.f_locals.get("full_path") for frame, _ in walk_tb(error.__traceback__))
+    return next((str(path) for path in paths if path), "a config file")
 
 
 def yaml_message(error: YAMLError) -> str:

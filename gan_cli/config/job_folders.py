@@ -35,8 +35,9 @@ def constant_keys(words: Sequence[str]) -> list[str]:
     overrides = [parsed(word) for word in words]
     if any(override.key_or_group == KEYS for override in overrides):
         return []
-    constant = [o.key_or_group for o in overrides if not o.is_sweep_override()]
-    names = ",".join(f"'{key}'" for key in dict.fromkeys(constant) if not key.startswith("hydra"))
+    varies = {o.key_or_group: o.is_sweep_override() for o in overrides}  # the last of a key counts
+    constant = [key for key in varies if not varies[key] and not key.startswith("hydra")]
+    names = ",".join(f"'{key}'" for key in constant)
     return [f"{KEYS}=[{names}]"] if names else []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from gan_cli.utils.paths import CONFIGS
-from gan_cli.utils.text import unknown
+from gan_cli.utils.text import shown, unknown
 
 # Usual names in other programs, by command. The last part of a key, such as lr, needs no entry.
 SYNONYMS = {
@@ -56,7 +56,9 @@ def unknown_key(key: str, known: Iterable[str], config_name: str) -> str:
     proposal, plain = close_key(key, config_name), unknown("key", key, known)
     if proposal is None or f"'{proposal}'?" in plain:
         return plain
-    return f"unknown key '{key}'; did you mean '{proposal}'? Known: {', '.join(sorted(known))}"
+    return (
+        f"unknown key '{shown(key)}'; did you mean '{proposal}'? Known: {', '.join(sorted(known))}"
+    )
 
 
 def refuse_unknown_keys(
@@ -67,7 +69,8 @@ def refuse_unknown_keys(
         return tree
     names = list(known)
     strange = [key for key in tree if key not in names]
-    faults += [f"{key}: {unknown_key(str(key), names, config_name)}" for key in strange]
+    for key in map(str, strange):
+        faults.append(f"{shown(key)}: {unknown_key(key, names, config_name)}")
     return {key: value for key, value in tree.items() if key not in strange}
 
 

@@ -59,13 +59,16 @@ def check_key(word: str) -> Iterator[str]:
     elif key != key.strip():
         value = word.partition("=")[2].strip()
         yield f"'{shown(word)}': no spaces before '='; type {shown(typed_word(key.strip(), value))}"
+    elif len(key.encode()) > NAME_BYTES:
+        yield f"{shown(key)}: is too long for a key"
 
 
 def check_syntax(word: str) -> Iterator[str]:
     """Refuses an override that Hydra cannot parse."""
     key, _, value = word.partition("=")
-    if value[:1] and {value[0], value[-1]} <= CURLY_QUOTES:
-        yield f"{shown(key)}: has typographic quotes, {shown(value)}; type ' or \""
+    inner = value.strip("'\"")
+    if inner and {inner[0], inner[-1]} <= CURLY_QUOTES:
+        yield f"{shown(key)}: has typographic quotes, {shown(inner)}; type ' or \""
         return
     try:
         parsed(word)
@@ -117,6 +120,8 @@ def check_choice(word: str, groups: Groups) -> Iterator[str]:
                 yield f"{group}: {unknown(group, shown(choice.strip()), groups[group])}"
     elif group in groups and value[:1] in ("[", "{"):
         yield f"{group}: is one choice, got {shown(value)}; type {group}=NAME"
+    elif value == "None" and not is_text_key(word.partition("=")[0]):
+        yield f"{group}: None is text here; type {group}=null for no value"
 
 
 def check_sweep(word: str, groups: Groups, sweeps: bool) -> Iterator[str]:

@@ -3,6 +3,8 @@
 import re
 import shlex
 
+from gan_cli.utils.text import shown as shown
+
 TEXT_KEYS = {"run", "checkpoint", "input", "output", "real", "fake", "save", "hydra.sweep.dir"}
 TEXT_LEAVES = {"path", "root", "photos", "inception_weights"}  # last parts of keys that are paths
 SPECIAL = set("\"'[]{}()$,\\")  # have a meaning in Hydra's values
@@ -26,9 +28,3 @@ def typed_word(key: str, value: object) -> str:
     text = str(value)
     plain = text not in ("", "null") and not SPECIAL & set(text) and text == text.strip()
     return shlex.quote(f"{key}={text if plain else quoted(text)}")
-
-
-def shown(word: str, length: int = 80) -> str:
-    """Returns `word` for a message: on one line, with at most `length` characters."""
-    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in word[: length + 1])
-    return printable if len(printable) <= length else printable[: length - 3] + "..."

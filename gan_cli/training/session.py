@@ -139,8 +139,8 @@ def start_message(run: Run) -> str:
 
 def end_message(run: Run) -> str:
     """Returns lines with the scores, the files of the run and the next commands."""
-    outputs = Path("outputs")
-    name = run.folder.relative_to(outputs) if run.folder.is_relative_to(outputs) else run.folder
+    folder, outputs = run.folder.absolute(), Path("outputs").absolute()
+    name = folder.relative_to(outputs) if folder.is_relative_to(outputs) else folder
     draws = bool(run.game.targets(run.dataset.spec))
     sample = f"gan-sample {typed_word('run', name)}   " if draws else ""
     return (

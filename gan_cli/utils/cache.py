@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.utils.errors import StorageError
+from gan_cli.utils.paths import user_path
 from gan_cli.utils.tensor_files import first_line, read_tensors, write_tensors
 
 State = dict[str, Any]
@@ -25,7 +26,7 @@ def folder() -> Path:
     """$GAN_CLI_CACHE, or gan_cli in the cache folder of the XDG base directory specification."""
     own, shared = os.environ.get("GAN_CLI_CACHE"), os.environ.get("XDG_CACHE_HOME")
     if own:
-        return Path(own).expanduser()
+        return user_path(own)
     return (Path(shared) if shared else Path.home() / ".cache") / "gan_cli"
 
 

@@ -4,9 +4,24 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def shown(word: str, length: int = 80) -> str:
+    """Returns `word` for a message: on one line, with at most `length` characters."""
+    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in word[: length + 1])
+    return printable if len(printable) <= length else printable[: length - 3] + "..."
+
+
+def as_typed(value: object) -> str:
+    """A value of a config in a message, cut if it is long: a text in quotes."""
+    try:
+        return shown(repr(value))
+    except ValueError:  # a whole number of more digits than Python prints
+        return "a number of thousands of digits"
+
+
 def unknown(what: str, given: object, known: Iterable[object]) -> str:
     """Says that `given` is not a known `what`, and which name was probably meant."""
     names = sorted(str(name) for name in known)
-    close = get_close_matches(str(given), names, n=1)
+    given = shown(str(given))
+    close = get_close_matches(given, names, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return f"unknown {what} '{given}'; {hint}Known: {', '.join(names) or 'none'}"
