@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from gan_cli.utils.text import as_typed
+
 LARGEST_FLOAT = (2 - 2**-23) * 2.0**127  # of float32, 3.4e38
 LARGEST_INT = 2**63 - 1  # of int64
 
@@ -64,7 +66,7 @@ class Range:
             limit = f"at most {plain(self.limit_of(number))}"
             limit = limit if number > 0 else limit.replace("most ", "least -")
             text = f"{text} and {limit}" if text else limit
-        return f"must be {text}, got {shown(number)}{self.advice}"
+        return f"must be {text}, got {as_typed(number)}{self.advice}"
 
     @property
     def advice(self) -> str:
@@ -94,15 +96,6 @@ def plain(bound: float) -> str:
     if bound == LARGEST_FLOAT:
         return "3.4e38, the largest float32"
     return powers.get(int(bound), f"{bound:,}" if isinstance(bound, int) else f"{bound:g}")
-
-
-def shown(value: Any, longest: int = 80) -> str:
-    """A config's value in an error message; a long one is cut."""
-    try:
-        text = repr(value)
-    except ValueError:  # an integer of more digits than Python prints
-        return "an integer of thousands of digits"
-    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 # Floating-point numbers

@@ -25,8 +25,9 @@ from typing import (
 
 from omegaconf import BooleanNode, FloatNode, IntegerNode, StringNode
 
-from gan_cli.config.ranges import Range, shown
+from gan_cli.config.ranges import Range
 from gan_cli.utils.errors import ConfigError as ConfigError
+from gan_cli.utils.text import as_typed
 from gan_cli.utils.text import unknown as unknown
 
 T = TypeVar("T")
@@ -88,7 +89,7 @@ def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
         if isinstance(value, cls):  # converted already
             return value
         if not isinstance(value, Mapping):
-            faults.append(f"{where}: expected keys and values, got {shown(value)}")
+            faults.append(f"{where}: expected keys and values, got {as_typed(value)}")
             return value
         return cls(**conform_keys(keys_of_dataclass(cls), value, where, faults))
     if origin is dict:
@@ -98,7 +99,7 @@ def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
         return conform_items(origin, arguments, value, where, faults)
     else:
         return conform_scalar(kind, value, where, faults)
-    faults.append(f"{where}: expected keys and values, got {shown(value)}")
+    faults.append(f"{where}: expected keys and values, got {as_typed(value)}")
     return value
 
 
@@ -122,7 +123,7 @@ def conform_scalar(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
     except OverflowError:  # an integer beyond all floats
         return math.inf
     except ValueError:
-        faults.append(f"{where}: expected {NOUNS[kind]}, got {shown(value)}")
+        faults.append(f"{where}: expected {NOUNS[kind]}, got {as_typed(value)}")
         return value
 
 
@@ -131,12 +132,12 @@ def conform_items(
 ) -> Any:
     """Converts a YAML list to list[X], tuple[X, ...] or tuple[X, Y]."""
     if not isinstance(value, list | tuple):
-        faults.append(f"{where}: expected a list, got {shown(value)}")
+        faults.append(f"{where}: expected a list, got {as_typed(value)}")
         return value
     if origin is list or arguments[-1] is Ellipsis:
         arguments = (arguments[0],) * len(value)
     if len(arguments) != len(value):
-        faults.append(f"{where}: expected {len(arguments)} entries, got {shown(list(value))}")
+        faults.append(f"{where}: expected {len(arguments)} entries, got {as_typed(list(value))}")
         return value
     pairs = enumerate(zip(arguments, value, strict=True))
     return origin(conform(kind, item, f"{where}[{i}]", faults) for i, (kind, item) in pairs)
@@ -184,7 +185,7 @@ class Registry(Generic[T]):
         if name is None:
             raise ConfigError(f"{where}.name: has no value; known: {', '.join(self.entries)}")
         if not isinstance(name, str):
-            raise ConfigError(f"{where}.name: expected a name, got {shown(name)}")
+            raise ConfigError(f"{where}.name: expected a name, got {as_typed(name)}")
         if name not in self.entries:
             raise ConfigError(f"{where}.name: {unknown(self.kind, node['name'], self.entries)}")
         return self.entries[node["name"]]

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gan_cli.config.ranges import shown
 from gan_cli.config.registry import Component, conform_keys, keys_of, keys_of_dataclass
 from gan_cli.config.schema import Metrics
 from gan_cli.metrics.counts import too_few
 from gan_cli.metrics.metric import extractors, metrics
 from gan_cli.utils.errors import ConfigError
-from gan_cli.utils.text import unknown
+from gan_cli.utils.text import as_typed, unknown
 
 SYNONYMS = {"fid": "fd", "kid": "kd"}  # usual names, accepted with any features
 
@@ -20,14 +19,14 @@ def parse_metrics(value: Any, where: str, faults: list[str]) -> Metrics:
     In the node, `features` is a name, and the options of the features are keys of the node itself.
     """
     if not isinstance(value, Mapping):
-        faults.append(f"{where}: expected keys and values, got {value!r}")
+        faults.append(f"{where}: expected keys and values, got {as_typed(value)}")
         return Metrics()
     name = value.get("features", "random")
     if isinstance(name, Mapping):  # the form in a checkpoint
         value, name = {**value, **name}, name.get("name")
     compute = as_mapping(value.get("compute"))
     if not isinstance(compute, Mapping):
-        faults.append(f"{where}.compute: expected names of metrics, got {shown(compute)}")
+        faults.append(f"{where}.compute: expected names of metrics, got {as_typed(compute)}")
         compute = {}
     own = {}
     if isinstance(name, str) and name in extractors.entries:
@@ -63,7 +62,7 @@ def parse_compute(
         name = SYNONYMS.get(given, given)
         at = f"{where}.{given}"
         if not isinstance(options, Mapping | None):
-            faults.append(f"{at}: expected keys and values, got {shown(options)}")
+            faults.append(f"{at}: expected keys and values, got {as_typed(options)}")
             continue
         try:
             yield name, {"name": name, **metrics.check({**(options or {}), "name": name}, at)}

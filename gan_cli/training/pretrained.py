@@ -21,7 +21,7 @@ from gan_cli.games.game import Game
 from gan_cli.games.restore import load_weights, takes_single_samples
 from gan_cli.training.finetuning import load_trained
 from gan_cli.utils.errors import ConfigError
-from gan_cli.utils.text import unknown
+from gan_cli.utils.text import as_typed, unknown
 
 MISSING = "???"  # OmegaConf's mark of a mandatory value
 
@@ -95,7 +95,7 @@ def references_of(composed: DictConfig) -> dict[str, str]:
     """Returns model.pretrained as typed: a run or a file for each role."""
     node = OmegaConf.select(composed, "model.pretrained")
     if not isinstance(node, DictConfig | None):
-        raise ConfigError(f"model.pretrained: expected keys and values, got {node!r}")
+        raise ConfigError(f"model.pretrained: expected keys and values, got {as_typed(node)}")
     references: Any = {} if node is None else OmegaConf.to_container(node, resolve=True)
     return {str(k): MISSING if value is None else str(value) for k, value in references.items()}
 

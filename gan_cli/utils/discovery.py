@@ -9,6 +9,7 @@ from traceback import extract_tb
 from typing import Any
 
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.text import as_typed
 
 
 def import_submodules(package: str, path: Iterable[str]) -> None:
@@ -32,7 +33,8 @@ def import_modules(names: Any) -> None:
     listed = isinstance(names, Sequence) and not isinstance(names, str)
     if not listed or not all(map(is_module_name, names)):
         raise ConfigError(
-            f"imports: expected a list of modules, got {names!r}; type 'imports=[my_package.nets]'"
+            f"imports: expected a list of modules, got {as_typed(names)}; type "
+            "'imports=[my_package.nets]'"
         )
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
