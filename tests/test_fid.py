@@ -57,9 +57,20 @@ def sources(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def in_home(home, monkeypatch) -> None:
+    """The data set of a run is opened for runs in ./outputs alone."""
+    monkeypatch.chdir(home)
+
+
+@pytest.fixture(scope="module")
+def run(home):
     """A short run with an evaluation of 40 samples at its end."""
-    folder = tmp_path_factory.mktemp("runs") / "mine"
+    folder = home / "outputs" / "mine"
     config = small(
         *("steps=3", "every={log: 1, preview: 0, evaluate: 3, checkpoint: 3}"),
         *("metrics=fd_random", "metrics.count=40", "metrics.real_count=50"),

@@ -85,10 +85,10 @@ def write_card(path: Path, card: Card) -> Path:
     return write_json(path, card)
 
 
-def unused(folder: Path, name: str) -> Path:
+def unused(folder: Path, name: str, suffix: str = ".json") -> Path:
     """Returns the first of name.json, name-2.json, ... in `folder` that does not exist."""
     names = chain([name], (f"{name}-{n}" for n in count(2)))
-    return next(p for p in (folder / f"{stem}.json" for stem in names) if not p.exists())
+    return next(p for p in (folder / f"{stem}{suffix}" for stem in names) if not p.exists())
 
 
 def read_card(path: Path) -> Card:

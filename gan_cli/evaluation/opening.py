@@ -40,18 +40,27 @@ def open_real(
     return Data(datasets.build(node, where="dataset"), settings.real_count)
 
 
+def open_model(options: FidOptions, checkpoint: Checkpoint | None) -> Model | None:
+    """Returns the model of the checkpoint; ConfigError if its game draws no samples."""
+    if checkpoint is None:
+        return None
+    model = Model(checkpoint, options.weights == "average", options.device)
+    model.target()
+    return model
+
+
 def open_fake(
     options: FidOptions,
     limit: int | None,
     settings: Metrics,
     real: Side,
-    checkpoint: Checkpoint | None,
+    model: Model | None,
 ) -> Side:
-    """Opens options.fake, or the model of the checkpoint.
+    """Opens options.fake, or returns the side of samples of the model.
 
     `limit` is the largest number of samples of options.fake.
     """
-    if checkpoint is None:
+    if model is None:
         assert options.fake is not None
         return open_side(
             options.fake,
@@ -61,8 +70,6 @@ def open_fake(
             labelled=wants_labels(settings),
             limit=limit,
         )
-    model = Model(checkpoint, options.weights == "average", options.device)
-    model.target()  # raises ConfigError if the game draws no samples
     data = real.dataset if isinstance(real, Data) else None
     if data is not None and not has_conditions(data, model):
         data = None

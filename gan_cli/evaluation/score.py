@@ -1,6 +1,6 @@
 """Computes the metrics of gan-fid and writes a metric card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,13 @@ from gan_cli.config.schema import Metrics
 from gan_cli.evaluation.card import Card, make_card, protocol_of, unused, write_card
 from gan_cli.evaluation.class_numbers import renumbered
 from gan_cli.evaluation.evaluation import MetricSet
-from gan_cli.evaluation.opening import check_sides, features_dataset, open_fake, open_real
+from gan_cli.evaluation.opening import (
+    check_sides,
+    features_dataset,
+    open_fake,
+    open_model,
+    open_real,
+)
 from gan_cli.evaluation.options import FidOptions
 from gan_cli.evaluation.report import draw_transport_plan, with_progress
 from gan_cli.evaluation.sides import (
@@ -24,7 +30,8 @@ from gan_cli.metrics.settings import parse_metrics
 from gan_cli.report.run_report import refresh
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.utils.discovery import import_modules
-from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.errors import ConfigError, StorageError
+from gan_cli.utils.files import check_writable
 from gan_cli.utils.memory import EVALUATION, memory_errors
 from gan_cli.utils.paths import user_path
 
@@ -38,10 +45,12 @@ def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
     settings, limit = settings_of(options)
     device = Runtime(options.device).device
     checkpoint = None if options.fake is not None else opened(options, run)
+    model = open_model(options, checkpoint)
     real = open_real(options, settings, checkpoint, run)
-    fake = open_fake(options, limit, settings, real, checkpoint)
+    fake = open_fake(options, limit, settings, real, model)
     check_sides(settings, real, fake)
     metrics = MetricSet(settings, features_dataset(real, fake), device, with_progress)
+    check_files(options, metrics, card_path(options, run, checkpoint, metrics.name).parent)
     scores = {}
     with naming_side("real"):
         real_side = real.collect(metrics, 0)
@@ -58,13 +67,37 @@ def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
         protocol=protocol_of(metrics, real.protocol(), fake.protocol()),
         subject=subject_of(options, run, checkpoint),
     )
-    if options.save is not None:
-        save_moments(user_path(options.save), real, real_side.moments, card["protocol"]["features"])
-    path = write_card(card_path(options, run, checkpoint, metrics.name), card)
-    draw_transport_plan(metrics, real_side, fake_side, path.with_suffix(".png"))
+    path = card_path(options, run, checkpoint, metrics.name)
+    write_results(options, card, path, real, real_side.moments)
+    plan = unused(path.parent, path.stem, ".png")
+    draw_transport_plan(metrics, real_side, fake_side, plan)
     if run is not None:
         refresh(run)
     return card, path
+
+
+def check_files(options: FidOptions, metrics: MetricSet, cards: Path) -> None:
+    """Raises an error now if the results could not be written after a long computation."""
+    if options.save is not None:
+        if "moments" not in metrics.needs:
+            raise ConfigError("save: writes the statistics of fd; add fd to metrics=[...]")
+        check_writable(user_path(options.save).parent)
+    check_writable(cards)
+
+
+def write_results(options: FidOptions, card: Card, path: Path, real: Side, moments: Any) -> None:
+    """Writes options.save and the card, or neither; StorageError, with the values."""
+    saved = None if options.save is None else user_path(options.save)
+    try:
+        if saved is not None:
+            features = card["protocol"]["features"]
+            save_statistics(saved, Statistics(moments, features, real.protocol().get("content")))
+        write_card(path, card)
+    except StorageError as error:
+        if saved is not None:
+            saved.unlink(missing_ok=True)  # or the same command would refuse to replace it
+        values = ", ".join(f"{name} {value:.6g}" for name, value in card["values"].items())
+        raise StorageError(f"{error}; the values are: {values}") from error
 
 
 def numbered_as(names: Sequence[str], side: Side, collected: Collected) -> Collected:
@@ -102,13 +135,6 @@ def subject_of(
         "checkpoint": str(checkpoint.path),
         "step": checkpoint.step,
     }
-
-
-def save_moments(path: Path, real: Side, moments: Any, features: Mapping[str, Any]) -> None:
-    """Writes the moments of the real side; raises ConfigError if no metric has computed them."""
-    if moments is None:
-        raise ConfigError("save: writes the statistics of fd; add fd to metrics=[...]")
-    save_statistics(path, Statistics(moments, features, real.protocol().get("content")))
 
 
 def card_path(

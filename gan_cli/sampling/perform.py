@@ -10,6 +10,7 @@ from gan_cli.sampling.task import Job, Task, find_task
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.files import atomic_folder, remove_leftovers
 from gan_cli.utils.memory import SAMPLING, memory_errors
+from gan_cli.utils.paths import user_path
 from gan_cli.utils.storage import storage_errors
 
 SHOWN = 32  # default number of inputs of tasks that show them; others take all
@@ -21,14 +22,14 @@ def perform(options: SampleOptions, run: Path | None) -> str:
     task = find_task(options.task)
     check_keys(task, options)
     if options.output is not None:
-        check_free(Path(options.output).expanduser())
+        check_free(user_path(options.output))
     if "model" not in task.needs:
         if run is None:
             raise ConfigError(f"run: has no value; task={options.task} is for runs, type run=NAME")
-        return "\n".join(run_task(task, Job(options, run), run / "generated" / "pictures"))
+        return "\n".join(run_task(task, Job(options, run, run), run / "generated" / "pictures"))
     checkpoint = opened(options, run)
     assert checkpoint.path is not None
-    job = Job(options, checkpoint.path)
+    job = Job(options, checkpoint.path, run)
     prepare(job, task, checkpoint)
     home = run or checkpoint.path.parent
     lines = run_task(task, job, home / "generated" / f"step-{checkpoint.step:07d}")
@@ -69,7 +70,7 @@ def prepare(job: Job, task: Task, checkpoint: Checkpoint) -> None:
         job.autoencoder = Autoencoder(job.model, options.task)
     if "inputs" in task.needs:
         usual = SHOWN if "shows" in task.needs else None
-        job.inputs = open_inputs(options, checkpoint, checkpoint.spec.target, usual)
+        job.inputs = open_inputs(options, checkpoint, checkpoint.spec.target, usual, job.run)
 
 
 def run_task(task: Task, job: Job, usual: Path) -> list[str]:
@@ -82,7 +83,7 @@ def run_task(task: Task, job: Job, usual: Path) -> list[str]:
         numbered = (usual.with_name(f"{usual.name}-{n}") for n in count(2))
         folder = next(filter(is_free, chain([usual], numbered)))
     else:
-        folder = Path(job.options.output).expanduser()
+        folder = user_path(job.options.output)
         check_free(folder)
     with atomic_folder(folder) as job.folder:
         lines = task.perform(job)

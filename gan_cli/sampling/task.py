@@ -25,6 +25,7 @@ class Job:
 
     options: SampleOptions
     source: Path  # the run's folder, or the checkpoint file
+    run: Path | None = None  # the run's folder, if a run was asked for
 
     # Set by `perform`. Files of this folder are moved to the output folder when the task is done.
     folder: Path = None  # type: ignore[assignment]

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from gan_cli.checkpoints.trust import check_own
 from gan_cli.data.sets import datasets
 from gan_cli.games.request import Request
 from gan_cli.networks.layers.latent import seeded_latent
@@ -15,8 +16,9 @@ from gan_cli.utils.strict_json import write_json
 @task("evaluate", needs=["model", "encoder", "inputs"], keys=["input", "dataset", "count"])
 def evaluate(job: Job) -> list[str]:
     """Writes evaluation.json; the samples must not be those of the training."""
-    inputs = job.inputs
-    trained = datasets.build(job.model.checkpoint.dataset, where="dataset")
+    inputs, checkpoint = job.inputs, job.model.checkpoint
+    check_own(checkpoint, job.run, "task", "run=NAME of a run there, with task=evaluate")
+    trained = datasets.build(checkpoint.dataset, where="dataset")
     if trained.fingerprint() == inputs.dataset.fingerprint():
         raise ConfigError(
             "dataset: is what the model was trained on; type dataset.split=test, if it has one, or "

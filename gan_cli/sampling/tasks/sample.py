@@ -30,21 +30,19 @@ def sample(job: Job) -> list[str]:
     target = model.target(options.target)
     field = model.spec.fields[target]
     formats = formats_of(options, field)
-    if options.interpolate:
-        drawn = draw_walk(model, options, field)
-    else:
-        drawn = draw_seeds(model, options, target)
+    drawn = draw_walk(model, options, field) if options.interpolate else draw_seeds(job, target)
     files = [file for name in formats for file in exports.entries[name].write(job.folder, drawn)]
     return [*summary(drawn), *shortened([str(file) for file in files])]
 
 
-def draw_seeds(model: Model, options: SampleOptions, target: str) -> DrawnSamples:
+def draw_seeds(job: Job, target: str) -> DrawnSamples:
     """Draws one sample for each seed, or for each given input."""
+    model, options = job.model, job.options
     field, keys = model.spec.fields[target], model.game.inputs(target)
     count = POINTS if "plot" in formats_of(options, field) and field.kind == "vector" else IMAGES
     given = {}
     if keys:
-        inputs = {key: open_inputs(options, model.checkpoint, key, count) for key in keys}
+        inputs = {key: open_inputs(options, model.checkpoint, key, count, job.run) for key in keys}
         count = min(len(one) for one in inputs.values())
         given = {
             key: kind_of(model.spec.fields[key]).to_model(one.samples[:count])
