@@ -51,7 +51,7 @@ class Failures:
         self.failed = threading.Event()  # some process has
         self.leaving = threading.Event()  # the main thread ends the run, or has ended it
         self.once = threading.Lock()
-        self.told = self.acknowledged = False
+        self.told = False
         self.at_end: Callable[[str], object] | None = None  # called before GRACE ends the process
         threading.Thread(target=self.watch, name="failures", daemon=True).start()
 
@@ -62,7 +62,9 @@ class Failures:
                 return
         assert self.first is not None
         failure = self.first
-        if self.rank == 0 and not self.leaving.wait(2 * POLL):
+        if self.rank > 0:
+            self.hear()
+        elif not self.leaving.wait(2 * POLL):
             self.tell(self.with_rank(failure))
         if not self.leaving.wait(GRACE):
             if self.at_end is not None:
@@ -80,7 +82,6 @@ class Failures:
         except RuntimeError:  # the process with the store has ended
             self.first = lost(0)
         self.failed.set()
-        self.acknowledge()
         return True
 
     def end(self, error: BaseException) -> UserError:
@@ -98,11 +99,10 @@ class Failures:
                 isinstance(error, ProcessError) or first.message != str(error)
             )
             self.tell(self.with_rank(first) if alone else first.message)
-            self.wait_until(lambda: self.store.add("readers", 0) >= self.world - 1)
-        else:
-            self.acknowledge()
-            if not self.wait_until(lambda: self.store.check(["told"])):
-                self.tell(self.with_rank(first))  # rank 0 has gone
+            # The store may be in this process.
+            self.wait_until(lambda: self.store.add("heard", 0) >= self.world - 1)
+        elif not self.hear():
+            self.tell(self.with_rank(first))  # rank 0 has gone
         ending = ProcessError(first.message, first.status)
         ending.told = True
         return ending
@@ -121,12 +121,13 @@ class Failures:
         what = traceback.format_exception_only(error)[-1].strip()
         return Failure(self.rank, 1, f"process {self.rank} of {self.world} failed: {what}")
 
-    def acknowledge(self) -> None:
-        """Lets rank 0 know that this process has read the failure."""
+    def hear(self) -> bool:
+        """Waits until rank 0 has printed the failure, and lets it know; returns whether it has."""
         with self.once:
-            if self.rank > 0 and not self.acknowledged:
-                self.acknowledged = True
-                self.wait_until(lambda: self.store.add("readers", 1) > 0)
+            if not self.told and self.wait_until(lambda: self.store.check(["told"])):
+                self.told = True
+                self.wait_until(lambda: self.store.add("heard", 1) > 0)
+            return self.told
 
     def publish(self, failure: Failure) -> Failure:
         """Publishes a failure unless there is one; returns the first one."""
@@ -177,10 +178,11 @@ class Failures:
 def lost(rank: int | None, error: Exception | None = None) -> Failure:
     """The failure of a process that has ended without a word."""
     who = "another process" if rank is None else f"process {rank}"
-    why = "" if error is None else f" ({str(error).splitlines()[0]})"
+    lines = [] if error is None else str(error).splitlines()
+    why = "" if not lines or "by peer" in lines[0] else f" ({lines[0]})"
     return Failure(
         -1,
         1,
-        f"{who} of this run has ended without a message, e.g. killed for want of memory; the same "
-        f"command resumes from the last checkpoint{why}",
+        f"{who} of this run has ended without a message, e.g. killed for want of memory{why}; the "
+        "same command resumes from the last checkpoint",
     )

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Protocol
 
+from gan_cli.checkpoints.changes import differences
 from gan_cli.checkpoints.contents import plain
-from gan_cli.checkpoints.resume import differences
 from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Dataset
 from gan_cli.runtime.processes import Processes
