@@ -97,6 +97,13 @@ def test_moved_data_that_are_resized_in_another_way_are_refused(tmp_path):
     assert "dataset.path" not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [float("nan"), [0.5, float("nan")]])
+def test_a_nan_is_no_change(value):
+    copy = [*value] if isinstance(value, list) else float("nan")
+    assert differences({"a": {"b": value}}, {"a": {"b": copy}}) == []
+    assert differences({"a": {"b": value}}, {"a": {"b": 0.5}}) != []
+
+
 def test_differences_within_lists_name_their_place():
     old = {"optimizer": {"betas": [{"start": 0.5}, {"start": 0.9}]}}
     new = {"optimizer": {"betas": [{"start": 0.5}, {"start": 0.8}]}}

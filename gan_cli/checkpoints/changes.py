@@ -37,8 +37,13 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     return [
         Change(key, before.get(key, "absent"), now.get(key, "absent"))
         for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
+        if not equal(before.get(key), now.get(key))
     ]
+
+
+def equal(old: Any, new: Any) -> bool:
+    """Whether two settings are equal; a NaN, in checkpoints of earlier versions, equals itself."""
+    return bool(old == new) or repr(old) == repr(new)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
