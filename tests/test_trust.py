@@ -112,7 +112,7 @@ def test_evaluating_an_encoder_opens_the_data_of_own_runs_alone(opened):
     own = {"name": "synthetic", "count": 32, "size": 8, "seed": 0}
     path = checkpoint_files.write(checkpoint_files.state_of(nodes, SPEC, game="bigan", dataset=own))
     keys = {"task": "evaluate", "device": {"accelerator": "cpu"}, "dataset": {**own, "seed": 1}}
-    with pytest.raises(ConfigError, match="task: the data set .* unasked"):
+    with pytest.raises(ConfigError, match=r"task: the data set .* unasked"):
         perform(checked_options({**keys, "checkpoint": str(path)}), None)
     assert opened == ["synthetic"]
     perform(checked_options({**keys, "run": "x"}), run_folder("x"))
