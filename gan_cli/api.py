@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from omegaconf import OmegaConf
 
@@ -22,6 +22,10 @@ from gan_cli.runtime.restored_settings import torch_settings_kept
 from gan_cli.sampling.loaded_model import LoadedModel
 from gan_cli.sampling.options import checked_options as checked_sample_options
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.paths import user_path
+
+if TYPE_CHECKING:
+    from gan_cli.health import Finding, Verdict
 
 Weights = Literal["average", "live"]
 
@@ -35,6 +39,8 @@ class TrainedRun:
     config: Config
     scores: dict[str, float]  # last values of the metrics
     best: dict[str, float]  # best value of each metric
+    health: "Verdict"  # state ("fine", "finding", "too_early" or "off") and text
+    findings: list["Finding"]  # active ones and those that have passed
 
     def load(self, which: Literal["latest", "best"] | int = "latest") -> "LoadedModel":
         """Returns the trained model with its averaged networks."""
@@ -68,7 +74,8 @@ def train(*overrides: str, **settings: Any) -> TrainedRun:
         run = run_training(config, run_folder(config.run), started)
     last = {name: value for name, (value, _) in run.scores.last.items()}
     best = {name: value for name, (value, _) in run.scores.best.items()}
-    return TrainedRun(run.folder, run.step, config, last, best)
+    health, findings = run.health.verdict(), list(run.health.tracker.findings)
+    return TrainedRun(run.folder, run.step, config, last, best, health, findings)
 
 
 def run_folder(name: str) -> Path:
@@ -91,7 +98,8 @@ def load(
     Parameters
     ----------
     reference
-        The name of a run in ./outputs, the folder of a run, or a checkpoint file.
+        The name of a run in ./outputs, the folder of a run, a checkpoint file, or what gan-export
+        wrote: its folder, or model.safetensors.
     which
         The checkpoint of a run: the newest, the best, or that of a step.
     weights
@@ -106,7 +114,9 @@ def load(
     StorageError
         If the checkpoint is damaged.
     """
-    is_file = Path(reference).expanduser().is_file()
+    exported = user_path(reference) / "model.safetensors"
+    reference = exported if exported.is_file() else reference
+    is_file = user_path(reference).is_file()
     keys = {"checkpoint" if is_file else "run": reference, "which": which, "weights": weights}
     words = [f"device={device}", *(f"{k}={hydra_value(v)}" for k, v in keys.items())]
     tree = OmegaConf.to_container(composed("sample", words), resolve=True)

@@ -22,3 +22,10 @@ def fid() -> None:
     from gan_cli.fid import main
 
     main()
+
+
+def export() -> None:
+    exit_on_signals()
+    from gan_cli.export import main
+
+    main()

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_cli.config.command_line import hydra_arguments, is_override
 from gan_cli.config.registry import keys_of
 from gan_cli.data.sets import datasets
+from gan_cli.deployment import options as deployment
 from gan_cli.evaluation import options as evaluation
 from gan_cli.fid import full
 from gan_cli.metrics.settings import parse_metrics
@@ -44,7 +45,7 @@ class Command:
     page: str
     line: int
     words: tuple[str, ...]  # without the name of the command
-    name: str  # gan-train, gan-sample or gan-fid
+    name: str  # gan-train, gan-sample, gan-fid or gan-export
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -166,6 +167,10 @@ def check_fid(words: tuple[str, ...]) -> None:
         raise ConfigError(*faults)
 
 
+def check_export(words: tuple[str, ...]) -> None:
+    deployment.checked_options(plain(requested("export", [as_list(with_files(w)) for w in words])))
+
+
 def plain(config: DictConfig) -> Any:
     import_modules(config.imports)
     return OmegaConf.to_container(config, resolve=True)
@@ -194,4 +199,5 @@ CHECKS: dict[str, Callable[[tuple[str, ...]], None]] = {
     "gan-train": check_train,
     "gan-sample": check_sample,
     "gan-fid": check_fid,
+    "gan-export": check_export,
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from gan_cli.checkpoints.safetensors_files import SAFETENSORS, read_state
 from gan_cli.utils.errors import StorageError
 from gan_cli.utils.side_files import set_aside
 from gan_cli.utils.tensor_files import read_tensors, write_tensors
@@ -30,6 +31,8 @@ def load(path: Path, device: torch.device | str = "cpu") -> State:
 
     Raises StorageError if the file is missing, damaged or no checkpoint.
     """
+    if path.suffix == SAFETENSORS:
+        return read_state(path)
     try:
         state = read_tensors(path, device)
     except FileNotFoundError:

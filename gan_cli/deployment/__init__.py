@@ -1,0 +1,1 @@
+"""gan-export: trained networks in the formats of other programs, with a model card."""

@@ -1,0 +1,129 @@
+"""A network with named inputs, in the form in which it leaves the program."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from gan_cli.data.kinds import kind_of
+from gan_cli.data.spec import Field, Spec
+from gan_cli.games.game import Game, Samples
+from gan_cli.games.request import Request
+from gan_cli.sampling.model import Model
+from gan_cli.utils.errors import ConfigError
+
+EXAMPLES = 4  # samples of the example inputs
+
+
+@dataclass(frozen=True)
+class Exportable:
+    """A network in eval mode on the CPU, and examples of its inputs by name."""
+
+    model: Model
+    role: str
+    network: nn.Module  # takes the inputs by position
+    examples: Mapping[str, Tensor]  # name -> (EXAMPLES, ...), in the order of the arguments
+
+    def __call__(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+        """Returns the outputs of the network."""
+        with torch.no_grad():
+            return as_tuple(self.network(*inputs.values()))
+
+    def inputs(self, count: int) -> dict[str, Tensor]:
+        """Returns `count` samples of each input, repeating the examples."""
+        index = torch.arange(count) % EXAMPLES
+        return {name: example[index] for name, example in self.examples.items()}
+
+
+def as_tuple(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def exportable(model: Model, role: str) -> Exportable:
+    """Returns the network `role`; ConfigError if the game has none or never calls it.
+
+    The inputs are those that the game passes to it: a conditional generator takes latents and
+    labels, the discriminator of PacGAN takes packs.
+    """
+    known = list(model.game.networks)
+    if role not in known:
+        raise ConfigError(f"role: the model has no network '{role}'; it has {', '.join(known)}")
+    with recorded_call(model.game.networks[role]) as call:
+        play(model.game, model.spec, call)
+    if not call:
+        game = model.checkpoint.game["name"]
+        raise ConfigError(f"role: the game '{game}' never calls its network '{role}'")
+    network = model.network(role).cpu()
+    for module in network.modules():  # spectral norm and the like become plain weights
+        for name in list(getattr(module, "parametrizations", {})):
+            parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+    network = network.eval().requires_grad_(False)
+    return Exportable(model, role, network, needed(network, call))
+
+
+def needed(network: nn.Module, call: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the inputs without those that change nothing, such as labels of a plain network."""
+    optional = [
+        name
+        for name, parameter in inspect.signature(network.forward).parameters.items()
+        if name in call and parameter.default is not inspect.Parameter.empty
+    ]
+    kept = dict(call)
+    with torch.no_grad():
+        for name in reversed(optional):
+            others = {key: value for key, value in kept.items() if key != name}
+            with suppress(Exception):  # some networks refuse to be called without it
+                if same(network(**others), network(**kept)):
+                    kept = others
+    return kept
+
+
+def same(one: Tensor | tuple[Tensor, ...], other: Tensor | tuple[Tensor, ...]) -> bool:
+    return all(map(torch.equal, as_tuple(one), as_tuple(other)))
+
+
+@contextmanager
+def recorded_call(network: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """Yields the tensors that the network is called with, by the names of its parameters."""
+    call: dict[str, Tensor] = {}
+
+    def record(module: nn.Module, arguments: tuple[object, ...], named: dict[str, object]) -> None:
+        bound = inspect.signature(module.forward).bind(*arguments, **named)
+        found = {k: v for k, v in bound.arguments.items() if isinstance(v, Tensor)}
+        call.update({k: v.detach().cpu()[:EXAMPLES].clone() for k, v in found.items()})
+
+    hook = network.register_forward_pre_hook(record, with_kwargs=True)
+    try:
+        yield call
+    finally:
+        hook.remove()
+
+
+def play(game: Game, spec: Spec, call: Mapping[str, Tensor]) -> None:
+    """Draws samples and plays the losses of a step, without training, until there is a call."""
+    batch = {key: example_of(field, game.device) for key, field in spec.fields.items()}
+    packs = getattr(game, "packing", 1)
+    batch = {key: value.repeat(packs, *[1] * (value.ndim - 1)) for key, value in batch.items()}
+    if isinstance(game, Samples) and not game.inputs(spec.target):
+        label = batch[spec.label][:EXAMPLES] if game.labelled and spec.label else None
+        with torch.no_grad():
+            game.sample(Request(list(range(EXAMPLES)), label))
+    for turn in game.turns(0):
+        if call:
+            return
+        with suppress(AttributeError):  # of games that look at their optimizers
+            turn.loss(batch)
+
+
+def example_of(field: Field, device: torch.device) -> Tensor:
+    """Returns random values of a field (EXAMPLES, *shape) in model form."""
+    generator = torch.Generator().manual_seed(0)
+    if field.kind == "label":
+        return (torch.arange(EXAMPLES) % max(field.classes, 1)).to(device)
+    values = torch.rand((EXAMPLES, *field.shape), generator=generator) * 2 - 1
+    kind = kind_of(field)
+    return kind.to_model(kind.to_stored(values)).to(device)

@@ -1,0 +1,39 @@
+"""format=torch_export: a torch.export program, for PyTorch itself, AOTInductor and ExecuTorch."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan_cli.deployment.exportable import Exportable, as_tuple
+from gan_cli.deployment.formats.format import ModelFormat, model_formats
+
+
+def dynamic_batch(exportable: Exportable) -> tuple[dict[int, Any], ...]:
+    """Returns the dynamic shapes of all inputs: their first dimension is one and the same."""
+    batch = torch.export.Dim("batch", min=1)
+    return tuple({0: batch} for _ in exportable.examples)
+
+
+def write(exportable: Exportable, path: Path) -> None:
+    """Writes a .pt2 file that `torch.export.load` reads."""
+    examples = tuple(exportable.examples.values())
+    shapes = dynamic_batch(exportable)
+    program = torch.export.export(exportable.network, examples, dynamic_shapes=shapes, strict=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch's own code
+        torch.export.save(program, path)
+
+
+def run(path: Path, _: Exportable, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    """Runs the program on the CPU."""
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.export.load(path)
+        return as_tuple(program.module()(*inputs.values()))
+
+
+model_formats.register("torch_export")(ModelFormat("{role}.pt2", write, run))

@@ -1,0 +1,45 @@
+"""format=safetensors: the whole model, for gan_cli, fine-tuning and the tools of model hubs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan_cli.checkpoints.contents import Checkpoint
+from gan_cli.checkpoints.safetensors_files import write_state
+from gan_cli.deployment.exportable import Exportable, as_tuple
+from gan_cli.deployment.formats.format import ModelFormat, model_formats
+from gan_cli.games.restore import build_network
+
+
+def write(exportable: Exportable, path: Path) -> None:
+    """Writes the weights of all networks, so that the file can be read like a checkpoint."""
+    model = exportable.model
+    checkpoint = model.checkpoint
+    weights = {role: checkpoint.weights(role, model.averaged) for role in checkpoint.roles}
+    state = {**checkpoint.state, "config": without_folders(checkpoint.config)}
+    write_state(path, state, weights)
+
+
+def run(path: Path, exportable: Exportable, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    """Reads the file as a checkpoint and runs its network."""
+    network = build_network(Checkpoint.load(path), exportable.role, averaged=False)
+    with torch.no_grad():
+        return as_tuple(network(*inputs.values()))
+
+
+def without_folders(value: Any) -> Any:
+    """Returns settings in which absolute paths, which tell about their author, are bare names."""
+    if isinstance(value, Mapping):
+        return {key: without_folders(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_folders(item) for item in value]
+    is_path = isinstance(value, str) and (value.startswith("~") or Path(value).is_absolute())
+    return Path(value).name if is_path else value
+
+
+model_formats.register("safetensors")(
+    ModelFormat("model.safetensors", write, run, ("safetensors",))
+)

@@ -1,0 +1,27 @@
+"""The picture of samples that goes with an exported model."""
+
+from pathlib import Path
+
+from gan_cli.data.kinds import kind_of
+from gan_cli.data.kinds.kind import Context
+from gan_cli.games.draw import draw_all
+from gan_cli.games.game import Samples
+from gan_cli.games.request import Request
+from gan_cli.sampling.model import Model
+from gan_cli.utils.images import save_png
+
+
+def sample_grid(model: Model, path: Path) -> Path | None:
+    """Draws the first seeds as a preview does; None if the model draws none without inputs."""
+    game, target = model.game, model.spec.target
+    if not isinstance(game, Samples) or target not in game.targets(model.spec):
+        return None
+    if game.inputs(target):
+        return None
+    field = model.field(target)
+    seeds = list(range(kind_of(field).previewed))
+    samples = draw_all(game, Request(seeds, model.labels(None, seeds), target=target))
+    picture = kind_of(field).picture(field, [samples.cpu()], Context())
+    if picture is not None:
+        save_png(path, picture)
+    return None if picture is None else path
