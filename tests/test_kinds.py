@@ -130,6 +130,24 @@ def test_the_spec_of_a_data_set_keeps_what_only_its_author_knows():
     assert data.spec == Spec({"real": Field("audio", (2, 300), sample_rate=22_050)})
 
 
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        (Field("audio"), "dataset: its sounds need a sample rate"),
+        (Field("audio", sample_rate=0), "dataset: its sounds need a sample rate"),
+        (Field("tokens"), "dataset: its tokens need a vocabulary"),
+    ],
+)
+def test_a_field_without_what_its_kind_needs_is_refused_in_words(field, words):
+    with pytest.raises(ConfigError, match=words):
+        kind_of(field).check(field)
+
+
+def test_complete_fields_are_accepted():
+    for field in FIELDS.values():
+        kind_of(field).check(field)
+
+
 # ---- Pictures
 
 

@@ -8,6 +8,7 @@ from gan_cli.checkpoints.files import Checkpoints, State
 from gan_cli.checkpoints.resume import nonfinite_weight, restore, state_of
 from gan_cli.config.schema import Config
 from gan_cli.data.feeds.feed import open_feed
+from gan_cli.data.kinds import kind_of
 from gan_cli.data.sets import datasets
 from gan_cli.evaluation.card import training_card, write_card
 from gan_cli.evaluation.evaluation import Evaluation
@@ -44,6 +45,8 @@ class Run:
         with processes.one_first():
             self.dataset = datasets.build(config.dataset, where="dataset")
         check_processes(processes, config, self.dataset)
+        for field in self.dataset.spec.fields.values():
+            kind_of(field).check(field)
         torch.manual_seed(config.seed)  # initial weights, equal on every rank
         self.game = build_game(config.model, config.loss, config.augment, self.dataset.spec)
         load_pretrained(self.game, config.model, self.dataset.spec, self.folder)

@@ -8,9 +8,20 @@ from torch import Tensor
 
 from gan_cli.data.kinds.kind import Context, Kind, kinds
 from gan_cli.data.spec import Field
+from gan_cli.utils.errors import ConfigError
 
 FULL_SCALE = 32768  # of int16
 SHOWN = 16  # waveforms in a preview
+
+
+def sample_rate(field: Field) -> int:
+    """Returns the sample rate of an audio field in Hz; raises ConfigError if it has none."""
+    if not field.sample_rate or field.sample_rate < 1:
+        raise ConfigError(
+            f"dataset: its sounds need a sample rate in Hz, and it gives {field.sample_rate}; "
+            'describe them by field=Field("audio", sample_rate=16000), say'
+        )
+    return field.sample_rate
 
 
 @kinds.register("audio")
@@ -25,6 +36,9 @@ class Audio(Kind):
 
     def recognizes(self, stored: Tensor) -> bool:
         return stored.ndim == 3 and (stored.dtype == torch.int16 or stored.is_floating_point())
+
+    def check(self, field: Field) -> None:
+        sample_rate(field)
 
     def to_model(self, stored: Tensor) -> Tensor:
         if stored.dtype == torch.int16:
@@ -46,10 +60,10 @@ class Audio(Kind):
         """Returns waveforms and spectrograms; several columns alternate sample by sample."""
         from gan_cli.plots.sound import waveforms
 
-        assert field.sample_rate is not None, "an audio field has a sample rate"
+        rate = sample_rate(field)
         rows = max(SHOWN // len(columns), 1)
         shown = torch.stack([column[:rows] for column in columns], 1).flatten(0, 1)
-        return waveforms(shown.float().cpu(), field.sample_rate)
+        return waveforms(shown.float().cpu(), rate)
 
     def default_format(self, field: Field) -> str:  # noqa: ARG002
         return "wav"

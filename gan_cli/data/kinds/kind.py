@@ -40,6 +40,9 @@ class Kind:
         """Returns whether stored samples (N, *shape) of unknown kind look like this one."""
         raise NotImplementedError
 
+    def check(self, field: Field) -> None:
+        """Raises ConfigError if the field lacks something that this kind needs in training."""
+
     def to_model(self, stored: Tensor) -> Tensor:
         """Returns stored samples (N, *shape) in model form."""
         return stored

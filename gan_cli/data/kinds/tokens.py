@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gan_cli.data.kinds.kind import Context, Kind, kinds
 from gan_cli.data.spec import Field
+from gan_cli.utils.errors import ConfigError
 
 SHOWN = 32  # lines in a preview
 
@@ -23,6 +24,13 @@ class Tokens(Kind):
 
     def recognizes(self, stored: Tensor) -> bool:
         return stored.ndim == 2 and not stored.is_floating_point()
+
+    def check(self, field: Field) -> None:
+        if not field.vocabulary:
+            raise ConfigError(
+                "dataset: its tokens need a vocabulary, the text of each number; describe them by "
+                'field=Field("tokens", vocabulary=("a", "b", "c")), say'
+            )
 
     def to_model(self, stored: Tensor) -> Tensor:
         return stored.long()
