@@ -9,6 +9,7 @@ replays the readings through the rules and compares the outcome with the verdict
 
 import argparse
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def recording(run: Path, verdict: str, seen: str) -> dict[str, Any]:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     rows = [line for line in lines if any(key.startswith(PREFIX) for key in line)]
     names = sorted({key for row in rows for key in row if key.startswith(PREFIX)})
-    words = [word for word in card["command"][1:] if not word.startswith("run=")]
+    words = [plain(word) for word in card["command"][1:] if not word.startswith("run=")]
     return {
         "command": shlex.join(["gan-train", *words]),
         "verdict": verdict,
@@ -34,6 +35,11 @@ def recording(run: Path, verdict: str, seen: str) -> dict[str, Any]:
             name.removeprefix(PREFIX): [rounded(row.get(name)) for row in rows] for name in names
         },
     }
+
+
+def plain(word: str) -> str:
+    """Returns an override without the quotes of Hydra around a simple value."""
+    return re.sub(r"='([\w./-]+)'$", r"=\1", word)
 
 
 def rounded(value: float | None) -> float | None:

@@ -41,7 +41,7 @@ def test_few_readings_do_not_suffice_however_many_steps_lie_between():
 
 
 def test_what_has_exploded_is_told_however_few_steps_lie_between_the_readings():
-    numbers = {"loss_growth/generator": 1e15, "logit_growth": 1e15, "diversity_pixels": 0.0}
+    numbers = {"loss_growth/generator": 1e15, "gap_growth": 1e15, "diversity_pixels": 0.0}
     exploded = SOUND | numbers | {"diversity_random": 0.0, "separability": 1.0}
     changes = told(FindingTracker(), [exploded] * 20, 0, every=1)
     assert changes == [("diverged", READINGS, True)]
@@ -62,9 +62,9 @@ def test_a_few_outputs_over_and_over():
 
 
 def test_logits_that_grow_and_grow():
-    sums = [SOUND | {"logit_growth": 0.5 * 1.5**i} for i in range(40)]
+    sums = [SOUND | {"gap_growth": 0.5 * 1.5**i} for i in range(40)]
     assert told(FindingTracker(), sums, 0)[0][0] == "diverging"
-    large = [SOUND | {"logit_growth": 300.0}] * 40  # WGAN's are as large as they like
+    large = [SOUND | {"gap_growth": 300.0}] * 40  # WGAN's are as large as they like
     assert told(FindingTracker(), large, 0) == []
 
 

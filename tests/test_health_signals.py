@@ -219,7 +219,7 @@ def test_losses_and_logits_grow_from_their_start():
     assert growth_signals(values, start) == {
         "loss_growth/generator": 35.0,
         "loss_growth/discriminator": 0.5,
-        "logit_growth": 3.0,
+        "gap_growth": 3.5,
     }
 
 

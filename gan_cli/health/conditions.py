@@ -21,9 +21,9 @@ GUESSING = 0.55  # pair accuracy of a critic near chance
 OBVIOUS = 0.95  # nearest-neighbour accuracy; healthy runs fall to 0.8 by step 1000
 BIG_STEP = 0.025  # update relative to weights; healthy 0.002, hinge 0.01, 100 times the lr 0.05
 RECENT = 5  # readings whose median update is used: single updates vary by a factor of 2
-BLOWN_UP = 100.0  # logits relative to those at the start; those of WGAN-GP are large but settle
-EXPLODED = 1e4  # logits or losses relative to those at the start; float16 ends at 65,504
-GROWING = 1.1  # logits relative to the median of the older readings
+BLOWN_UP = 100.0  # gap of the logits relative to these at the start; WGAN-GP's settles
+EXPLODED = 1e4  # gap or losses relative to the start; float16 ends at 65,504
+GROWING = 1.1  # gap relative to the median of the older readings
 MARGIN = 0.1  # distance of the pair accuracy from 1/2 from which on one player is ahead
 STRETCH = 10  # steps over which the pair accuracy is averaged at least
 TURNS = 4  # changes of the player ahead within the remembered readings; healthy runs: 0
@@ -75,13 +75,13 @@ def critic_at_chance(past: History) -> bool:
 
 
 def has_exploded(past: History) -> bool:
-    """Logits or losses are far beyond their start."""
-    return past.largest("logit_growth") > EXPLODED or past.largest("loss_growth") > EXPLODED
+    """The losses of all players, or the gap between logits, are far beyond their start."""
+    return past.smallest("loss_growth") > EXPLODED or past.now("gap_growth") > EXPLODED
 
 
 def diverges(past: History) -> bool:
-    """Large updates bring no progress, or logits are 100 times those at the start and grow."""
-    growth = [reading.get("logit_growth", 0.0) for reading in past.readings]
+    """Large updates bring no progress, or the gap between logits is far wider, and grows."""
+    growth = [reading.get("gap_growth", 0.0) for reading in past.readings]
     grows = growth[-1] > GROWING * median(growth[: len(growth) // 2 + 1])
     return (grows and growth[-1] > BLOWN_UP) or updates_too_large(past)
 

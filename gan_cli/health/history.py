@@ -30,6 +30,10 @@ class History:
         """Returns the largest signal with this prefix in the newest reading."""
         return largest(self.readings[-1], prefix)
 
+    def smallest(self, prefix: str) -> float:
+        """Returns the smallest signal with this prefix in the newest reading, NaN if missing."""
+        return min((v for k, v in self.readings[-1].items() if k.startswith(prefix)), default=NAN)
+
     def has(self, prefix: str) -> bool:
         """Returns whether a signal with this prefix has been read."""
         return any(key.startswith(prefix) for reading in self.readings for key in reading)

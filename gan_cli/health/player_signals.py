@@ -53,13 +53,18 @@ def start_scales(first: Mapping[str, float], losses: Collection[str]) -> Reading
 
 
 def growth_signals(values: Mapping[str, float], start: Mapping[str, float]) -> Reading:
-    """Returns the magnitude of logits, and of each player's losses, relative to `start`."""
+    """Returns the gap between logits, and the losses of each player, relative to `start`.
+
+    The level of the logits is free under losses that see their difference only, as WGAN's does.
+    """
     growth: Reading = {}
     for name, value in values.items():
-        if name.endswith(LOGITS) and "logits" in start:
-            kind, scale = "logit_growth", start["logits"]
+        player = name.split("/")[0]
+        if name.endswith("/real_logits") and "logits" in start:
+            kind, scale = "gap_growth", start["logits"]
+            value -= values[f"{player}/fake_logits"]
         elif name in start:
-            kind, scale = f"loss_growth/{name.split('/')[0]}", start[name]
+            kind, scale = f"loss_growth/{player}", start[name]
         else:
             continue
         growth[kind] = max(growth.get(kind, 0.0), abs(value) / scale)

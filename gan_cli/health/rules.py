@@ -90,8 +90,8 @@ RULES = (
         conditions.has_exploded,
         ("loss_growth",),
         "no losses were read",
-        ("loss_growth", "logit_growth", "update_ratio"),
-        "losses or logits are more than 10,000 times those at the start",
+        ("loss_growth", "gap_growth", "update_ratio"),
+        "the losses, or the gap between the logits, are more than 10,000 times those at the start",
         (
             "a new run with a lower optimizer.lr, by a factor of 10 or more: this one is lost",
             "clip_norm=1; with loss=wgan or another unbounded loss a penalty, such as loss=wgan_gp",
@@ -103,8 +103,8 @@ RULES = (
         conditions.diverges,
         ("update_ratio",),
         "no updates were read",
-        ("update_ratio", "logit_growth", "separability"),
-        "large updates bring no progress, or the logits keep growing",
+        ("update_ratio", "gap_growth", "separability"),
+        "large updates bring no progress, or the gap between the logits keeps growing",
         (
             "a lower optimizer.lr, by a factor of 10",
             "clip_norm=1; with loss=wgan or another unbounded loss a penalty, such as loss=wgan_gp",

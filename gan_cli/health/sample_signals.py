@@ -63,7 +63,7 @@ class SampleComparison:
         """Returns the novelty of fakes (N, D) and, if enough samples are searched, the copies.
 
         A copy is much nearer to one training sample than to all others. A blurred fake is as near
-        to many, which distances alone do not show (Carlini et al. 2023, arXiv:2301.13188, 4.2).
+        to many, which distances alone do not show (Carlini et al. 2023, arXiv:2301.13188).
         """
         between = distances(points, self.training)
         closest, index = between.min(1)
