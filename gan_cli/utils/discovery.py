@@ -36,7 +36,7 @@ def import_modules(names: Any) -> None:
             f"imports: expected a list of modules, got {as_typed(names)}; type "
             "'imports=[my_package.nets]'"
         )
-    if os.getcwd() not in sys.path:
+    if names and os.getcwd() not in sys.path:  # which may hold anything
         sys.path.insert(0, os.getcwd())
     for name in names:
         try:
