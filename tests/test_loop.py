@@ -136,12 +136,13 @@ import os
 import shutil
 rank = os.environ["RANK"]
 seen = []
-from gan_cli.training.meters import Meters
-add = Meters.add
-def spy(self, step, player, terms):
-    seen.append(float(terms.losses["adversarial"]))
-    add(self, step, player, terms)
-Meters.add = spy
+from gan_cli.training.turns import Turns
+backward = Turns.backward
+def spy(self, *arguments):
+    terms = backward(self, *arguments)
+    seen.append(float(terms.losses["adversarial"]))  # of this process; others are means of all
+    return terms
+Turns.backward = spy
 run = trained(config, folder / f"rank{rank}")
 torch.save({"tensors": tensors_of(run), "losses": seen}, folder / f"{rank}.pt")
 run.runtime.processes.close()
