@@ -295,3 +295,23 @@ def test_records_of_runs_have_their_infinite_values(tmp_path):
 def test_the_spread_of_infinite_values_is_unknown():
     assert math.isnan(spread([math.inf, math.inf]))
     assert spread([1.0, 3.0]) == pytest.approx(2**0.5)
+
+
+def test_a_download_that_was_killed_is_removed_by_the_next(tmp_path, monkeypatch):
+    import torchvision
+
+    from gan_cli.data.files.download import fetch
+
+    class Photos:
+        def __init__(self, root: Path, download: bool) -> None:
+            if download:
+                (Path(root) / "photos").mkdir()
+                (Path(root) / "photos" / "a").write_text("a")
+            elif not (Path(root) / "photos").exists():
+                raise RuntimeError("not found")
+
+    monkeypatch.setattr(torchvision.datasets, "Photos", Photos, raising=False)
+    leave_behind(tmp_path, "temporary_folder")
+    assert len(names_in(tmp_path)) == 1
+    fetch("Photos", str(tmp_path))
+    assert names_in(tmp_path) == ["photos"]

@@ -1,6 +1,7 @@
 """Hydra callback that reports on a sweep. It is imported at every start, so imports are lazy."""
 
 import atexit
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+
+log = logging.getLogger("gan_cli")
 
 
 class SweepReport(Callback):
@@ -67,14 +70,19 @@ def update_job(folder: Path, facts: dict[str, Any]) -> None:
     write_json(path, {**old, **facts})
 
 
-def refresh(sweep: Path) -> Path:
-    """Writes the report of the sweep again and returns its path."""
+def refresh(sweep: Path) -> Path | None:
+    """Writes the report of the sweep again; returns its path, None if it cannot be written."""
     from gan_cli.report.sweep_report import write_sweep_report
+    from gan_cli.utils.errors import StorageError
 
-    return write_sweep_report(sweep)
+    try:
+        return write_sweep_report(sweep)
+    except StorageError as error:
+        log.warning("%s: no report of the sweep: %s", sweep, error)
+        return None
 
 
 def finish(sweep: Path) -> None:
     """Writes the final report, also after a failed job or Ctrl-C, and prints its path."""
-    if any(sweep.rglob("job.json")):
-        print(f"the sweep's results: {refresh(sweep)}", flush=True)
+    if any(sweep.rglob("job.json")) and (report := refresh(sweep)):
+        print(f"the sweep's results: {report}", flush=True)

@@ -131,22 +131,34 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path):
         new = [folder for folder in (path, *path.parents) if not folder.exists()]
-        path.mkdir(parents=True, exist_ok=True)
-        temporary = path / f".{uuid4().hex[:8]}{SUFFIX}"
-        temporary.mkdir()
-        handle = os.open(temporary, os.O_RDONLY)
-        lock(handle)
         try:
-            yield temporary
-            move_files(temporary, path)
+            with temporary_folder(path) as temporary:
+                yield temporary
+                move_files(temporary, path)
         except BaseException:
-            remove(temporary)
             for folder in new:
                 with contextlib.suppress(OSError):  # not empty
                     folder.rmdir()
             raise
-        finally:
-            os.close(handle)
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A folder in `parent`, removed at the end of the context, or later if the process is killed.
+
+    Raises OSError.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(parent)
+    temporary = parent / f".{uuid4().hex[:8]}{SUFFIX}"
+    temporary.mkdir()
+    handle = os.open(temporary, os.O_RDONLY)
+    lock(handle)
+    try:
+        yield temporary
+    finally:
+        remove(temporary)
+        os.close(handle)
 
 
 def move_files(source: Path, target: Path) -> None:
