@@ -4,12 +4,12 @@ import contextlib
 import io
 import logging
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.files.published_files import is_damaged, published_files
+from gan_cli.utils.files import temporary_folder
 from gan_cli.utils.paths import user_path
 
 log = logging.getLogger(__name__)
@@ -57,10 +57,10 @@ def downloaded(dataset_class: Any, folder: Path, fault: str | None, options: dic
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # To a temporary folder: torchvision accepts an incomplete MNIST or CelebA as complete.
-        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as staged:
+        with temporary_folder(folder) as staged:
             with contextlib.redirect_stdout(io.StringIO()):  # torchvision prints every mirror
                 dataset_class(staged, download=True, **options)
-            install(Path(staged), folder)
+            install(staged, folder)
         return dataset_class(folder, download=False, **options)
     except Exception as error:  # of the network, the disk, a package, or the format of a file
         what = f"{fault}; {name}" if fault else f"no {name} in {folder}, and it"
