@@ -53,15 +53,13 @@ def test_games_of_samples(name, tmp_path):
 
 
 @pytest.mark.parametrize("loss", names("loss"))
-@pytest.mark.parametrize("model", ["mlp", "bigan_mlp"])
-def test_losses_and_penalties(model, loss, tmp_path):
-    words = (f"model={model}", f"loss={loss}", *tiny(model))
-    assert_on_device(trained(small(*words, *ALL), tmp_path))
+def test_losses_and_penalties(loss, tmp_path):
+    assert_on_device(trained(small("model=mlp", f"loss={loss}", *tiny("mlp")), tmp_path))
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", sorted(set(MODELS) - set(GAMES)))
 def test_models(model, tmp_path):
-    assert_on_device(trained(small(f"model={model}", *tiny(model), *ALL), tmp_path))
+    assert_on_device(trained(small(f"model={model}", *tiny(model), "steps=1", *ALL), tmp_path))
 
 
 @pytest.mark.parametrize("model", ["dann", "dann_alternating"])

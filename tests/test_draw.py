@@ -59,6 +59,38 @@ def test_a_sample_has_the_same_bits_in_whatever_company(game):
     assert all(torch.equal(backwards[seed], together[seed]) for seed in SEEDS)
 
 
+class Noisy(torch.nn.Module):
+    """Draws noise of its own, also in eval mode, as StyleGAN's generator does."""
+
+    latent_dim, prior = 4, "normal"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, latent, label=None):
+        return self.weight * latent + torch.randn_like(latent)
+
+
+def test_noise_that_a_network_draws_belongs_to_the_sample():
+    game = built(small("model=mlp", "dataset=ring", *NARROW), POINTS)
+    game.networks["generator"] = Noisy()
+    state = torch.random.get_rng_state()
+    together = by_seed(game, SEEDS)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(by_seed(game, [501, 7])[7], together[7])
+    assert all(torch.equal(by_seed(game, SEEDS[::-1])[seed], together[seed]) for seed in SEEDS)
+    in_threes = torch.cat(list(draw(game, request_of(game, SEEDS), batch_size=3)))
+    assert torch.equal(in_threes, torch.stack(list(together.values())))
+    latents = [Request([seed]).noise.normal(4)[0] for seed in SEEDS]
+    noise = torch.stack([together[s] - z for s, z in zip(SEEDS, latents, strict=True)])
+    assert len(noise.unique(dim=0)) == len(SEEDS)
+    assert (
+        abs(torch.corrcoef(torch.stack([noise.flatten(), torch.stack(latents).flatten()]))[0, 1])
+        < 0.2
+    )
+
+
 def test_truncated_samples_have_too(game):
     together = by_seed(game, SEEDS, truncation=0.5)
     assert torch.equal(by_seed(game, [7], truncation=0.5)[7], together[7])

@@ -15,6 +15,7 @@ from gan_cli.utils.modes import evaluation_mode
 # float32 sums, and a pixel may then round differently: batches of 1 differ by 2e-7 and take 4
 # times as long (DCGAN, 32x32, 2 CPU cores).
 BATCH = 64
+SPREAD = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, which maps near seeds to distant ones
 
 
 def draw(game: Game, request: Request, batch_size: int = BATCH) -> Iterator[Tensor]:
@@ -26,10 +27,26 @@ def draw(game: Game, request: Request, batch_size: int = BATCH) -> Iterator[Tens
     assert isinstance(game, Samples), "the game has no method sample()"
     left = len(request)
     for part in request.batches(batch_size):
-        with isolated_evaluation(game.networks):
+        with isolated_evaluation(game.networks) as draws_noise:
             samples = game.sample(part)
+            noisy = draws_noise()
+        if noisy:
+            samples = torch.cat([draw_alone(game, part, i) for i in range(min(left, len(part)))])
         yield samples[:left]
         left -= batch_size
+
+
+def draw_alone(game: Samples, request: Request, index: int) -> Tensor:
+    """Returns sample `index` (1, *shape), with noise of the networks' own from the sample's seed.
+
+    One by one, since a network draws its noise for a whole batch at a time.
+    """
+    assert isinstance(game, Game)
+    alone = request.select([index])
+    # Another seed than that of request.noise, whose numbers it would repeat.
+    seed = (alone.seeds[0] * SPREAD + 1) % 2**63
+    with isolated_evaluation(game.networks, seed):
+        return game.sample(alone)
 
 
 def draw_all(game: Game, request: Request, batch_size: int = BATCH) -> Tensor:
@@ -38,11 +55,18 @@ def draw_all(game: Game, request: Request, batch_size: int = BATCH) -> Tensor:
 
 
 @contextmanager
-def isolated_evaluation(networks: nn.Module) -> Iterator[None]:
-    """Context of eval mode without gradients and with a fixed seed; restores mode and seed."""
+def isolated_evaluation(networks: nn.Module, seed: int = 0) -> Iterator[Callable[[], bool]]:
+    """Context of eval mode without gradients and with a fixed seed; restores mode and seed.
+
+    Yields a function that says whether random numbers have been drawn in it.
+    """
     device = next(networks.parameters()).device
-    with torch.no_grad(), evaluation_mode(networks), fixed_random_state(device):
-        yield
+    with (
+        torch.no_grad(),
+        evaluation_mode(networks),
+        fixed_random_state(device, seed) as numbers_drawn,
+    ):
+        yield numbers_drawn
 
 
 def logits_function(game: Game) -> Callable[[Tensor], Tensor | None] | None:

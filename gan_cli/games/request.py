@@ -42,11 +42,14 @@ class Request:
     def batches(self, size: int) -> Iterator["Request"]:
         """Yields requests of exactly `size` samples; the last is padded with its last sample."""
         for start in range(0, len(self), size):
-            index = [min(start + i, len(self) - 1) for i in range(size)]
-            yield replace(
-                self,
-                seeds=[self.seeds[i] for i in index],
-                label=None if self.label is None else self.label[index],
-                given={key: value[index] for key, value in self.given.items()},
-                latent=None if self.latent is None else self.latent[index],
-            )
+            yield self.select([min(start + i, len(self) - 1) for i in range(size)])
+
+    def select(self, index: list[int]) -> "Request":
+        """Returns the request for the samples at `index`."""
+        return replace(
+            self,
+            seeds=[self.seeds[i] for i in index],
+            label=None if self.label is None else self.label[index],
+            given={key: value[index] for key, value in self.given.items()},
+            latent=None if self.latent is None else self.latent[index],
+        )
