@@ -243,6 +243,31 @@ def test_networks_that_do_not_fit_are_storage_errors():
         takes_single_samples(checkpoint, "discriminator")
 
 
+def test_settings_of_a_huge_network_ask_for_no_memory():
+    for load_one in (restore_game, lambda checkpoint: build_network(checkpoint, "generator")):
+        checkpoint = Checkpoint.load(OLD / "gan.pt")
+        checkpoint.node("generator")["width"] = 2**19  # 2**38 weights in each hidden layer
+        with pytest.raises(StorageError, match=r"hidden\.0\.weight is \(8, 4\), and .* \(524288"):
+            load_one(checkpoint)
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.complex64, torch.bool])
+def test_weights_of_another_type_are_named(kind):
+    checkpoint = Checkpoint.load(OLD / "gan.pt")
+    weights = checkpoint.weights("generator", averaged=True)
+    weights["hidden.0.weight"] = weights["hidden.0.weight"].to(kind)
+    name = str(kind).removeprefix("torch.")
+    with pytest.raises(StorageError, match=rf"hidden\.0\.weight is {name} \(8, 4\), and the net"):
+        restore_game(checkpoint)
+
+
+@pytest.mark.parametrize("value", [torch.zeros(2), {1: 2}, object(), {"x": torch.zeros(())}])
+@pytest.mark.parametrize("key", ["config.seed", "config.loss", "spec.target"])
+def test_settings_are_plain_values(key, value):
+    with pytest.raises(StorageError, match=key.replace(".", r"\.")):
+        Checkpoint.from_state(edited(key, value), Path("x.pt"))
+
+
 def test_packs_are_several_samples():
     checkpoint = Checkpoint.load(OLD / "gan.pt")
     assert takes_single_samples(checkpoint, "discriminator")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from gan_cli.checkpoints.contents import Checkpoint, Weights
@@ -16,6 +17,7 @@ from gan_cli.games.build import build_game
 from gan_cli.games.game import Game
 from gan_cli.networks import networks
 from gan_cli.utils.errors import ConfigError, StorageError
+from gan_cli.utils.tensor_files import first_line
 
 
 def build_network(checkpoint: Checkpoint, role: str, averaged: bool = True) -> nn.Module:
@@ -27,9 +29,11 @@ def build_network(checkpoint: Checkpoint, role: str, averaged: bool = True) -> n
     node, where = checkpoint.node(role), f"model.networks.{role}"
     check_registered(checkpoint, role)
     spec = network_spec(checkpoint, role)
+    weights = checkpoint.weights(role, averaged)
+    check_size(checkpoint, node, spec, role, weights)
     with stored_settings(checkpoint):
         network = networks.build(node, spec, where=where)
-    load_weights(network, checkpoint.weights(role, averaged), f"{checkpoint.name}: {where}")
+    load_weights(network, weights, f"{checkpoint.name}: {where}")
     return network.eval()
 
 
@@ -40,6 +44,13 @@ def stored_settings(checkpoint: Checkpoint) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise StorageError(f"{checkpoint.name}: {'; '.join(error.faults)}") from None
+    except (RuntimeError, TypeError, ValueError, ArithmeticError) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise StorageError(
+            f"{checkpoint.name}: its settings cannot be built ({first_line(error)}); the file was "
+            "edited, or the code has changed"
+        ) from error
 
 
 def check_registered(checkpoint: Checkpoint, role: str) -> None:
@@ -75,16 +86,38 @@ def takes_single_samples(checkpoint: Checkpoint, role: str) -> bool:
     return network_spec(checkpoint, role) == checkpoint.spec
 
 
+def check_size(
+    checkpoint: Checkpoint, node: Component, spec: Spec, role: str, weights: Weights
+) -> None:
+    """Raises StorageError if a network of these settings does not fit its weights.
+
+    The network has shapes without memory (device meta), since edited settings may ask for more
+    memory than there is. Networks that cannot be built so are checked by `load_weights`.
+    """
+    where = f"model.networks.{role}"
+    try:
+        with torch.device("meta"):
+            sketch = networks.build(node, spec, where=where)
+    except Exception:  # of any kind: the true network is built next, and its errors are reported
+        return
+    check_fit(sketch, weights, f"{checkpoint.name}: {where}")
+
+
 def load_weights(network: nn.Module, weights: Weights, where: str) -> None:
     """Loads the weights; raises StorageError, which lists the mismatches, if they do not fit."""
+    check_fit(network, weights, where)
+    check_finite(weights, where)
+    network.load_state_dict(weights)
+
+
+def check_fit(network: nn.Module, weights: Weights, where: str) -> None:
+    """Raises StorageError, which lists the mismatches, if the weights do not fit the network."""
     wrong = misfits(network, weights)
     if wrong:
         raise StorageError(
             f"{where}: the weights do not fit the network, whose code has changed since they were "
             f"trained: {summary(wrong)}"
         )
-    check_finite(weights, where)
-    network.load_state_dict(weights)
 
 
 def check_finite(weights: Weights, where: str) -> None:
@@ -117,6 +150,11 @@ def restore_game(checkpoint: Checkpoint, averaged: bool = True) -> Game:
         if rules.critics and loss.adversarial is None:
             raise ConfigError("loss.adversarial: has no value")
         model = replace(model, game=game_component(checkpoint))
+        for role in checkpoint.roles:
+            weights = checkpoint.weights(role, averaged)
+            check_size(
+                checkpoint, model.networks[role], network_spec(checkpoint, role), role, weights
+            )
         game = build_game(model, loss, {"name": "none"}, checkpoint.spec)
     for role, network in game.networks.items():
         where = f"{checkpoint.name}: model.networks.{role}"
