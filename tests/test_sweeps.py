@@ -67,9 +67,14 @@ def test_only_constant_keys_are_listed():
 
 def test_an_earlier_folder_with_the_same_settings_is_taken(tmp_path):
     """Folders of earlier versions are numbered; their job.json has no list of constant keys."""
-    make_run(tmp_path / "3-dcgan", job={"job": 3, "overrides": ["loss=hinge", "++seed=1"]})
-    assert free_name(tmp_path, "seed=1", {"seed": "1", "loss": "hinge"}) == "3-dcgan"
-    assert free_name(tmp_path, "seed=1", {"seed": "1", "loss": "r3gan"}) == "seed=1"
+    words = ["loss=hinge", "++steps=100", "++seed=1"]
+    make_run(tmp_path / "3-dcgan", job={"job": 3, "overrides": words})
+    constant = ["loss", "steps"]
+    assert free_name(tmp_path, "seed=1", words, constant) == "3-dcgan"
+    longer = ["loss=hinge", "++steps=200", "++seed=1"]  # a constant that may change
+    assert free_name(tmp_path, "seed=1", longer, constant) == "3-dcgan"
+    assert free_name(tmp_path, "steps=200", longer, ["loss"]) == "steps=200"
+    assert free_name(tmp_path, "seed=1", ["loss=r3gan", "++seed=1"], constant) == "seed=1"
 
 
 @pytest.mark.slow
@@ -168,4 +173,4 @@ def test_jobs_fold_by_config_not_by_the_words(tmp_path):
 def test_records_survive_a_job_file_of_another_program(tmp_path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "job.json").write_text(json.dumps({"overrides": "text", "job": "1"}))
-    assert free_name(tmp_path, "seed=1", {"seed": "1"}) == "seed=1"
+    assert free_name(tmp_path, "seed=1", ["++seed=1"], []) == "seed=1"

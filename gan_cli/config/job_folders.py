@@ -51,7 +51,7 @@ def job_folder(*, _root_: DictConfig) -> str:
     usual = usual or "-".join(str(choices[g]) for g in ("model", "loss") if g in choices) or "job"
     if settings(words).get("allow_changes", "").lower() == "true":
         return usual
-    return free_name(Path(hydra.sweep.dir), usual, identity(words, constant))
+    return free_name(Path(hydra.sweep.dir), usual, words, constant)
 
 
 def settings(words: Sequence[str]) -> dict[str, str]:
@@ -92,24 +92,28 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def free_name(sweep: Path, usual: str, wanted: Mapping[str, str]) -> str:
-    """The folder of an earlier job with the settings `wanted`, else `usual`.
+def free_name(sweep: Path, usual: str, words: Sequence[str], constant: Sequence[str]) -> str:
+    """The folder of an earlier job with the same settings, else `usual`.
 
-    If another run is in the folder `usual`, whose settings are constant in this sweep, a hash of
-    all settings is added.
+    If another run is in the folder `usual`, which differs in settings that are constant in this
+    sweep, a hash of all settings is added.
     """
+    wanted = identity(words, constant)
     for path in sorted(sweep.glob("*/job.json")):
-        if recorded(path.parent) == wanted:
+        if recorded(path.parent, constant) == wanted:
             return path.parent.name
-    if (sweep / usual / "run.json").exists() and recorded(sweep / usual) is not None:
+    if (sweep / usual / "run.json").exists() and recorded(sweep / usual, constant) is not None:
         return f"{usual}-{digest(json.dumps(wanted, sort_keys=True))}"
     return usual
 
 
-def recorded(folder: Path) -> dict[str, str] | None:
-    """The identity of the job in a folder, None if it is not known."""
+def recorded(folder: Path, constant: Sequence[str]) -> dict[str, str] | None:
+    """The identity of the job in a folder, None if it is not known.
+
+    Earlier versions did not record which keys were constant; then they are those of this sweep.
+    """
     try:
         job: dict[str, Any] = json.loads((folder / "job.json").read_text("utf-8"))
-        return identity(job["overrides"], job.get("constant", ()))
+        return identity(job["overrides"], job.get("constant", constant))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
