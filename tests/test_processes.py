@@ -1,12 +1,20 @@
 """Several processes of one run: equal networks, and one end for all."""
 
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-import torch
 
-from tests.ranks import train_together
+from tests.helpers import SMALL
+from tests.ranks import WIDTHS, train_together
+from tests.streaming import save_images
+
+REPOSITORY = Path(__file__).parent.parent
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +68,6 @@ def test_an_error_of_one_process_ends_all_with_one_line(
     assert words in lines[0]
     assert ("process 1 of 2" in lines[0]) == (culprit == 1) or status == 1
     assert words not in ended.errors[1] or status == 1  # rank 0 prints it
-    assert ended.seconds < 40
     if "__init__" not in place and "resume" not in place:
         assert words in status_in(tmp_path) or (culprit == 0 and status in (1, 130))
 
@@ -90,7 +97,7 @@ def test_a_process_that_computes_for_long_is_ended_by_the_failure_of_another(tmp
     )
     ended = train_together(tmp_path, code=code)
     assert ended.statuses == [1, 1]
-    assert ended.seconds < 40
+    assert ended.seconds < 60
     assert "ValueError: mine" in ended.errors[0]
     assert "ValueError: mine" in status_in(tmp_path)
 
@@ -113,136 +120,6 @@ def test_an_error_between_steps_leaves_a_checkpoint(tmp_path):
     assert steps_in(tmp_path) == ["step-0000002"]
 
 
-FINISHED = """
-from tests.helpers import tensors_of
-import torch
-def finished(run):
-    state = {"augment": run.game.state_dict(), "step": run.step, "drawn": run.drawn}
-    torch.save({"tensors": tensors_of(run), **state}, f"rank-{rank}.pt")
-"""
-
-
-def tensors_at(folder, rank):
-    return torch.load(folder / f"rank-{rank}.pt", weights_only=True)
-
-
-def test_statistics_of_batch_norm_are_those_of_all_processes(tmp_path):
-    ended = train_together(tmp_path, "steps=2", "model=dcgan", code=FINISHED)
-    assert ended.statuses == [0, 0], ended.errors
-    first, second = (tensors_at(tmp_path, rank)["tensors"] for rank in (0, 1))
-    names = [name for name in first if "running_" in name]
-    assert any(name.startswith("average.") for name in names)
-    assert any(name.startswith("live.discriminator") for name in names)
-    for name, value in first.items():
-        assert torch.equal(value, second[name]), name
-
-
-def test_statistics_are_the_mean_over_processes(tmp_path):
-    code = FINISHED + (
-        "from gan_cli.runtime.runtime import Runtime\n"
-        "average, own = Runtime.average_buffers, []\n"
-        "def spied(self, networks):\n"
-        "    own.append({k: v.clone() for k, v in networks.named_buffers()})\n"
-        "    average(self, networks)\n"
-        "    own.append({k: v.clone() for k, v in networks.named_buffers()})\n"
-        "    torch.save(own, f'buffers-{rank}.pt')\n"
-        "Runtime.average_buffers = spied\n"
-    )
-    assert train_together(tmp_path, "steps=1", "model=dcgan", code=code).statuses == [0, 0]
-    (mine, mean), (other, _) = (
-        torch.load(tmp_path / f"buffers-{rank}.pt", weights_only=True) for rank in (0, 1)
-    )
-    names = [name for name in mean if name.endswith(("running_mean", "running_var"))]
-    assert names
-    for name in names:
-        assert torch.allclose(mean[name], (mine[name] + other[name]) / 2)
-    assert any(not torch.equal(mine[name], other[name]) for name in names)
-
-
-def test_an_adaptive_rule_sees_the_terms_of_all_processes(tmp_path):
-    code = AT + (
-        "from gan_cli.games.game import Game\n"
-        "import torch\n"
-        "seen, own = [], []\n"
-        "backward = Turns.backward\n"
-        "def spied(self, *arguments):\n"
-        "    terms = backward(self, *arguments)\n"
-        "    own.append(float(terms.losses['adversarial']))\n"
-        "    return terms\n"
-        "Turns.backward = spied\n"
-        "after = Game.after_critic\n"
-        "def adapt(self, terms):\n"
-        "    seen.append(float(terms.losses['adversarial']))\n"
-        "    after(self, terms)\n"
-        "Game.after_critic = adapt\n"
-        "def finished(run):\n"
-        "    torch.save({'seen': seen, 'own': own}, f'terms-{rank}.pt')\n"
-    )
-    assert train_together(tmp_path, "steps=2", code=code).statuses == [0, 0]
-    first, second = (
-        torch.load(tmp_path / f"terms-{rank}.pt", weights_only=True) for rank in (0, 1)
-    )
-    assert first["seen"] == second["seen"]
-    assert first["own"] != second["own"]
-    critics = [(a + b) / 2 for a, b in zip(first["own"][1::2], second["own"][1::2], strict=True)]
-    assert first["seen"] == pytest.approx(critics, rel=1e-6)
-
-
-def test_all_processes_resume_from_the_checkpoint_of_the_first(tmp_path):
-    whole = tmp_path / "whole"
-    parts = tmp_path / "parts"
-    whole.mkdir(), parts.mkdir()
-    keep = ("every.checkpoint=1", "model=dcgan")
-    assert train_together(whole, "steps=3", *keep, code=FINISHED).statuses == [0, 0]
-    assert train_together(parts, "steps=2", *keep).statuses == [0, 0]
-    # As on machines that do not share their disks: the second process finds no checkpoint.
-    hidden = (
-        "from gan_cli.checkpoints.files import Checkpoints\n"
-        "if rank == 1: Checkpoints.latest = lambda self: None\n"
-    )
-    ended = train_together(parts, "steps=3", *keep, code=hidden + FINISHED)
-    assert ended.statuses == [0, 0], ended.errors
-    for rank in (0, 1):
-        found, wanted = tensors_at(parts, rank), tensors_at(whole, rank)
-        assert found["step"] == 3
-        for name, value in wanted["tensors"].items():
-            assert torch.equal(found["tensors"][name], value), name
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (
-            "from gan_cli.data.sets.synthetic import Synthetic as S\n"
-            "if rank == 1: S.fingerprint = lambda self: 'other'\n",
-            "dataset: its content",
-        ),
-        (
-            "import tests.helpers as h\nif rank == 1: h.SMALL = (*h.SMALL, 'loss=wgan')\n",
-            "loss.adversarial.name",
-        ),
-    ],
-)
-def test_processes_with_other_data_or_settings_are_refused(change, words, tmp_path):
-    ended = train_together(tmp_path, code=change)
-    assert ended.statuses == [2, 2], ended.errors
-    assert len(ended.messages) == 1
-    assert "process 1 has other settings or data than process 0" in ended.messages[0]
-    assert words in ended.errors[0]
-
-
-def test_previews_have_all_samples_however_many_processes_share_a_batch(tmp_path):
-    from PIL import Image
-
-    alone, both = tmp_path / "alone", tmp_path / "both"
-    alone.mkdir(), both.mkdir()
-    for folder, world in ((alone, 1), (both, 2)):
-        ended = train_together(folder, "steps=1", "every.preview=1", world=world)
-        assert set(ended.statuses) == {0}, ended.errors
-    pictures = [folder / "outputs/test/samples/samples-0000001.png" for folder in (alone, both)]
-    assert Image.open(pictures[0]).size == Image.open(pictures[1]).size
-
-
 VANISHING = """
 import gan_cli.data.files.survey as survey
 import time
@@ -262,8 +139,6 @@ Run.at_intervals = spied
 @pytest.mark.parametrize("world", [1, 2])
 @pytest.mark.parametrize("workers", [0, 1])
 def test_data_that_vanish_are_named_after_saving_and_the_run_resumes(world, workers, tmp_path):
-    from tests.test_streaming import save_images
-
     save_images(tmp_path / "photos", count=40)
     shutil.copytree(tmp_path / "photos", tmp_path / "kept")
     words = ("dataset=folder", "dataset.path=photos", "dataset.size=16", "dataset.resize=crop")
@@ -283,3 +158,47 @@ def test_data_that_vanish_are_named_after_saving_and_the_run_resumes(world, work
         tmp_path, *words, f"steps={steps}", code=VANISHING.split("from gan")[0], world=world
     )
     assert again.statuses == [0] * world, again.errors
+
+
+BROKEN = """
+import os
+from gan_cli.training.turns import Turns
+from gan_cli.utils.errors import DataError
+
+play = Turns.play
+
+def broken(self, *arguments):
+    if os.environ["RANK"] == "1":
+        raise DataError("photos/7.png is missing")
+    return play(self, *arguments)
+
+Turns.play = broken
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "line"),
+    [
+        (["imports=[broken]"], 5, "gan_cli: process 1 of 2: photos/7.png is missing"),
+        (["steps=0"], 2, "gan_cli: steps: "),
+    ],
+)
+def test_torchrun_ends_with_one_line_and_lists_the_status(words, status, line, tmp_path):
+    (tmp_path / "broken.py").write_text(BROKEN)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [sys.executable, *launcher, "-m", "gan_cli.train", *SMALL, *WIDTHS, *words]
+    path = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert re.search(rf"exitcode +: {status} ", done.stderr)
+    lines = [text for text in done.stderr.splitlines() if text.startswith("gan_cli:")]
+    assert len(lines) == 1
+    assert lines[0].startswith(line)
