@@ -16,6 +16,7 @@ from gan_cli.config.registry import ConfigError, Registry, conform, keys_of, key
 from gan_cli.config.schedules import Schedule
 from gan_cli.config.schema import Config, Metrics
 from gan_cli.evaluation.options import FidOptions
+from gan_cli.sampling.exports import check_formats
 from gan_cli.sampling.options import SampleOptions
 
 FLOAT32, INT64 = 3.4028234663852886e38, 2**63 - 1
@@ -256,3 +257,10 @@ def test_seeds_that_would_fill_the_memory_are_refused_at_once(seeds):
     faults: list[str] = []
     conform(SampleOptions, {"seeds": seeds}, "", faults)
     assert faults == ["seeds: must list at most 10,000,000; draw them in parts"]
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [["grid"]], 1])
+def test_a_format_that_is_no_name_is_unknown(value):
+    names = value if isinstance(value, list) else [value]
+    (fault,) = check_formats(names, False, "sample")
+    assert fault.startswith("format: unknown format ")

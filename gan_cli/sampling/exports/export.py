@@ -81,7 +81,7 @@ def fitting(field: "Field", walk: bool) -> list[str]:
 def check_formats(names: Sequence[str], walk: bool, task: str) -> Iterator[str]:
     """Yields errors of the formats that can be detected without the samples."""
     for name in names:
-        if name not in exports.entries:
+        if not isinstance(name, str) or name not in exports.entries:
             yield f"format: {unknown('format', name, exports.entries)}"
             continue
         found = exports.entries[name]
