@@ -174,3 +174,14 @@ def test_names_that_are_no_utf8_are_read(tmp_path):
     data = Folder(path=str(tmp_path))
     assert len(data) == 1
     assert data.fingerprint() == Folder(path=str(tmp_path)).fingerprint()
+
+
+def test_a_path_that_cannot_be_opened_is_told(tmp_path):
+    for i in range(50):
+        (tmp_path / f"neighbour-{i}").mkdir()
+    with pytest.raises(ConfigError) as caught:
+        open_archive(str(tmp_path / "birds"))
+    assert "birds does not exist; if it has moved, type dataset.path=NEW_PLACE" in str(caught.value)
+    assert "neighbour" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"cannot be read \(File name too long\)"):
+        open_archive(str(tmp_path / ("a" * 300)))

@@ -5,10 +5,11 @@ import os
 import posixpath
 import zipfile
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from gan_cli.config.registry import ConfigError, unknown
+from gan_cli.config.registry import ConfigError
 from gan_cli.data.files.zip_members import DAMAGE, check_size, read_member, unreadable
 from gan_cli.utils.paths import user_path
 
@@ -161,14 +162,14 @@ def hidden(name: str) -> bool:
 
 def open_archive(given: str) -> Archive:
     """The folder or zip archive that `dataset.path` names."""
-    path = user_path(given).resolve()
+    try:
+        path = user_path(given).resolve()
+        if not path.exists():
+            raise ConfigError(f"dataset.path: {path} does not exist; {similar(path)}")
+    except OSError as error:  # of a name that is too long, or of a folder above that is closed
+        raise ConfigError(f"dataset.path: {given} cannot be read ({error.strerror})") from None
     if path.is_dir():
         return FolderArchive(path)
-    if not path.exists():
-        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise ConfigError(
-            f"dataset.path: {path} does not exist; {unknown('name', path.name, beside)}"
-        )
     if not path.is_file():
         raise ConfigError(
             f"dataset.path: {path} is a pipe, a socket or a device; type a folder or a zip archive"
@@ -182,3 +183,12 @@ def open_archive(given: str) -> Archive:
             f"dataset.path: {path} is neither a folder nor a valid zip archive ({fault}); "
             "unpack it and type dataset.path=FOLDER"
         ) from fault
+
+
+def similar(path: Path) -> str:
+    """Advice for a path that does not exist."""
+    beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = get_close_matches(path.name, beside, n=1)
+    return (
+        f"did you mean '{close[0]}'?" if close else "if it has moved, type dataset.path=NEW_PLACE"
+    )

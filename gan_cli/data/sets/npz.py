@@ -44,7 +44,9 @@ def samples_of(arrays: Mapping[str, np.ndarray], field: Field | None = None) -> 
         raise ConfigError(f"{name} is empty")
     try:
         samples = kind_in(array, name, field).from_array(array)
-    except (TypeError, ValueError) as error:  # TypeError: dtypes unknown to torch, such as text
+    except TypeError:  # a dtype unknown to torch
+        raise ConfigError(f"{name} are of type {array.dtype}, and must be numbers") from None
+    except ValueError as error:
         raise ConfigError(f"{name} {error}") from None
     name, labels = next(
         ((key, arrays[key]) for key in LABELS if key in arrays and key != name), ("", None)
