@@ -53,7 +53,8 @@ def critic_pass(
     if not differentiate:
         logits, critic.outputs[side] = critic.heads(*sample)
         return logits, tuple
-    logits, pull, critic.outputs[side] = torch.func.vjp(critic.heads, *sample, has_aux=True)
+    passed: Any = torch.func.vjp(critic.heads, *sample, has_aux=True)  # its stub is a union
+    logits, pull, critic.outputs[side] = passed
     return logits, lambda: pull(torch.ones_like(logits))
 
 
