@@ -77,7 +77,7 @@ def refused(outcome: Outcome) -> str:
         (["run=a\udcffb"], "not UTF-8"),
         (["clip_norm=None"], "type clip_norm=null"),
         (["experiment=[null]"], "is one choice"),
-        (["seed=0,1"], "type -m for a sweep or, for a list, 'seed=[0,1]'"),
+        (["seed=0,1"], "add -m (--multirun) for a sweep or, for a list, 'seed=[0,1]'"),
         (["-m", "seed=range(0,0)"], "has no values"),
         (["-m", "loss=glob(zz*)"], "matches no choice"),
         (["run=" + "x" * 300], "too long for a file name"),
@@ -111,7 +111,7 @@ def test_paths_and_runs_are_recognized(tmp_path, monkeypatch):
         "'my photos' is not key=value; did you mean dataset=folder 'dataset.path=my photos'?"
     ]
     for word in "pets", "outputs/pets":
-        for command in "train", "sample", "fid":
+        for command in "train", "sample", "fid", "export":
             assert "did you mean run=pets?" in faults(word, command=command)[0]
     assert "did you mean checkpoint=x.pt?" in faults("x.pt", command="sample")[0]
     assert "did you mean input=b.npz?" in faults("b.npz", command="sample")[0]

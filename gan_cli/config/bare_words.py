@@ -10,8 +10,6 @@ from gan_cli.config.key_names import close_key, key_paths
 from gan_cli.config.quoting import TEXT_LEAVES, shown, typed_word
 from gan_cli.utils.paths import user_path
 
-COMMANDS = {"train": "gan-train", "sample": "gan-sample", "fid": "gan-fid"}
-SAMPLES = {
     "train": "dataset=folder",
     "sample": "",
     "fid": "",
@@ -72,9 +70,9 @@ def advice(word: str, config_name: str, groups: dict[str, set[str]]) -> str:
         return f"did you mean {typed_word('run', run_name(word))}?"
     if kind == "checkpoint" and config_name != "train":
         return f"did you mean {typed_word('checkpoint', word)}?"
-    if kind == "samples":
-        words = [SAMPLES[config_name], typed_word(PATH_KEYS[config_name], word)]
-        return f"did you mean {' '.join(filter(None, words))}?"
+    if kind == "samples" and config_name in PATH_KEYS:
+        group = "dataset=folder " if config_name == "train" else ""
+        return f"did you mean {group}{typed_word(PATH_KEYS[config_name], word)}?"
     name = word.lstrip("+")
     if name in key_paths(config_name):
         return f"type {name}=VALUE"
@@ -88,7 +86,7 @@ def advice(word: str, config_name: str, groups: dict[str, set[str]]) -> str:
     if config_name == "train" and word.isprintable() and word.strip("-"):
         path = shown(typed_word("dataset.path", word))
         return f"type key=value, or for a folder of images dataset=folder {path}"
-    return f"type key=value; {COMMANDS[config_name]} --help shows which"
+    return f"type key=value; gan-{config_name} --help shows which"
 
 
 def place(word: str) -> str:

@@ -132,7 +132,8 @@ def check_sweep(word: str, groups: Groups, sweeps: bool) -> Iterator[str]:
     key, _, value = word.partition("=")
     if not sweeps:
         in_list = f" or, for a list, {typed_list(key, value)}" if "(" not in value else ""
-        yield f"{key.lstrip('+')}: has several values, {shown(value)}; type -m for a sweep{in_list}"
+        several = f"{key.lstrip('+')}: has several values, {shown(value)}"
+        yield f"{several}; add -m (--multirun) for a sweep{in_list}"
         return
     names = sorted(groups.get(override.key_or_group, ()))
     found = override.value()
