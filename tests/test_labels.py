@@ -11,6 +11,8 @@ from gan_cli.data.label_values import label_numbers
 from gan_cli.data.sets.folder import Folder
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.sets.npz import samples_of
+from gan_cli.data.spec import image_spec
+from gan_cli.sampling.model import class_number
 from gan_cli.utils.errors import ConfigError
 
 IMAGES = np.zeros((3, 8, 8, 3), np.uint8)
@@ -144,3 +146,15 @@ def test_classes_of_a_list_may_have_names(tmp_path):
     data = listed(tmp_path, labels, class_names=["dog", "fox", "cat"])
     assert data.spec.class_names == ("dog", "fox", "cat")
     assert data.labels().tolist() == [0, 2, 0]
+
+
+@pytest.mark.parametrize("label", [1, 1.0, "b", "1"])
+def test_a_class_by_number_or_name(label):
+    spec = image_spec((1, 8, 8), 2, ("a", "b") if label != "1" else ("0", "1"))
+    assert class_number(label, spec) == 1
+
+
+@pytest.mark.parametrize("label", [0.5, -1, 2, "c", None, [0, 1], float("nan"), float("inf")])
+def test_other_classes_are_refused(label):
+    with pytest.raises(ConfigError, match=r"^label: unknown class .*0 to 1"):
+        class_number(label, image_spec((1, 8, 8), 2, ("a", "b")))

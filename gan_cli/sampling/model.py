@@ -105,8 +105,10 @@ class Model:
 def class_number(label: Any, spec: Spec) -> int:
     """Returns the class with this name or number; ConfigError if there is none.
 
-    Names take precedence, since a folder named 10 need not be class 10.
+    Names take precedence, since a folder named 10 need not be class 10. Whole floats are numbers.
     """
+    if isinstance(label, float) and label.is_integer():
+        label = int(label)
     if str(label) in spec.class_names:
         return spec.class_names.index(str(label))
     if type(label) is int and 0 <= label < spec.classes:
