@@ -19,7 +19,7 @@ from gan_cli.losses.terms import Terms
 from gan_cli.optim.differentiable import inner_step
 from gan_cli.optim.optimizers import options_of
 
-GAN_HINT = "without steps it is model.game.name=gan"
+GAN_HINT = "0 is model.game.name=gan"
 UNROLLABLE = ("adam", "adamw", "rmsprop", "sgd")
 
 
