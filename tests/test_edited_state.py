@@ -11,7 +11,7 @@ from gan_cli.checkpoints.resume import restore
 from gan_cli.training.logger import Logger
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
-from gan_cli.utils.errors import UserError
+from gan_cli.utils.errors import StorageError, UserError
 from gan_cli.utils.stop_signals import StopSignal
 from tests.fuzz.checkpoint_files import other_value
 from tests.helpers import small, trained
@@ -69,6 +69,16 @@ def test_a_part_that_is_missing_is_named(part, trained_state):
         pytest.skip("the first checkpoints of format 2 lack it")
     with pytest.raises(UserError, match=part):
         restore(run, {key: value for key, value in whole.items() if key != part})
+
+
+INFINITE = [("health", "steps", [float("inf")]), ("meters", "sums", {"a": [1.0, float("nan")]})]
+
+
+@pytest.mark.parametrize(("part", "key", "value"), INFINITE)
+def test_infinite_numbers_of_steps_are_refused(part, key, value, trained_state):
+    whole, run = trained_state
+    with pytest.raises(StorageError, match="does not fit the run"):
+        restore(run, {**whole, part: {**whole[part], key: value}})
 
 
 def test_the_whole_state_is_played(trained_state):

@@ -73,7 +73,9 @@ def restore(run: Resumable, state: State) -> None:
         load_state(run, state)
     except ConfigError:
         raise
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (
+        *(LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError),
+    ) as error:
         raise StorageError(
             f"{run.folder}: its newest checkpoint does not fit the run ({first_line(error)}); the "
             "file was edited, or the code has changed; start anew with another run=NAME"
