@@ -10,10 +10,6 @@ from gan_cli.config.key_names import close_key, key_paths
 from gan_cli.config.quoting import TEXT_LEAVES, shown, typed_word
 from gan_cli.utils.paths import user_path
 
-    "train": "dataset=folder",
-    "sample": "",
-    "fid": "",
-}  # goes with the path
 PATH_KEYS = {"train": "dataset.path", "sample": "input", "fid": "real"}
 
 
