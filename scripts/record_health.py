@@ -14,7 +14,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-VERDICTS = ("good", "collapsed", "diverged", "won", "memorising", "too_early")
+VERDICTS = (
+    *("good", "collapsed", "diverged", "won", "memorising"),
+    *("not_learning", "too_early"),
+)
 TARGET = Path(__file__).parents[1] / "tests" / "data" / "health"
 PREFIX = "health/"
 

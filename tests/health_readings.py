@@ -9,6 +9,7 @@ SOUND = {
     "logit_gap": 6.0,
     "logit_scale": 3.0,
     "gap_growth": 6.0,
+    "least_growth": 0.5,
     "loss_growth/generator": 2.0,
     "loss_growth/discriminator": 1.5,
     "critic_gradient": 10.0,

@@ -79,10 +79,19 @@ def test_large_updates_are_no_fault_while_samples_improve():
 
 def test_a_game_without_samples_diverges_if_its_losses_do_not_fall():
     large = {"update_ratio/encoder": 0.05}
-    falling = [large | {"loss_growth/encoder": 0.9**i} for i in range(1, 20)]
+    falling = [large | {"least_growth": 0.9**i} for i in range(1, 20)]
     assert told(FindingTracker(), falling, 0) == []
-    rising = [large | {"loss_growth/encoder": 1.1**i} for i in range(20)]
+    rising = [large | {"least_growth": 1.0} for i in range(20)]
     assert [change[0] for change in told(FindingTracker(), rising, 0)] == ["diverging"]
+
+
+def test_a_game_without_samples_whose_losses_stay_above_their_start_learns_nothing():
+    """A classifier killed by its first updates: losses at four times those of guessing."""
+    dead = {"update_ratio/classifier": 0.002, "least_growth": 4.0, "loss_growth/classifier": 5.0}
+    assert told(FindingTracker(), [dead] * 9, 0) == [("learning_nothing", 250, True)]
+    confused = dead | {"least_growth": 0.1}  # one loss has fallen, the adversarial one has grown
+    assert told(FindingTracker(), [confused] * 9, 0) == []
+    assert told(FindingTracker(), [SOUND | {"least_growth": 4.0}] * 9, 0) == []  # judged by samples
 
 
 def test_modes_that_are_missing():

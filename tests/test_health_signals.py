@@ -220,13 +220,14 @@ def test_losses_and_logits_grow_from_their_start():
         "loss_growth/generator": 35.0,
         "loss_growth/discriminator": 0.5,
         "gap_growth": 3.5,
+        "least_growth": 0.5,
     }
 
 
 def test_the_largest_loss_of_a_player_counts():
     start = {"encoder/reconstruction": 1.0, "encoder/adversarial": 10.0}
     values = {"encoder/reconstruction": 7.0, "encoder/adversarial": 20.0}
-    assert growth_signals(values, start) == {"loss_growth/encoder": 7.0}
+    assert growth_signals(values, start) == {"loss_growth/encoder": 7.0, "least_growth": 2.0}
 
 
 # ---- Samples against the data

@@ -18,6 +18,7 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "record_health.py"
 FINDINGS = {  # what may be found in a run that looks like this; one of them must be
     "collapsed": {"generator_collapsed"},
     "diverged": {"diverged", "diverging"},
+    "not_learning": {"learning_nothing"},
     "won": {"discriminator_won", "discriminator_ahead"},
     "memorising": {"memorising"},
 }
@@ -69,7 +70,8 @@ def test_a_good_run_is_not_called_fine_at_its_first_readings():
 def test_a_run_is_recorded_with_its_command_and_readings(tmp_path):
     run = tmp_path / "mine"
     run.mkdir()
-    (run / "run.json").write_text(json.dumps({"command": ["x/gan-train", "run=mine", "seed=1", "dataset.path='a/b'"]}))
+    command = ["x/gan-train", "run=mine", "seed=1", "dataset.path='a/b'"]
+    (run / "run.json").write_text(json.dumps({"command": command}))
     lines = [
         {"step": 1, "health/novelty": 1.23456, "generator/adversarial": 1.0},
         {"step": 1, "fid": 3.0},

@@ -98,9 +98,14 @@ def updates_too_large(past: History) -> bool:
 def improves(past: History) -> bool:
     """Fakes are taken for data or get nearer to it; without fakes, the losses have fallen."""
     if not past.has("separability"):
-        return past.largest("loss_growth") < 1
+        return past.now("least_growth") < 1
     nearer = past.now("novelty") < 0.9 * past.first.get("novelty", 0.0)
     return past.now("separability") <= OBVIOUS or nearer
+
+
+def learns_nothing(past: History) -> bool:
+    """No loss of a game without samples is below its start."""
+    return not past.has("separability") and past.now("least_growth") > 1
 
 
 def oscillates(past: History) -> bool:

@@ -73,7 +73,7 @@ class FindingTracker:
 
     def apply(self, rule: Rule, history: History) -> Finding | None:
         """Returns the finding of the rule if it has just become active or been resolved."""
-        holds = rule.judges(history) and rule.holds(history)
+        holds = rule.lacks(history) is None and rule.holds(history)
         finding, step = self.active(rule.name), history.step
         numbers = quoted_signals(rule, history)
         if holds and finding is not None:

@@ -55,7 +55,8 @@ def start_scales(first: Mapping[str, float], losses: Collection[str]) -> Reading
 def growth_signals(values: Mapping[str, float], start: Mapping[str, float]) -> Reading:
     """Returns the gap between logits, and the losses of each player, relative to `start`.
 
-    The level of the logits is free under losses that see their difference only, as WGAN's does.
+    "least_growth" is that of the loss that has fallen most. The level of the logits is free under
+    losses that see their difference only, as WGAN's does.
     """
     growth: Reading = {}
     for name, value in values.items():
@@ -68,4 +69,5 @@ def growth_signals(values: Mapping[str, float], start: Mapping[str, float]) -> R
         else:
             continue
         growth[kind] = max(growth.get(kind, 0.0), abs(value) / scale)
-    return growth
+    losses = [abs(value) / start[name] for name, value in values.items() if name in start]
+    return growth | {"least_growth": min(losses)} if losses else growth

@@ -9,6 +9,16 @@ from gan_cli.health.history import History
 STEPS = 200  # how long a condition must hold, since single readings are noisy
 NO_CRITIC = "the game has no player against a critic"
 NO_SAMPLES = "the game learns no samples"
+ABSENT = {  # why a run may never have the signals with a prefix
+    "diversity": NO_SAMPLES,
+    "separability": NO_SAMPLES,
+    "pair_accuracy": NO_CRITIC,
+    "generator_gradient": NO_CRITIC,
+    "copies": "of more than 2,048 training samples too few are searched",
+    "loss_growth": "no losses were read",
+    "least_growth": "no losses were read",
+    "update_ratio": "no updates were read",
+}
 
 
 @dataclass(frozen=True)
@@ -18,15 +28,14 @@ class Rule:
     name: str
     holds: Callable[[History], bool]
     needs: tuple[str, ...]  # prefixes of the signals without which the condition is never judged
-    lacks: str  # why a run may be without them
     quotes: tuple[str, ...]  # prefixes of the signals that the message quotes
     text: str
     advice: tuple[str, ...]
     steps: int = STEPS
 
-    def judges(self, history: History) -> bool:
-        """Returns whether the run has the signals that the rule needs."""
-        return all(history.has(prefix) for prefix in self.needs)
+    def lacks(self, history: History) -> str | None:
+        """Returns why the condition cannot be judged in this run, None if it can."""
+        return next((ABSENT[prefix] for prefix in self.needs if not history.has(prefix)), None)
 
 
 RULES = (
@@ -34,7 +43,6 @@ RULES = (
         "generator_collapsed",
         conditions.has_collapsed,
         ("diversity",),
-        NO_SAMPLES,
         ("diversity", "duplicates", "missed"),
         "the generator makes few different outputs",
         (
@@ -47,7 +55,6 @@ RULES = (
         "discriminator_won",
         conditions.gradient_vanished,
         ("pair_accuracy", "generator_gradient"),
-        NO_CRITIC,
         ("pair_accuracy", "logit_gap", "generator_gradient", "critic_gradient"),
         "the discriminator is always right, and the gradient of one player has vanished",
         (
@@ -61,7 +68,6 @@ RULES = (
         "discriminator_ahead",
         conditions.all_told_apart,
         ("pair_accuracy", "separability"),
-        f"{NO_CRITIC}, or no samples",
         ("pair_accuracy", "separability", "logit_gap"),
         "for 1,000 steps, neither the discriminator nor nearest neighbours have taken a sample "
         "for real",
@@ -76,7 +82,6 @@ RULES = (
         "discriminator_too_weak",
         conditions.critic_at_chance,
         ("pair_accuracy", "separability"),
-        f"{NO_CRITIC}, or no samples",
         ("pair_accuracy", "separability", "logit_gap"),
         "the discriminator is near chance, although nearest neighbours separate real from fake",
         (
@@ -89,7 +94,6 @@ RULES = (
         "diverged",
         conditions.has_exploded,
         ("loss_growth",),
-        "no losses were read",
         ("loss_growth", "gap_growth", "update_ratio"),
         "the losses, or the gap between the logits, are more than 10,000 times those at the start",
         (
@@ -102,7 +106,6 @@ RULES = (
         "diverging",
         conditions.diverges,
         ("update_ratio",),
-        "no updates were read",
         ("update_ratio", "gap_growth", "separability"),
         "large updates bring no progress, or the gap between the logits keeps growing",
         (
@@ -112,10 +115,21 @@ RULES = (
         100,
     ),
     Rule(
+        "learning_nothing",
+        conditions.learns_nothing,
+        ("least_growth",),
+        ("least_growth", "loss_growth"),
+        "no loss has fallen below its start",
+        (
+            "a new run with a lower optimizer.lr, by a factor of 10: large first updates may have "
+            "killed the networks",
+            "a higher optimizer.lr, if the losses have not moved",
+        ),
+    ),
+    Rule(
         "oscillating",
         conditions.oscillates,
         ("pair_accuracy",),
-        NO_CRITIC,
         ("pair_accuracy", "logit_gap"),
         "the lead alternates between the players, and neither improves",
         (
@@ -126,8 +140,7 @@ RULES = (
     Rule(
         "memorising",
         conditions.memorises,
-        ("copies",),
-        "of more than 2,048 training samples too few are searched",
+        ("diversity", "copies"),
         ("copies", "novelty", "diversity"),
         "the generator copies training samples: its outputs are closer to them than training "
         "samples are to each other",

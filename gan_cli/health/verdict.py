@@ -59,6 +59,7 @@ def unjudged(rules: Iterable[Rule], history: History) -> str:
     """Returns which findings are never made in this run, and why; empty if all can be."""
     reasons: dict[str, list[str]] = {}
     for rule in rules:
-        if not rule.judges(history):
-            reasons.setdefault(rule.lacks, []).append(rule.name.replace("_", " "))
-    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
+        reason = rule.lacks(history)
+        if reason is not None:
+            reasons.setdefault(reason, []).append(rule.name.replace("_", " "))
+    return "; ".join(f"{', '.join(names)} ({reason})" for reason, names in reasons.items())
