@@ -268,8 +268,9 @@ def test_an_auxiliary_classifier_sees_it_too():
     batch = {"real": real, "label": torch.arange(8) % 4}
     seen = game.networks["discriminator"].eval().classify(torch.zeros_like(real))
     expected = nn.functional.cross_entropy(seen, batch["label"])
-    found = game.classification(real, batch, 1.0).losses["classification"]
-    torch.testing.assert_close(found, expected)
+    batch["fake"] = torch.rand_like(real)
+    found = game.discriminator_loss(batch, ()).losses["classification"]
+    torch.testing.assert_close(found, 2 * expected)  # of real samples and of fakes
 
 
 # ---- Runs
