@@ -67,8 +67,8 @@ def advice(word: str, config_name: str, groups: dict[str, set[str]]) -> str:
     if kind == "checkpoint" and config_name != "train":
         return f"did you mean {typed_word('checkpoint', word)}?"
     if kind == "samples" and config_name in PATH_KEYS:
-        group = "dataset=folder " if config_name == "train" else ""
-        return f"did you mean {group}{typed_word(PATH_KEYS[config_name], word)}?"
+        data = "dataset=folder " if config_name == "train" else ""
+        return f"did you mean {data}{typed_word(PATH_KEYS[config_name], word)}?"
     name = word.lstrip("+")
     if name in key_paths(config_name):
         return f"type {name}=VALUE"
