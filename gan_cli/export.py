@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.checkpoints.choice import run_folder
 from gan_cli.config.command_line import report_errors, run_command
-from gan_cli.sample import as_list
+from gan_cli.utils.lists import as_list
 from gan_cli.utils.paths import CONFIGS
 
 

@@ -17,8 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 from gan_cli.checkpoints.choice import run_folder
 from gan_cli.config.command_line import exit_on_error, exit_with_pipe, report_errors, run_command
 from gan_cli.evaluation.options import checked_options, full_key
-from gan_cli.sample import as_list
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.lists import as_list
 from gan_cli.utils.paths import CONFIGS, user_path
 from gan_cli.utils.streams import prepare_streams
 

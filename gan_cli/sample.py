@@ -14,9 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from gan_cli.checkpoints.choice import run_folder
 from gan_cli.config.command_line import report_errors, run_command
 from gan_cli.sampling.options import checked_options
+from gan_cli.utils.lists import as_list
 from gan_cli.utils.paths import CONFIGS
-
-LISTS = ("seeds", "label", "anomalous", "attribute", "format", "imports")  # keys that take lists
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="sample")
@@ -28,13 +27,6 @@ def sample(composed: DictConfig) -> None:
     from gan_cli.sampling.perform import perform  # torch is imported here, after all checks
 
     print(perform(options, folder))
-
-
-def as_list(word: str) -> str:
-    """Returns seeds=3,7 as seeds=[3,7], since Hydra interprets the former as a sweep."""
-    key, equals, value = word.partition("=")
-    listed = key in LISTS and "," in value and value[0] not in "[\"'"
-    return f"{key}{equals}[{value}]" if listed else word
 
 
 def main() -> None:

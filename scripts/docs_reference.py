@@ -34,6 +34,7 @@ import gan_cli
 from gan_cli.config.registry import Component, Keys, Registry, keys_of, keys_of_dataclass
 from gan_cli.config.schedules import Schedule
 from gan_cli.config.schema import Config, Metrics
+from gan_cli.deployment.options import ExportOptions
 from gan_cli.evaluation.options import FidOptions
 from gan_cli.sampling.options import SampleOptions
 
@@ -118,8 +119,17 @@ def command_section(command: str, cls: type) -> str:
     comments = first_of(yaml_comments(file), source_comments(cls))
     parts = [f"## gan-{command}\n", key_table(keys, comments, f"{command}.yaml")]
     if command != "train":
-        parts.append("The groups [dataset](#dataset) and [device](#device) can be chosen, too.\n")
+        chosen = [g for g in ("dataset", "device") if g in yaml_defaults(file)]
+        parts.append(
+            f"Groups that can be chosen, too: {', '.join(f'[{g}](#{g})' for g in chosen)}.\n"
+        )
     return "\n".join(parts + sections(command))
+
+
+def yaml_defaults(file: Path) -> set[str]:
+    """The groups in the defaults list of a YAML file."""
+    entries = OmegaConf.load(file).defaults
+    return {str(key) for entry in entries if not isinstance(entry, str) for key in entry}
 
 
 def yaml_groups(file: Path) -> set[str]:
@@ -212,7 +222,8 @@ def page() -> str:
     parts += [group_section(group) for group in groups]
     if others := sections("others"):
         parts += ["## Other components\n", *others]
-    parts += [command_section("sample", SampleOptions), command_section("fid", FidOptions)]
+    commands = {"sample": SampleOptions, "fid": FidOptions, "export": ExportOptions}
+    parts += [command_section(name, options) for name, options in commands.items()]
     return "\n".join(parts)
 
 

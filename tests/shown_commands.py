@@ -22,9 +22,9 @@ from gan_cli.deployment import options as deployment
 from gan_cli.evaluation import options as evaluation
 from gan_cli.fid import full
 from gan_cli.metrics.settings import parse_metrics
-from gan_cli.sample import as_list
 from gan_cli.sampling import options as sampling
 from gan_cli.utils.errors import ConfigError, UserError
+from gan_cli.utils.lists import as_list
 from gan_cli.utils.paths import CONFIGS
 from gan_cli.validation.validate import import_modules, validate
 

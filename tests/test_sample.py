@@ -23,13 +23,13 @@ from gan_cli.config.schema import Device
 from gan_cli.data.spec import Field, Spec, image_spec, sample_spec, vector_spec
 from gan_cli.evaluation.options import FidOptions
 from gan_cli.networks import networks
-from gan_cli.sample import as_list
 from gan_cli.sampling.model import Model
 from gan_cli.sampling.options import SampleOptions, checked_options
 from gan_cli.sampling.perform import perform
 from gan_cli.sampling.tasks.sample import ranges
 from gan_cli.utils.clips import enlarged, rgb
 from gan_cli.utils.errors import ConfigError, StorageError
+from gan_cli.utils.lists import as_list
 from tests import checkpoint_files
 from tests.checkpoint_files import Deaf
 from tests.toys import audio  # noqa: F401  (registration)

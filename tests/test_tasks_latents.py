@@ -14,10 +14,10 @@ from gan_cli.data.sets import datasets
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Spec, image_spec
 from gan_cli.networks import networks
-from gan_cli.sample import as_list
 from gan_cli.sampling.options import checked_options
 from gan_cli.sampling.perform import perform
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.lists import as_list
 from tests import checkpoint_files
 from tests.checkpoint_files import Deaf
 

@@ -91,7 +91,7 @@ def place(word: str) -> str:
         path = user_path(word)
         if any((folder / "checkpoints").is_dir() for folder in (Path("outputs") / word, path)):
             return "run"
-        if path.suffix == ".pt" and path.is_file():
+        if path.suffix in (".pt", ".safetensors") and path.is_file():
             return "checkpoint"
         return "samples" if word and path.exists() else "nothing"
     except (OSError, ValueError):  # too long, or a NUL

@@ -33,6 +33,12 @@ SYNONYMS = {
         **dict.fromkeys(("gpu", "gpus", "cuda"), "device"),
         "seed": "seeds",
     },
+    "export": {
+        **dict.fromkeys(("formats", "to", "type"), "format"),
+        **dict.fromkeys(("outdir", "out", "output_dir"), "output"),
+        **dict.fromkeys(("network", "net"), "role"),
+        **dict.fromkeys(("hub", "repo", "repo_id"), "push"),
+    },
 }
 
 
