@@ -1,7 +1,8 @@
 """Conditions of the findings, on scale-free signals.
 
 Logits and losses count relative to their start, gradients to their peak, updates to the weights,
-and samples to the data. The comments give the values of the recorded runs in tests/data/health.
+and samples to the data. The comments give values of sound and of failing runs; "recorded" are
+those in tests/data/health.
 """
 
 from itertools import pairwise
@@ -11,15 +12,15 @@ from gan_cli.health.history import History
 from gan_cli.health.player_signals import Reading
 
 START = 1000  # steps before which fakes may be alike; least squares needs 500 to start learning
-ALIKE = 0.3  # diversity below which fakes are alike; healthy runs exceed 0.8
+ALIKE = 0.3  # diversity below which fakes are alike; recorded: above 0.5, collapsed 0 to 0.2
 REPEATED = 0.5  # share of fakes with a near duplicate among 64; healthy runs: 0
 MISSING = 0.3  # share of data far from all fakes; of equal distributions: 0 to 0.09
 SURE = 0.999  # pair accuracy of a perfect critic; healthy runs have it for hundreds of steps, too
 VANISHED = 0.01  # gradient relative to its peak, of the generator; healthy 0.05, failing 0.003
-SATED = 100.0  # gradient of the generator relative to the critic's; healthy runs: 0.03 to 20
+SATED = 100.0  # gradient of the generator relative to the critic's; healthy runs: 0.03 to 22
 GUESSING = 0.55  # pair accuracy of a critic near chance
 OBVIOUS = 0.95  # nearest-neighbour accuracy; healthy runs fall to 0.8 by step 1000
-BIG_STEP = 0.025  # update relative to weights; healthy 0.002, hinge 0.01, 100 times the lr 0.05
+BIG_STEP = 0.025  # update relative to weights; recorded: 0.001 to 0.02, lr=0.05: 0.02 to 0.06
 RECENT = 5  # readings whose median update is used: single updates vary by a factor of 2
 BLOWN_UP = 100.0  # gap of the logits relative to these at the start; WGAN-GP's settles
 EXPLODED = 1e4  # gap or losses relative to the start; float16 ends at 65,504

@@ -13,6 +13,7 @@ NEAR = 0.25  # duplicates: distance relative to the median between nearest neigh
 FAR = 5.0  # missed and stray: distance relative to the same; shares of fair samples: 0 to 0.09
 WIDE = 0.1  # the same at least, relative to the mean distance: between modes, not within them
 SEARCHED = 0.5  # least share of the training samples in REFERENCE from which copies are counted
+NEIGHBOURS = 8  # training samples next to a fake, among which twins are left out
 COPY = 0.5  # copies: distance to the nearest relative to the next training sample
 
 
@@ -66,11 +67,13 @@ class SampleComparison:
         to many, which distances alone do not show (Carlini et al. 2023, arXiv:2301.13188).
         """
         between = distances(points, self.training)
-        closest, index = between.min(1)
+        near, index = between.topk(min(NEIGHBOURS, len(self.training)), largest=False)  # (N, K)
+        closest = near[:, 0]
         values = {"novelty": closest.median() / self.scale}
         if self.searched >= SEARCHED:
-            same = distances(self.training[index], self.training) <= self.near  # twins of it
-            next_one = between.masked_fill(same, float("inf")).amin(1)
+            neighbours = self.training[index]  # (N, K, D)
+            twins = (neighbours - neighbours[:, :1]).norm(dim=2) <= self.near  # of the closest
+            next_one = near.masked_fill(twins, float("inf")).amin(1)
             copies = (closest < COPY * next_one) & (closest < COPY * self.scale)
             values["copies"] = (copies.float().mean() / self.searched).clamp(max=1)
         return values
