@@ -5,6 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from gan_cli.export import main as export
 from gan_cli.fid import main as fid
 from gan_cli.sample import main as sample
 from gan_cli.train import main as train
@@ -12,7 +13,7 @@ from tests.fuzz.outcome import outcome_of
 from tests.shown_commands import FILES, Command, commands
 
 PAGES = Path(__file__).parents[2]
-MAINS = {"gan-train": train, "gan-sample": sample, "gan-fid": fid}
+MAINS = {"gan-train": train, "gan-sample": sample, "gan-fid": fid, "gan-export": export}
 VALUES = (
     *("", " ", "null", "None", "true", "False", "nan", "-inf", ".inf", "0", "-1", "1", "2.5"),
     *("1e3", "1e39", "-1e300", "1_000", "0x10", "18446744073709551616", "9" * 40, "auto", "none"),
@@ -44,6 +45,7 @@ HARMLESS = {  # added last: a case checks words, it does not train or draw for l
     "gan-train": ["check=true"],
     "gan-sample": [],
     "gan-fid": [],
+    "gan-export": [],
 }
 
 

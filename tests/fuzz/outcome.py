@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-STATUSES = (0, 1, 2, 4)  # a short command neither diverges nor is stopped by a signal
+# A sweep with a failed job; settings, storage, data, memory. A short command neither diverges nor
+# is stopped by a signal.
+STATUSES = (0, 1, 2, 4, 5, 6)
 LONGEST_LINE = 1000  # characters of a refusal that a person still reads
 
 
@@ -33,6 +35,8 @@ class Outcome:
             return f"traceback (status {self.status}):\n{self.err[-3000:]}"
         if self.status not in STATUSES:
             return f"status {self.status}:\n{self.err[-1000:]}"
+        if "HYDRA_FULL_ERROR" in self.err:
+            return f"an error in Hydra's words (status {self.status}):\n{self.err[-1000:]}"
         if self.status and not self.err.strip():
             return f"status {self.status} without a word"
         too_long = [line for line in self.err.splitlines() if len(line) > LONGEST_LINE]
