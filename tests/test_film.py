@@ -102,3 +102,16 @@ def test_a_folder_that_cannot_be_written_is_a_storage_error(monkeypatch):
     monkeypatch.setitem(film.WRITERS, "gif", full)
     with pytest.raises(StorageError, match="No space left on device"):
         shot()
+
+
+def test_films_leave_out_the_pictures_of_data():
+    take("real", 0, 9), take("real_photo", 0, 9), take("samples", 5, 9)
+    told, *files = shot()
+    assert told == "x: step 5"
+    assert [Path(file).name for file in files] == ["samples.gif"]
+
+
+def test_pictures_of_data_alone_are_no_film():
+    take("real", 0, 9)
+    with pytest.raises(ConfigError, match="has no pictures"):
+        shot()

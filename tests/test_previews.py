@@ -57,7 +57,7 @@ def test_a_run_draws_its_vectors(dataset, tmp_path):
     every = "every={log: 1, preview: 1, evaluate: 0, checkpoint: 0}"
     trained(small("model=mlp", f"dataset={dataset}", "dataset.count=64", every), tmp_path)
     names = sorted(path.name for path in (tmp_path / "samples").iterdir())
-    assert names == ["samples-0000001.png", "samples-0000002.png"]
+    assert names == ["real-0000000.png", "samples-0000001.png", "samples-0000002.png"]
 
 
 class Painter(nn.Module):

@@ -133,5 +133,6 @@ def test_previews_have_all_samples_however_many_processes_share_a_batch(tmp_path
     for folder, world in ((alone, 1), (both, 2)):
         ended = train_together(folder, "steps=1", "every.preview=1", world=world)
         assert set(ended.statuses) == {0}, ended.errors
-    pictures = [folder / "outputs/test/samples/samples-0000001.png" for folder in (alone, both)]
-    assert Image.open(pictures[0]).size == Image.open(pictures[1]).size
+    for name in ("real-0000000.png", "samples-0000001.png"):
+        pictures = [folder / "outputs/test/samples" / name for folder in (alone, both)]
+        assert Image.open(pictures[0]).size == Image.open(pictures[1]).size

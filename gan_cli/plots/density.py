@@ -32,7 +32,7 @@ HEADROOM = 1.25  # height of the plot, relative to the highest density in it
 
 def density_plot(
     real: Tensor,
-    fake: Tensor,
+    fake: Tensor | None,
     log_density: LogDensity | None = None,
     critic: CriticFunction | None = None,
 ) -> np.ndarray:
@@ -40,14 +40,17 @@ def density_plot(
 
     The limits are those of the real samples; the legend counts the generated ones outside of them.
     `log_density`, where the law is known, replaces the histogram of the real samples. The logits
-    of `critic` are scaled to the height of the plot; the legend gives their range.
+    of `critic` are scaled to the height of the plot; the legend gives their range. Without `fake`,
+    the histogram of the real samples is shown with the law, if that is known.
     """
     span, edges = bins_of(real)
     x = span.left + torch.linspace(0, 1, CURVE_POINTS) * span.width
     heights = histogram(real, edges) if log_density is None else log_density(x).exp().cpu().numpy()
     limits = Limits(span.left, 0.0, span.width, HEADROOM * heights.max().item())
-    outside = int((~span.contains(fake.repeat(1, 2))).sum())
-    legend = [("real", REAL), (fake_label(outside), FAKE)]
+    legend = [("real", REAL)]
+    if fake is not None:
+        outside = int((~span.contains(fake.repeat(1, 2))).sum())
+        legend.append((fake_label(outside), FAKE))
     with new_figure() as figure:
         axes = add_axes(figure, limits)
         if log_density is None:
@@ -55,7 +58,10 @@ def density_plot(
         else:
             axes.fill_between(x, heights, color=unit_rgb(REAL), alpha=0.3, linewidth=0)
             axes.plot(x, heights, color=unit_rgb(REAL))
-        add_histogram(axes, histogram(fake, edges), edges, FAKE)
+        if fake is not None:
+            add_histogram(axes, histogram(fake, edges), edges, FAKE)
+        elif log_density is not None:
+            add_histogram(axes, histogram(real, edges), edges, REAL)
         logits = critic(x[:, None].to(real.device)) if critic else None
         if logits is not None and logits.isfinite().all():
             low, high = logits.min().item(), logits.max().item()

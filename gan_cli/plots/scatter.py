@@ -28,17 +28,19 @@ if TYPE_CHECKING:
 FAINTEST = 0.01  # entries of a plan below this share of the largest one are not drawn
 
 
-def scatter(real: Tensor, fake: Tensor, critic: CriticFunction | None = None) -> np.ndarray:
+def scatter(real: Tensor, fake: Tensor | None, critic: CriticFunction | None = None) -> np.ndarray:
     """Generated samples (M, 2) over real ones (N, 2), a picture of (512, 512, 3) uint8.
 
     The limits are those of the real samples, and thus the same in all pictures of one training.
     The legend counts the generated samples outside of them. The background shows the level sets of
-    `critic`, if it can score single samples.
+    `critic`, if it can score single samples. Without `fake`, the real samples are shown alone.
     """
     limits = Limits.around(real)
     shades = level_sets(limits, critic, real.device) if critic else None
-    outside = len(fake) - int(limits.contains(fake).sum())
-    legend = [("real", REAL), (fake_label(outside), FAKE)]
+    legend = [("real", REAL)]
+    if fake is not None:
+        outside = len(fake) - int(limits.contains(fake).sum())
+        legend.append((fake_label(outside), FAKE))
     with new_figure() as figure:
         axes = add_axes(figure, limits)
         if shades is not None:
@@ -46,7 +48,8 @@ def scatter(real: Tensor, fake: Tensor, critic: CriticFunction | None = None) ->
             axes.imshow(shades, extent=extent, aspect="auto", interpolation="nearest")
             legend += [("critic low", LOW), ("critic high", HIGH)]
         add_points(axes, real, limits, REAL, alpha=0.5)
-        add_points(axes, fake, limits, FAKE, alpha=0.6)
+        if fake is not None:
+            add_points(axes, fake, limits, FAKE, alpha=0.6)
         add_legend(axes, legend)
         return to_array(figure)
 

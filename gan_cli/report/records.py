@@ -14,6 +14,7 @@ from gan_cli.utils.strict_json import numbers
 log = logging.getLogger("gan_cli")
 
 Point = tuple[int, float]  # (step, value)
+DATA = "real"  # name of the preview of the data; of those of further batch keys, real_KEY
 
 
 class Frame(NamedTuple):
@@ -139,6 +140,11 @@ def find_frames(folder: Path) -> dict[str, list[Frame]]:
         if match := re.fullmatch(r"(.+)-(\d+)", path.stem):
             frames.setdefault(match[1], []).append(Frame(int(match[2]), path))
     return {name: sorted(found) for name, found in sorted(frames.items())}
+
+
+def of_data(name: str) -> bool:
+    """Returns whether the pictures of this name show data rather than samples."""
+    return name == DATA or name.startswith(f"{DATA}_")
 
 
 def finite_values(points: list[Point]) -> list[float]:

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from gan_cli.report.headline import header, scores, tiles
 from gan_cli.report.html import Markup, page, section, tag
 from gan_cli.report.panels import curve_panels
 from gan_cli.report.pictures_section import embed_image, evenly_spaced
-from gan_cli.report.records import Frame, Record
+from gan_cli.report.records import DATA, Frame, Record, of_data
 from gan_cli.report.settings_section import nested, settings_of
 from gan_cli.report.words import number
 from gan_cli.utils.files import write_text
@@ -58,22 +59,37 @@ def film_strips(record: Record) -> list[Markup]:
     """A film strip for each preview, all together within the budget of bytes."""
     strips = {name: evenly_spaced(frames, FRAMES) for name, frames in record.frames.items()}
     budget = PICTURES // max(1, sum(map(len, strips.values())))
-    return [film_strip(name, frames, budget) for name, frames in strips.items()]
+    data = {name: strips.pop(name) for name in list(strips) if of_data(name)}
+    beside = {name: data.pop(name.replace("samples", DATA), []) for name in strips}
+    shown = [film_strip(name, strips[name], beside[name], budget) for name in strips]
+    return [*shown, *(film_strip(name, frames, [], budget) for name, frames in data.items())]
 
 
-def film_strip(name: str, frames: list[Frame], budget: int) -> Markup:
-    """Pictures of the same latents over time, which the script shows with a slider."""
-    figures = (
-        tag(
-            "figure",
-            embed_image(frame.path, budget, f"{name} at step {number(frame.step)}"),
-            tag("figcaption", f"step {number(frame.step)}"),
-        )
-        for frame in frames
+def film_strip(name: str, frames: list[Frame], data: list[Frame], budget: int) -> Markup:
+    """Pictures of the same latents over time, which the script shows with a slider.
+
+    Those of `data` are shown beside them.
+    """
+    strip = tag(
+        "div",
+        *figures(name, frames, budget),
+        class_="strip",
+        tabindex=0,
+        role="group",
+        aria_label=name,
     )
-    strip = tag("div", *figures, class_="strip", tabindex=0, role="group", aria_label=name)
+    if data:
+        strip = tag("div", *figures(DATA, data, budget), strip, class_="beside")
     note = "the same latents over time" if len(frames) > 1 else None
     return section(name.replace("_", " ").capitalize(), strip, note=note)
+
+
+def figures(name: str, frames: list[Frame], budget: int) -> Iterator[Markup]:
+    """A figure for each picture, with its step; pictures of data are those of step 0."""
+    for frame in frames:
+        words = "data" if of_data(name) else f"step {number(frame.step)}"
+        alt = f"{name} at step {number(frame.step)}"
+        yield tag("figure", embed_image(frame.path, budget, alt), tag("figcaption", words))
 
 
 def metric_cards(record: Record) -> Markup | None:

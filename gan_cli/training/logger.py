@@ -61,9 +61,14 @@ class Logger:
         """Writes (height, width, C) uint8 to samples/<name>-<step>.png and TensorBoard."""
         if self.folder is None:
             return
-        save_png(self.folder / "samples" / f"{name}-{step:07d}.png", picture)
+        save_png(self.folder / picture_file(step, name), picture)
         with self.event_errors():
             self.writer.add_image(name, picture, step, dataformats="HWC")
+
+    def data_picture(self, name: str, picture: np.ndarray) -> None:
+        """Writes a picture of the data as that of step 0, unless the run has it already."""
+        if self.folder is not None and not (self.folder / picture_file(0, name)).exists():
+            self.picture(0, name, picture)
 
     def text(self, step: int, name: str, text: str) -> None:
         """Writes a text to TensorBoard."""
@@ -91,6 +96,11 @@ class Logger:
                 self._writer.close()
         except StorageError as error:
             log.warning("%s", error)
+
+
+def picture_file(step: int, name: str) -> str:
+    """Returns the file of a picture in a run folder."""
+    return f"samples/{name}-{step:07d}.png"
 
 
 def silence_event_writer() -> None:

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.dataset import Dataset
-from gan_cli.data.ground_truth import HasDensity
+from gan_cli.data.ground_truth import Density, HasDensity
 from gan_cli.data.kinds import Context, kind_of
 from gan_cli.games.draw import draw_all, isolated_evaluation, logits_function
 from gan_cli.games.game import Batch, Game, PreviewContent
 from gan_cli.games.request import Request
 from gan_cli.plots.scatter import embedding, principal
+from gan_cli.report.records import DATA
 
 Picture = tuple[str, np.ndarray]  # name, (height, width, C) uint8
 
@@ -25,6 +26,20 @@ class Previews:
         default = kind_of(self.spec.fields[self.spec.target]).previewed
         self.count = default if game.previewed is None else game.previewed
         self.batch = first_samples(batches, self.count)
+
+    def data_pictures(self) -> Iterator[Picture]:
+        """Yields the data of the first batches as networks get them, in the layout of samples.
+
+        The data of the target are "real", those of another batch key "real_KEY".
+        """
+        targets = self.game.targets(self.spec) or (self.spec.target,)
+        for key, field in self.spec.fields.items():
+            kind, samples = kind_of(field), self.batch[key]
+            order = self.class_order(key if key in targets else targets[0])
+            shown = (samples if order is None else samples[order])[: kind.previewed]
+            picture = kind.data_picture(field, Context(shown, self.density(key)))
+            if picture is not None:
+                yield DATA if key == targets[0] else f"{DATA}_{key}", picture
 
     def pictures(self) -> Iterator[Picture]:
         """Yields all pictures; the game and the random state are left unchanged."""
@@ -41,9 +56,23 @@ class Previews:
         """Returns the request for samples with the inputs, or the sorted labels, of the batch."""
         given = {key: self.batch[key] for key in self.game.inputs(target)}
         label = self.batch.get(self.spec.label or "")
-        if label is not None and not given:
-            label = label.sort().values
+        order = self.class_order(target)
+        if label is not None and order is not None:
+            label = label[order]
         return Request(range(self.count), label, given, target=target)
+
+    def class_order(self, target: str) -> Tensor | None:
+        """Returns the order of samples by label; None if they have none, or are made of inputs."""
+        label = self.batch.get(self.spec.label or "")
+        if label is None or not self.game.targets(self.spec) or self.game.inputs(target):
+            return None
+        return label.sort(stable=True).indices
+
+    def density(self, target: str) -> Density | None:
+        """Returns the density of the data, if it is known."""
+        if not isinstance(self.dataset, HasDensity) or target != self.spec.target:
+            return None
+        return self.dataset.density()
 
     def picture(self, name: str, target: str, content: PreviewContent) -> Iterator[Picture]:
         """Yields the picture, if samples of this kind and shape have one."""
@@ -54,8 +83,8 @@ class Previews:
             return
         columns = (content,) if isinstance(content, Tensor) else content
         field = self.spec.fields[target]
-        density = self.dataset.density() if isinstance(self.dataset, HasDensity) else None
-        context = Context(self.batch.get(target), density, logits_function(self.game))
+        critic = logits_function(self.game)
+        context = Context(self.batch.get(target), self.density(target), critic)
         picture = kind_of(field).picture(field, columns, context)
         if picture is not None:
             yield name, picture

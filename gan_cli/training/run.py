@@ -102,6 +102,8 @@ class Run:
         if self.runtime.processes.rank == 0:
             self.checkpoints.set_aside_later(self.step)
             self.previews = Previews(self.ema.game, self.dataset, self.feed.batches(0))
+            for name, picture in self.previews.data_pictures() if self.config.every.preview else ():
+                logger.data_picture(name, picture)
         while self.step < self.config.steps:
             try:
                 self.loop(stop)

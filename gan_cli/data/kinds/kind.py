@@ -65,6 +65,11 @@ class Kind:
         """
         raise NotImplementedError
 
+    def data_picture(self, field: Field, context: Context) -> np.ndarray | None:
+        """Returns `context.real` alone, in the layout of a preview of as many samples."""
+        assert context.real is not None
+        return self.picture(field, (context.real,), context)
+
     def default_format(self, field: Field) -> str:  # noqa: ARG002
         """Returns the default export format of gan-sample."""
         return "npz"

@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from gan_cli.data.kinds.kind import Kind, kinds
+from gan_cli.data.kinds.kind import Context, Kind, kinds
+from gan_cli.data.spec import Field
 
 
 @kinds.register("label")
@@ -10,6 +11,9 @@ class Label(Kind):
     """Class numbers, int64 (N,); -1 marks unknown classes."""
 
     differentiable = False
+
+    def data_picture(self, field: Field, context: Context) -> None:
+        """Returns None, since labels have no picture."""
 
     def recognizes(self, stored: Tensor) -> bool:  # noqa: ARG002
         """Returns False, since labels are not samples."""

@@ -23,15 +23,12 @@ class Vector(Kind):
         self, field: Field, columns: Sequence[Tensor], context: Context
     ) -> np.ndarray | None:
         """Returns a plot of the last column and real samples; None if F is above 2."""
-        from gan_cli.plots.density import density_plot
-        from gan_cli.plots.scatter import scatter
-
         samples = columns[-1]
-        real = samples if context.real is None else context.real
-        if field.shape == (1,):
-            law = None if context.density is None else context.density.log
-            return density_plot(real, samples, law, context.critic)
-        return scatter(real, samples, context.critic) if field.shape == (2,) else None
+        return plot(field, samples if context.real is None else context.real, samples, context)
+
+    def data_picture(self, field: Field, context: Context) -> np.ndarray | None:
+        assert context.real is not None
+        return plot(field, context.real, None, context)
 
     def default_format(self, field: Field) -> str:
         return "plot" if field.shape in ((1,), (2,)) else "npz"
@@ -40,3 +37,14 @@ class Vector(Kind):
         if array.ndim != 2 or array.dtype.kind != "f":
             raise ValueError(f"must be floating point (N, F), not {array.dtype} {array.shape}")
         return torch.from_numpy(array.astype(np.float32))
+
+
+def plot(field: Field, real: Tensor, samples: Tensor | None, context: Context) -> np.ndarray | None:
+    """Returns a plot of numbers or points; `samples` None shows the real ones alone."""
+    from gan_cli.plots.density import density_plot
+    from gan_cli.plots.scatter import scatter
+
+    if field.shape == (1,):
+        law = None if context.density is None else context.density.log
+        return density_plot(real, samples, law, context.critic)
+    return scatter(real, samples, context.critic) if field.shape == (2,) else None

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gan_cli.report.records import Frame, find_frames
+from gan_cli.report.records import Frame, find_frames, of_data
 from gan_cli.sampling.task import Job, task
 from gan_cli.utils.clips import enlarged, rgb, save_gif, save_mp4
 from gan_cli.utils.errors import ConfigError
@@ -18,12 +18,13 @@ WRITERS = {"gif": save_gif, "mp4": save_mp4}
 
 @task("film", needs=[], keys=["format"])
 def film(job: Job) -> list[str]:
-    """Writes <name>.gif from the pictures samples/<name>-<step>.png of a run."""
+    """Writes <name>.gif from the previews samples/<name>-<step>.png of a run, not of data."""
     formats = job.options.formats or ["gif"]
     for name in formats:
         if name not in WRITERS:
             raise ConfigError(f"format: {unknown('format of films', name, WRITERS)}")
-    series = find_frames(job.source / "samples")
+    found = find_frames(job.source / "samples").items()
+    series = {name: frames for name, frames in found if not of_data(name)}
     if not series:
         raise ConfigError(
             f"run: {job.source} has no pictures; every.preview sets how often they are drawn"
