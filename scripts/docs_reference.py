@@ -43,7 +43,10 @@ CONFIGS = ROOT / "configs"
 PAGE = ROOT / "docs" / "configuration.md"
 TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-GROUPS = ("model", "loss", "dataset", "optimizer", "augment", "device", "metrics", "experiment")
+GROUPS = (
+    *("model", "loss", "dataset", "optimizer", "augment", "device", "metrics", "logger"),
+    "experiment",
+)
 SECTIONS = {  # registry -> (section, heading, key that names one); others come last
     "schedule shape": ("schedules", "Shapes", "shape"),
     "game": ("model", "Games", "model.game.name"),
@@ -55,6 +58,7 @@ SECTIONS = {  # registry -> (section, heading, key that names one); others come 
     "augmentation": ("augment", "Options of the augmentations", ""),
     "metric": ("metrics", "Metrics", "metrics.compute.NAME"),
     "features": ("metrics", "Features", "metrics.features"),
+    "logger": ("logger", "Options of the loggers", "logger.NAME"),
     "task": ("sample", "Tasks", "task"),
     "format": ("sample", "Export formats", "format"),
 }

@@ -1,7 +1,8 @@
 """Checks of single overrides before Hydra sees them: each yields what is wrong with a word."""
 
+import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, RangeSweep
@@ -16,6 +17,7 @@ UNSUPPORTED = {
     "hydra.run.dir": "is not read; use run=NAME (gan-train) or output=FOLDER (the others)",
     "hydra.job.chdir": "is not supported: relative paths are those of the folder in which you type",
 }
+SEVERAL = {"logger"}  # groups of which several may be chosen
 Groups = dict[str, set[str]]
 
 
@@ -113,15 +115,23 @@ def check_choice(word: str, groups: Groups) -> Iterator[str]:
     group, _, value = word.partition("=")
     group = group.lstrip("+")
     if group in groups and not set(value) & set("${}()[]*/\"'"):
-        for choice in value.split(","):
-            if choice.strip() == "null":
-                yield f"{group}: null chooses nothing; leave it out, or type ~{group} for none"
-            elif choice.strip() not in groups[group]:
-                yield f"{group}: {unknown(group, shown(choice.strip()), groups[group])}"
+        yield from check_names(group, value.split(","), groups)
+    elif group in groups and value[:1] == "[" not in value[1:] and group in SEVERAL:
+        yield from check_names(group, re.findall(r"[^\[\],\s'\"]+", value), groups)
     elif group in groups and value[:1] in ("[", "{"):
-        yield f"{group}: is one choice, got {shown(value)}; type {group}=NAME"
+        some = f" or '{group}=[NAME,NAME]'" if group in SEVERAL else ""
+        yield f"{group}: is one choice, got {shown(value)}; type {group}=NAME{some}"
     elif value == "None" and not is_text_key(word.partition("=")[0]):
         yield f"{group}: None is text here; type {group}=null for no value"
+
+
+def check_names(group: str, names: Iterable[str], groups: Groups) -> Iterator[str]:
+    """Refuses names that are no choice of a config group."""
+    for choice in map(str.strip, names):
+        if choice == "null":
+            yield f"{group}: null chooses nothing; leave it out, or type ~{group} for none"
+        elif choice not in groups[group]:
+            yield f"{group}: {unknown(group, shown(choice), groups[group])}"
 
 
 def check_sweep(word: str, groups: Groups, sweeps: bool) -> Iterator[str]:

@@ -102,6 +102,7 @@ class Config:
     metrics: Metrics = field(default_factory=Metrics)
     ema: EMA = field(default_factory=EMA)
     every: Every = field(default_factory=Every)
+    logger: dict[str, Component] = field(default_factory=dict)  # options of loggers by name
     steps: Steps = 10_000
     batch_size: BatchSize = 64  # of all processes together
     accumulate: Count = 1  # parts into which a batch is split

@@ -1,69 +1,50 @@
-"""Writes the logs of a run: TensorBoard events, metrics.jsonl, pictures and run.json."""
+"""Writes the logs of a run: metrics.jsonl, pictures and run.json, and what its loggers write."""
 
-import logging
-import threading
 import time
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from gan_cli.utils.errors import StorageError
+from gan_cli.training.loggers import Card, Picture
+from gan_cli.training.loggers.active import ActiveLoggers
 from gan_cli.utils.files import append_text, atomic_file, make_folder
 from gan_cli.utils.images import save_png
 from gan_cli.utils.side_files import read_object, read_rows, set_aside
-from gan_cli.utils.storage import storage_errors
 from gan_cli.utils.strict_json import dumps, write_json
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
-
-log = logging.getLogger("gan_cli")
 
 
 class Logger:
-    """Writes logs into `folder`; if it is None, as on ranks above 0, nothing is written."""
+    """Writes logs into `folder`; if it is None, as on ranks above 0, nothing is written.
 
-    def __init__(self, folder: Path | None, resumed_at: int = 0) -> None:
-        self.folder, self.resumed_at = folder, resumed_at
-        self._writer: SummaryWriter | None = None
+    The files of the folder are always written, and an error there ends the run. The loggers that
+    the config chooses come second, and may fail.
+    """
+
+    def __init__(
+        self, folder: Path | None, resumed_at: int = 0, others: ActiveLoggers | None = None
+    ) -> None:
+        self.folder, self.others = folder, others or ActiveLoggers()
         if folder is not None:
             make_folder(folder)
             drop_later_lines(folder / "metrics.jsonl", resumed_at)
 
-    @property
-    def writer(self) -> "SummaryWriter":
-        if self._writer is None:  # lazily, since the import alone takes 2.7 s
-            from torch.utils.tensorboard import SummaryWriter
-
-            folder = str(self.folder)
-            self._writer = SummaryWriter(folder, purge_step=self.resumed_at + 1)
-            silence_event_writer()
-        return self._writer
-
-    def event_errors(self) -> AbstractContextManager[None]:
-        """A context in which errors of TensorBoard's writer become StorageErrors."""
-        assert self.folder is not None
-        return storage_errors(self.folder / "events.out.tfevents", "write")
-
     def scalars(self, step: int, values: dict[str, float]) -> None:
-        """Writes values to metrics.jsonl and TensorBoard."""
+        """Writes values to metrics.jsonl."""
         if self.folder is None:
             return
         line = dumps({"step": step, "time": time.time(), **values})
         append_text(self.folder / "metrics.jsonl", line + "\n")
-        with self.event_errors():
-            for name, value in values.items():
-                self.writer.add_scalar(name, value, step)
+        self.others.send(lambda backend: backend.scalars(step, values))
 
     def picture(self, step: int, name: str, picture: np.ndarray) -> None:
-        """Writes (height, width, C) uint8 to samples/<name>-<step>.png and TensorBoard."""
+        """Writes (height, width, C) uint8 to samples/<name>-<step>.png."""
         if self.folder is None:
             return
-        save_png(self.folder / picture_file(step, name), picture)
-        with self.event_errors():
-            self.writer.add_image(name, picture, step, dataformats="HWC")
+        path = self.folder / picture_file(step, name)
+        save_png(path, picture)
+        entry = Picture(step, name, path, picture)
+        self.others.send(lambda backend: backend.picture(entry))
 
     def data_picture(self, name: str, picture: np.ndarray) -> None:
         """Writes a picture of the data as that of step 0, unless the run has it already."""
@@ -71,10 +52,17 @@ class Logger:
             self.picture(0, name, picture)
 
     def text(self, step: int, name: str, text: str) -> None:
-        """Writes a text to TensorBoard."""
+        """Writes a text, which run.json has in a form of its own."""
         if self.folder is not None:
-            with self.event_errors():
-                self.writer.add_text(name, text, step)
+            self.others.send(lambda backend: backend.text(step, name, text))
+
+    def card(self, step: int, name: str, card: dict[str, Any]) -> None:
+        """Writes a metric card to cards/<name>.json."""
+        if self.folder is None:
+            return
+        path = write_json(self.folder / "cards" / f"{name}.json", card)
+        entry = Card(step, name, path, card)
+        self.others.send(lambda backend: backend.card(entry))
 
     def update_run_json(self, entries: dict[str, Any]) -> None:
         """Adds entries to run.json, or replaces them."""
@@ -87,31 +75,14 @@ class Logger:
             old = {}
         write_json(path, {**old, **entries})
 
-    def close(self) -> None:
-        """Closes TensorBoard's file; an error is only logged, so that it hides no other."""
-        if self._writer is None:
-            return
-        try:
-            with self.event_errors():
-                self._writer.close()
-        except StorageError as error:
-            log.warning("%s", error)
+    def close(self, finished: bool = True) -> None:
+        """Closes all loggers."""
+        self.others.send(lambda backend: backend.close(finished))
 
 
 def picture_file(step: int, name: str) -> str:
-    """Returns the file of a picture in a run folder."""
+    """The path of a picture in a run folder."""
     return f"samples/{name}-{step:07d}.png"
-
-
-def silence_event_writer() -> None:
-    """Keeps TensorBoard's thread from printing errors, which the next write raises anyway."""
-    usual = threading.excepthook
-
-    def hook(failure: threading.ExceptHookArgs) -> None:
-        if type(failure.thread).__name__ != "_AsyncWriterThread":
-            usual(failure)
-
-    threading.excepthook = hook
 
 
 def drop_later_lines(path: Path, step: int) -> None:

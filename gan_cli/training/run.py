@@ -10,7 +10,7 @@ from gan_cli.config.schema import Config
 from gan_cli.data.feeds.feed import open_feed
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.sets import datasets
-from gan_cli.evaluation.card import training_card, write_card
+from gan_cli.evaluation.card import training_card
 from gan_cli.evaluation.evaluation import Evaluation
 from gan_cli.games.build import build_game
 from gan_cli.games.game import Batch, Evaluates
@@ -208,9 +208,9 @@ class Run:
             self.display.print_once(warning)
         improved = self.scores.record(self.step, card)
         written = training_card(self.evaluation, card, self.folder.name, self.step)
-        write_card(self.folder / "cards" / "last.json", written)
+        self.logger.card(self.step, "last", written)
         if improved:
-            write_card(self.folder / "cards" / "best.json", written)
+            self.logger.card(self.step, "best", written)
             self.checkpoints.save_best(state_of(self))
         self.logger.update_run_json(self.scores.outcome())
         refresh(self.folder)

@@ -14,6 +14,8 @@ from gan_cli.data.spec import Spec
 from gan_cli.report.run_report import refresh
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.training.logger import Logger
+from gan_cli.training.loggers import LoggedRun
+from gan_cli.training.loggers.active import ActiveLoggers
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
 from gan_cli.utils.errors import ConfigError, StorageError, UserError
@@ -31,7 +33,8 @@ def run_training(config: Any, folder: Path, started: float) -> Run:
             run = Run(config, folder, runtime)
             run.resume()
         owner = run.runtime.processes.rank == 0
-        logger = Logger(folder if owner else None, run.step)
+        others = open_loggers(run) if owner else None
+        logger = Logger(folder if owner else None, run.step, others)
         display = Display(config.steps, run.step, silent=not owner)
         display.print(start_message(run))
         entries = {**environment(), **run_entries(run), "status": "running", "started": started}
@@ -40,6 +43,12 @@ def run_training(config: Any, folder: Path, started: float) -> Run:
             train(run, logger, display, stop)
         display.print(end_message(run))
         return run
+
+
+def open_loggers(run: Run) -> ActiveLoggers:
+    """Opens the loggers of the config."""
+    logged = LoggedRun(run.folder, plain(run.config), run.step)
+    return ActiveLoggers().open(logged, run.config.logger)
 
 
 def train(run: Run, logger: Logger, display: Display, stop: StopSignal) -> None:
@@ -59,7 +68,7 @@ def train(run: Run, logger: Logger, display: Display, stop: StopSignal) -> None:
         raise StorageError(f"{run.folder}: {error.strerror or error}") from error
     finally:
         display.close()
-        logger.close()
+        logger.close(status == "finished")
         logger.update_run_json({**outcome(run), "status": status, "ended": time.time()})
         if run.runtime.processes.rank == 0:
             refresh(run.folder)

@@ -14,6 +14,7 @@ from gan_cli.losses import losses, penalties
 from gan_cli.metrics.settings import unmet_needs
 from gan_cli.networks.network import reads_labels
 from gan_cli.optim.optimizers import optimizers, options_of
+from gan_cli.training.loggers.active import logger_errors
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import unknown
 
@@ -25,7 +26,7 @@ def compatibility_errors(config: Config) -> list[str]:
         *(check_penalties, check_critics, check_augment),
     )
     game = games.entries[config.model.game["name"]].compatibility_errors
-    checks = (*parts, game, check_metrics, check_run, check_batch_size)
+    checks = (*parts, game, check_metrics, check_run, check_batch_size, check_loggers)
     faults = (fault for check in checks for fault in check(config))
     return list(dict.fromkeys(faults))  # an error in options that players share is listed once
 
@@ -168,6 +169,10 @@ def check_run(config: Config) -> Iterator[str]:
     elsewhere = config.run.startswith(("/", "~")) or ".." in Path(config.run).parts
     if not config.run.strip() or elsewhere:
         yield f"run: names a folder in outputs/, got '{config.run}'; type run=NAME"
+
+
+def check_loggers(config: Config) -> Iterator[str]:
+    yield from logger_errors(config.logger)
 
 
 def check_batch_size(config: Config) -> Iterator[str]:

@@ -18,6 +18,7 @@ from gan_cli.losses import losses, penalties
 from gan_cli.metrics.settings import parse_metrics
 from gan_cli.networks import networks
 from gan_cli.optim.optimizers import optimizers
+from gan_cli.training.loggers.active import parse_loggers
 from gan_cli.training.pretrained import with_pretrained
 from gan_cli.utils.discovery import import_modules
 from gan_cli.utils.errors import ConfigError
@@ -42,6 +43,8 @@ def validate(
     fill_components(tree, faults)
     if "metrics" in tree:
         tree["metrics"] = parse_metrics(tree["metrics"], "metrics", faults)
+    if "logger" in tree:
+        tree["logger"] = parse_loggers(tree["logger"], faults)
     config: Config = conform(Config, tree, "", faults)
     if not faults:
         faults += compatibility_errors(config)
