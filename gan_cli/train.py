@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from gan_cli.config.command_line import report_errors, run_command
+from gan_cli.utils.console import announce, reserve_stdout
 from gan_cli.utils.paths import CONFIGS
 
 
@@ -29,11 +30,12 @@ def train(composed: DictConfig) -> float | None:
     started = time.time()
     first = os.environ.get("RANK", "0") == "0"  # of several processes, one prints
     logging.basicConfig(level=logging.INFO if first else logging.ERROR, format="%(message)s")
+    reserve_stdout(str(composed.get("log")))
     from gan_cli.validation.validate import validate  # torch is imported here, after --help
 
     config = validate(composed, run_folder)
     if config.check:
-        print("the config is valid")
+        announce("the config is valid", config.log, "valid")
         return None
     from gan_cli.training.session import run_training
 

@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 log = logging.getLogger("gan_cli")
 
@@ -22,7 +22,9 @@ class SweepReport(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         if is_reported(config):
-            atexit.register(finish, Path(config.hydra.sweep.dir).absolute())
+            mode = str(config.get("log"))
+            keep_launcher_off_stdout(config, mode)
+            atexit.register(finish, Path(config.hydra.sweep.dir).absolute(), mode)
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         if is_reported(config):
@@ -38,6 +40,17 @@ class SweepReport(Callback):
         if job_return.status == JobStatus.FAILED:
             update_job(folder, {"error": error_text(job_return._return_value)})
         refresh(Path(config.hydra.sweep.dir).absolute())
+
+
+def keep_launcher_off_stdout(config: DictConfig, mode: str) -> None:
+    """Sends Hydra's lines on the jobs to stderr, unless `mode` is text; quiet leaves them out."""
+    logging_config = config.hydra.hydra_logging or {}
+    console = logging_config.get("handlers", {}).get("console")
+    if mode == "text" or console is None:
+        return
+    with read_write(console), open_dict(console):
+        console.stream = "ext://sys.stderr"
+        console.level = "WARNING" if mode == "quiet" else "INFO"
 
 
 def is_reported(config: DictConfig) -> bool:
@@ -82,7 +95,9 @@ def refresh(sweep: Path) -> Path | None:
         return None
 
 
-def finish(sweep: Path) -> None:
+def finish(sweep: Path, mode: str) -> None:
     """Writes the final report, also after a failed job or Ctrl-C, and prints its path."""
     if any(sweep.rglob("job.json")) and (report := refresh(sweep)):
-        print(f"the sweep's results: {report}", flush=True)
+        from gan_cli.utils.console import announce
+
+        announce(f"the sweep's results: {report}", mode, "sweep", report=str(report))

@@ -188,7 +188,7 @@ class Run:
         self.health.remember_start(self.meters.first, self.meters.losses)
         signals, changed = self.health.read(self.step, values)
         for finding in changed:
-            self.display.print(finding.message())
+            self.display.print(finding.message(), "finding")
             self.logger.text(self.step, "health", finding.message())
         self.logger.update_run_json(self.health.outcome())
         self.display.show_health(self.health.verdict())
@@ -203,7 +203,7 @@ class Run:
             return
         card = self.evaluation.evaluate(game)
         self.logger.scalars(self.step, card.values)
-        self.display.show_metric(*next(iter(card.values.items())))
+        self.display.show_metric(self.step, card.values)
         for warning in card.warnings:
             self.display.print_once(warning)
         improved = self.scores.record(self.step, card)
@@ -236,7 +236,8 @@ class Run:
         if state is None:
             self.health.not_finite = str(error)
             raise error
-        self.display.print(f"{error}; back to step {state['step']} ({rollbacks} of {ROLLBACKS})")
+        text = f"{error}; back to step {state['step']} ({rollbacks} of {ROLLBACKS})"
+        self.display.print(text, "rollback")
         self.meters.clear()
         restore(self, state)
         self.rollbacks = rollbacks

@@ -13,12 +13,13 @@ from gan_cli.config.quoting import typed_word
 from gan_cli.data.spec import Spec
 from gan_cli.report.run_report import refresh
 from gan_cli.runtime.runtime import Runtime
+from gan_cli.training.log_file import recorded
 from gan_cli.training.logger import Logger
 from gan_cli.training.loggers import LoggedRun
 from gan_cli.training.loggers.active import ActiveLoggers
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
-from gan_cli.utils.errors import ConfigError, StorageError, UserError
+from gan_cli.utils.errors import ConfigError, ProcessError, StorageError, UserError
 from gan_cli.utils.files import locked_file, make_folder
 from gan_cli.utils.memory import TRAINING, memory_errors
 from gan_cli.utils.stop_signals import StopSignal
@@ -28,20 +29,22 @@ from gan_cli.utils.versions import environment
 def run_training(config: Any, folder: Path, started: float) -> Run:
     """Builds or resumes the run in `folder`, trains it to its last step and returns it."""
     runtime = Runtime(config.device)
-    with runtime.processes.ending_together(), locked(folder):
+    owner = runtime.processes.rank == 0
+    recording = recorded(folder if owner else None)
+    with runtime.processes.ending_together(), locked(folder), recording as file:
         with memory_errors(TRAINING):
             run = Run(config, folder, runtime)
             run.resume()
-        owner = run.runtime.processes.rank == 0
         others = open_loggers(run) if owner else None
         logger = Logger(folder if owner else None, run.step, others)
-        display = Display(config.steps, run.step, silent=not owner)
-        display.print(start_message(run))
+        file.open()
+        display = Display(config.steps, run.step, not owner, config.log, file)
+        display.print(start_message(run), "start")
         entries = {**environment(), **run_entries(run), "status": "running", "started": started}
         with StopSignal() as stop:
             logger.update_run_json(entries)
             train(run, logger, display, stop)
-        display.print(end_message(run))
+        display.print(text := end_message(run), "end", {"text": text, **outcome(run)})
         return run
 
 
@@ -54,15 +57,14 @@ def open_loggers(run: Run) -> ActiveLoggers:
 def train(run: Run, logger: Logger, display: Display, stop: StopSignal) -> None:
     """Trains to the last step; writes how the run ended to run.json and the report."""
     status = "failed"
-    run.runtime.processes.at_abrupt_end(
-        lambda message: logger.update_run_json({"status": message, "ended": time.time()})
-    )
+    run.runtime.processes.at_abrupt_end(lambda message: end_abruptly(message, logger, display))
     try:
         with memory_errors(TRAINING):
             run.train(logger, display, stop)
         status = "finished"
     except UserError as error:
         status = str(error)
+        display.print_error(error)
         raise
     except OSError as error:
         raise StorageError(f"{run.folder}: {error.strerror or error}") from error
@@ -73,6 +75,13 @@ def train(run: Run, logger: Logger, display: Display, stop: StopSignal) -> None:
         if run.runtime.processes.rank == 0:
             refresh(run.folder)
         run.feed.close()
+
+
+def end_abruptly(message: str, logger: Logger, display: Display) -> None:
+    """Writes to run.json and log.txt why the process is ended, before it is."""
+    if display.file is not None:
+        display.file.end(ProcessError(message, 1))
+    logger.update_run_json({"status": message, "ended": time.time()})
 
 
 @contextmanager
