@@ -35,6 +35,10 @@ class Memory:
         self.latest = step
         return True
 
+    def skip(self, step: int) -> None:
+        """Says that the steps up to `step` were logged before."""
+        self.before = self.latest = max(self.before, step)
+
     def save(self, step: int, names: Iterable[str] | None = None) -> None:
         """Writes the id, the last step and the names of the values that were logged in it."""
         listed = None if names is None else sorted(names)

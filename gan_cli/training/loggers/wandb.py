@@ -51,6 +51,10 @@ class WandB(Backend):
             ),
         )
         self.memory.id = str(self.run.id)
+        if (
+            online
+        ):  # the service knows what has arrived; a killed run leaves nothing else to know it
+            self.memory.skip(int(getattr(self.run, "starting_step", 0)) - 1)
         self.memory.save(self.memory.before)
 
     @classmethod
@@ -88,12 +92,8 @@ class WandB(Backend):
 
     def log(self, step: int, entries: dict[str, Any]) -> None:
         """Logs the entries of a step, which is written once a later one follows."""
-        complete = self.memory.latest
-        if not self.memory.is_new(step, ""):
-            return
-        self.run.log(entries, step=step)
-        if complete < step:
-            self.memory.save(complete)
+        if self.memory.is_new(step, ""):
+            self.run.log(entries, step=step)
 
     def close(self, finished: bool) -> None:
         self.run.finish(exit_code=0 if finished else 1)
