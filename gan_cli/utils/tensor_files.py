@@ -18,12 +18,12 @@ DAMAGE = (
 )
 
 
-def write_tensors(path: Path, content: Any) -> None:
+def write_tensors(path: Path, content: Any, durable: bool = True) -> None:
     """Writes all of `content` or nothing: a crash leaves the old file or the new one.
 
-    Raises StorageError.
+    If it is not `durable`, a crash of the system may leave a damaged file. Raises StorageError.
     """
-    with atomic_file(path) as file:
+    with atomic_file(path, durable) as file:
         try:
             torch.save(content, file)
         except RuntimeError as error:  # torch wraps a failed write in one

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from gan_cli.config.registry import ConfigError
+from gan_cli.data.files.stamps import Stamp, stamp_of
 from gan_cli.data.files.zip_members import DAMAGE, check_size, read_member, unreadable
 from gan_cli.utils.paths import user_path
 
@@ -29,6 +30,18 @@ class Archive(Protocol):
     """
 
     names: list[str]  # relative and normalized, with forward slashes, sorted
+
+    @property
+    def source(self) -> str:
+        """The absolute path of the folder or archive."""
+        ...
+
+    def stamp(self, name: str) -> Stamp:
+        """What changes with a file: its size, and the times of content and status in ns.
+
+        Negative if it cannot be told.
+        """
+        ...
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
@@ -50,6 +63,13 @@ class FolderArchive:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.names = sorted(files_below(root, root, set()))
+
+    @property
+    def source(self) -> str:
+        return str(self.root)
+
+    def stamp(self, name: str) -> Stamp:
+        return stamp_of(f"{self.root}/{name}")
 
     def read(self, name: str) -> bytes:
         path = self.root / name
@@ -82,7 +102,7 @@ def files_below(folder: Path, root: Path, visited: set[tuple[int, int]]) -> Iter
         if found == "folder":
             yield from files_below(Path(entry.path), root, visited)
         elif found == "file":
-            yield Path(entry.path).relative_to(root).as_posix()
+            yield entry.path.removeprefix(f"{root}/").removeprefix("/")
         else:
             log.warning("left out %s: a pipe, a socket or a device, not a file", entry.path)
 
@@ -101,7 +121,7 @@ class ZipArchive:
     """The files of a zip archive."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.own_stamp = path, stamp_of(path)
         self.entries = by_plain_name(
             (info.filename for info in self.zip().infolist() if not info.is_dir()), path
         )
@@ -110,6 +130,13 @@ class ZipArchive:
             raise ConfigError(
                 f"dataset.path: {path}: {fault}; unpack it and type dataset.path=FOLDER"
             )
+
+    @property
+    def source(self) -> str:
+        return str(self.path)
+
+    def stamp(self, name: str) -> Stamp:  # noqa: ARG002
+        return self.own_stamp
 
     def zip(self) -> zipfile.ZipFile:
         """The handle of this process; forked processes would share its file position."""
@@ -124,7 +151,8 @@ class ZipArchive:
         return f"{self.path}: {name}"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "names": self.names, "entries": self.entries}
+        keys = ("path", "own_stamp", "names", "entries")
+        return {key: getattr(self, key) for key in keys}
 
 
 def by_plain_name(names: Iterable[str], path: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
@@ -16,6 +17,16 @@ from gan_cli.data.files.damage import check_damage
 from gan_cli.data.files.depth import check_range, eight_bits
 
 Resize = Literal["none", "crop", "stretch", "pad"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The shape that images are converted to."""
+
+    channels: int
+    size: tuple[int, int] | None  # height, width; None: those of the first readable image
+    resize: Resize
+
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # channels -> Pillow's mode
 # What Pillow decodes by itself. Not EPS and the like, which start other programs.

@@ -4,15 +4,19 @@ import logging
 import os
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from gan_cli.config.registry import ConfigError
+from gan_cli.data.files import survey_cache
 from gan_cli.data.files.archive import Archive
-from gan_cli.data.files.image import Resize, fit, read_image, to_array
+from gan_cli.data.files.image import Shape, fit, read_image, to_array
+from gan_cli.data.files.survey_cache import CHANGED, Surveyed
 from gan_cli.data.files.unreadable import reason
 
 MIN_SIZE = 8  # pixels per side; smaller images are icons rather than training images
@@ -23,59 +27,121 @@ LISTED = 20  # broken images that an error lists
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Shape:
-    """The shape that images are converted to."""
-
-    channels: int
-    size: tuple[int, int] | None  # height, width; None: those of the first readable image
-    resize: Resize
-
-
 @dataclass
 class Survey:
     """Sizes, errors and pixels of all images."""
 
     size: tuple[int, int]  # height, width of the converted images
-    broken: dict[str, str]  # image -> error
-    found: dict[str, tuple[int, int]]  # image -> height, width of its file, if readable
-    checksums: dict[str, int]  # image -> CRC-32 of its file, if readable
-    pixels: np.ndarray | None  # uint8 (N, C, H, W), zeros where broken; None: more than KEPT_BYTES
+    broken: dict[str, str] = field(default_factory=dict)  # image -> error
+    found: dict[str, tuple[int, int]] = field(default_factory=dict)
+    # image -> height, width of its file, if readable
+    checksums: dict[str, int] = field(default_factory=dict)
+    # image -> CRC-32 of its file, if readable
+    pixels: np.ndarray | None = None
+    # uint8 (N, C, H, W), zeros where broken; None: more than KEPT_BYTES
+    passing: set[str] = field(default_factory=set)  # images whose errors may pass by themselves
 
 
 def survey(archive: Archive, images: list[str], shape: Shape) -> Survey:
-    """Decodes every image once."""
-    first = first_size(archive, images, shape.channels)
-    size = shape.size or first
-    pixels = None
-    if len(images) * shape.channels * size[0] * size[1] <= KEPT_BYTES:
-        pixels = np.zeros((len(images), shape.channels, *size), np.uint8)
-    result = Survey(size, {}, {}, {}, pixels)
-    log.info("reading %d images", len(images))
-
-    def look(positions: Iterable[int]) -> None:
-        for position in positions:
-            examine(archive, images[position], shape, result, position)
-
-    # Pillow decodes without the interpreter lock, but for images below about 100 x 100 pixels the
-    # work that needs the lock dominates, and a second thread takes 1.5 times as long.
-    threads = min(os.cpu_count() or 1, 16) if first[0] * first[1] > 100 * 100 else 1
-    chunks = [range(i, min(i + CHUNK, len(images))) for i in range(0, len(images), CHUNK)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(look, chunks))
+    """Decodes every image once, except those that an earlier start has read, if unchanged."""
+    known, stamps = survey_cache.read(archive, shape), survey_cache.stamps_of(archive, images)
+    rows = known.rows(images, stamps)
+    first = first_size(archive, images, shape, known, rows)
+    result = Survey(shape.size or first)
+    if len(images) * shape.channels * result.size[0] * result.size[1] <= KEPT_BYTES:
+        if known.pixels is None or known.pixels.shape[2:] != result.size:
+            rows = torch.full_like(rows, CHANGED)
+        result.pixels = known_pixels(known, rows, (shape.channels, *result.size))
+    adopt(result, known, rows, images)
+    changed = (rows == CHANGED).nonzero().flatten().tolist()
+    if changed:
+        unchanged = len(images) - len(changed)
+        more = f"; {unchanged} others have not changed" if unchanged else ""
+        log.info("reading %d images%s", len(changed), more)
+        examine_all(archive, images, changed, shape, result, first)
+    if changed or images != known.names:
+        survey_cache.write(archive, shape, surveyed(result, images, stamps))
     return result
 
 
-def first_size(archive: Archive, images: list[str], channels: int) -> tuple[int, int]:
-    """Height and width of the first image that can be decoded."""
-    for name in images:
+def known_pixels(known: Surveyed, rows: Tensor, shape: tuple[int, int, int]) -> np.ndarray:
+    """Pixels (N, *shape) of the rows in `known`, zeros elsewhere."""
+    if known.pixels is not None and torch.equal(rows, torch.arange(len(known.names))):
+        return known.pixels.numpy()
+    pixels, found = np.zeros((len(rows), *shape), np.uint8), (rows != CHANGED).numpy()
+    if known.pixels is not None and found.any():
+        pixels[found] = known.pixels.numpy()[rows.numpy()[found]]
+    return pixels
+
+
+def adopt(result: Survey, known: Surveyed, rows: Tensor, images: list[str]) -> None:
+    """Adds sizes, checksums and errors of the images that have a row in `known`."""
+    sizes, checksums = known.sizes.tolist(), known.checksums.tolist()
+    for name, row in zip(images, rows.tolist(), strict=True):
+        if row != CHANGED and name in known.broken:
+            result.broken[name] = known.broken[name]
+        elif row != CHANGED:
+            result.found[name], result.checksums[name] = tuple(sizes[row]), checksums[row]
+
+
+def surveyed(result: Survey, images: list[str], stamps: Tensor) -> Surveyed:
+    """The result in the form of the cache."""
+    settled = torch.tensor([name not in result.passing for name in images])
+    return Surveyed(
+        images,
+        torch.where(settled[:, None], stamps, CHANGED),
+        torch.tensor([result.found.get(name, (0, 0)) for name in images]),
+        torch.tensor([result.checksums.get(name, 0) for name in images]),
+        result.broken,
+        None if result.pixels is None else torch.from_numpy(result.pixels),
+    )
+
+
+def first_size(
+    archive: Archive, images: list[str], shape: Shape, known: Surveyed, rows: Tensor
+) -> tuple[int, int]:
+    """Height and width of the first image that can be decoded.
+
+    If `shape` has a size, that of any image will do, preferably one whose size is known.
+    """
+    readable = (rows != CHANGED) & (known.sizes[rows] > 0).all(1) if len(known.names) else rows[:0]
+    if shape.size and readable.any():
+        rows, images = rows[readable][:1], [images[int(readable.nonzero()[0])]]
+    for name, row in zip(images, rows.tolist(), strict=True):
+        if row != CHANGED and name in known.broken:
+            continue
+        if row != CHANGED:
+            height, width = known.sizes[row].tolist()
+            return height, width
         try:
-            image = read_image(archive.read(name), channels)
+            image = read_image(archive.read(name), shape.channels)
         except Exception:  # reported by `examine`
             continue
         if min(image.size) >= MIN_SIZE:
             return image.height, image.width
     return MIN_SIZE, MIN_SIZE  # if there is none, all images are reported as broken
+
+
+def examine_all(
+    archive: Archive,
+    images: list[str],
+    positions: list[int],
+    shape: Shape,
+    result: Survey,
+    first: tuple[int, int],
+) -> None:
+    """Decodes the images at `positions`; `first` is the size of a typical one."""
+
+    def look(chunk: list[int]) -> None:
+        for position in chunk:
+            examine(archive, images[position], shape, result, position)
+
+    # Pillow decodes without the interpreter lock, but for images below about 100 x 100 pixels the
+    # work that needs the lock dominates, and a second thread takes 1.5 times as long.
+    threads = min(os.cpu_count() or 1, 16) if first[0] * first[1] > 100 * 100 else 1
+    chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(look, chunks))
 
 
 def examine(archive: Archive, name: str, shape: Shape, result: Survey, position: int) -> None:
@@ -89,6 +155,8 @@ def examine(archive: Archive, name: str, shape: Shape, result: Survey, position:
             raise ValueError(f"only {image.width}x{image.height} pixels")
     except Exception as error:  # Pillow and zipfile raise many types for damaged files
         result.broken[name] = reason(error)
+        if isinstance(error, MemoryError) or getattr(error, "errno", None):  # not of the content
+            result.passing.add(name)
     else:
         size = result.found[name] = (image.height, image.width)
         result.checksums[name] = zlib.crc32(data)

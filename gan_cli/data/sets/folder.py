@@ -13,10 +13,10 @@ from gan_cli.config.ranges import Pixels
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.archive import open_archive
-from gan_cli.data.files.image import Resize, fit, read_image, to_tensor
+from gan_cli.data.files.image import Resize, Shape, fit, read_image, to_tensor
 from gan_cli.data.files.image_names import image_names
 from gan_cli.data.files.labels import Labels, labels_of
-from gan_cli.data.files.survey import Shape, broken_images, check_sizes, survey
+from gan_cli.data.files.survey import broken_images, check_sizes, survey
 from gan_cli.data.files.unreadable import naming_file
 from gan_cli.data.spec import image_spec
 from gan_cli.utils.errors import DataError
