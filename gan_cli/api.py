@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from gan_cli.checkpoints.choice import opened
 from gan_cli.checkpoints.choice import run_folder as folder_of
-from gan_cli.config.compose import composed
+from gan_cli.config.compose import composed, composed_with_start
 from gan_cli.config.python_values import hydra_value, typed
 from gan_cli.config.schema import Config
 from gan_cli.runtime.restored_settings import torch_settings_kept
@@ -64,18 +64,18 @@ def train(*overrides: str, **settings: Any) -> TrainedRun:
         If anything is wrong with the settings; its message has a line for each fault.
     """
     from gan_cli.training.session import run_training
-    from gan_cli.validation.validate import validate
+    from gan_cli.validation.continuing import job_of
 
     started = time.time()
-    config = validate(composed("train", [*overrides, *typed(settings)]), run_folder)
-    if config.check:
+    job = job_of(*composed_with_start("train", [*overrides, *typed(settings)]), run_folder)
+    if job.config.check:
         raise ConfigError("check: train() checks every config before it starts; leave it out")
     with torch_settings_kept():
-        run = run_training(config, run_folder(config.run), started)
+        run = run_training(job.config, run_folder(job.config.run), started, job.start, job.own)
     last = {name: value for name, (value, _) in run.scores.last.items()}
     best = {name: value for name, (value, _) in run.scores.best.items()}
     health, findings = run.health.verdict(), list(run.health.tracker.findings)
-    return TrainedRun(run.folder, run.step, config, last, best, health, findings)
+    return TrainedRun(run.folder, run.step, run.config, last, best, health, findings)
 
 
 def run_folder(name: str) -> Path:

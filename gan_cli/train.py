@@ -19,6 +19,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from gan_cli.config.command_line import report_errors, run_command
+from gan_cli.config.finished import finished_run
+from gan_cli.config.start import start_of
 from gan_cli.utils.console import announce, reserve_stdout
 from gan_cli.utils.paths import CONFIGS
 
@@ -31,15 +33,21 @@ def train(composed: DictConfig) -> float | None:
     first = os.environ.get("RANK", "0") == "0"  # of several processes, one prints
     logging.basicConfig(level=logging.INFO if first else logging.ERROR, format="%(message)s")
     reserve_stdout(str(composed.get("log")))
-    from gan_cli.validation.validate import validate  # torch is imported here, after --help
+    start = start_of(HydraConfig.get())
+    if not composed.check and (done := finished_run(run_folder(str(composed.run)), start)):
+        if first:
+            announce(done.message, str(composed.get("log")), "done")
+        return done.objective
+    from gan_cli.validation.continuing import job_of  # torch is imported here, after --help
 
-    config = validate(composed, run_folder)
-    if config.check:
-        announce("the config is valid", config.log, "valid")
+    job = job_of(composed, start, run_folder)
+    if job.config.check:
+        announce("the config is valid", job.config.log, "valid")
         return None
     from gan_cli.training.session import run_training
 
-    return run_training(config, run_folder(config.run), started).scores.objective
+    folder = run_folder(job.config.run)
+    return run_training(job.config, folder, started, job.start, job.own).scores.objective
 
 
 def run_folder(name: str) -> Path:

@@ -85,11 +85,11 @@ def test_an_extended_sweep_trains_what_is_new(tmp_path, monkeypatch):
     status, told = sweep("seed=2,1,0")
     assert status == 0
     assert folders() == {"seed=0", "seed=1", "seed=2"}
-    assert told.count("resumes at step 1") == 2
+    assert told.count("is done already, at step 1;") == 2
     assert told.count(" starts: ") == 1
     assert sweep("loss=nonsaturating,hinge", "seed=0")[0] == 0  # another key varies
     assert folders() >= {"loss=hinge", "loss=nonsaturating"}
-    assert "resumes at step 1" in sweep("loss=hinge", "seed=0,1")[1]
+    assert "is done already, at step 1;" in sweep("loss=hinge", "seed=0,1")[1]
     assert folders() >= {"loss=hinge", "seed=1"}
     groups = group_jobs(read_jobs(Path("outputs/s")), "", True)
     seeds = {frozenset(job.seed for job in group.jobs) for group in groups}

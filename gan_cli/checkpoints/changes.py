@@ -9,6 +9,7 @@ MAY_CHANGE = {
     *("steps", "every", "device", "metrics", "run", "imports", "check"),
     *("keep_last", "on_nonfinite", "allow_changes", "health", "logger", "log"),
 }
+ABSENT = "absent"
 PLACES = {"path", "root"}  # options of data sets that say where the data are
 LENGTHS = {"over", "warmup"}  # of a schedule, in steps
 
@@ -35,7 +36,7 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
         dict(flat({k: v for k, v in tree.items() if k not in MAY_CHANGE})) for tree in (old, new)
     )
     return [
-        Change(key, before.get(key, "absent"), now.get(key, "absent"))
+        Change(key, before.get(key, ABSENT), now.get(key, ABSENT))
         for key in sorted(before.keys() | now.keys())
         if not equal(before.get(key), now.get(key))
     ]

@@ -1,14 +1,16 @@
 """The state of a run as checkpoints hold it, and how a run is restored from it."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from gan_cli.checkpoints.changes import changes, consequence
+from gan_cli.checkpoints.changes import ABSENT, changes, consequence, equal, flat
 from gan_cli.checkpoints.contents import Checkpoint, plain, whole_number
 from gan_cli.checkpoints.files import State
 from gan_cli.checkpoints.fit import nonfinite
 from gan_cli.checkpoints.migrate import FORMAT, format_of
+from gan_cli.checkpoints.misfits import keeps_moments, refuse_misfits
 from gan_cli.checkpoints.parts import load_network, load_optimizer
 from gan_cli.config.quoting import typed_word
 from gan_cli.config.schema import Config
@@ -26,6 +28,7 @@ class Resumable(Protocol):
     drawn: int
     rollbacks: int
     config: Config
+    own: Mapping[str, Any]  # settings of the run so far, with keys that are new
     folder: Path
     dataset: Any  # has a spec and a fingerprint()
     game: Any  # has networks, and like the rest a state_dict()
@@ -65,17 +68,25 @@ def restore(run: Resumable, state: State) -> None:
     if something in the state is missing or does not fit.
     """
     refuse_older(run, state)
+    changed: list[str] = []
     Checkpoint.from_state(state, run.folder / "checkpoints")
     try:
         for key in ("drawn", "rollbacks"):
             whole_number(state, key)
-        refuse_changes(run, state)
+        changed = refuse_changes(run, state)
+        refuse_misfits(run, state, changed)
         load_state(run, state)
     except ConfigError:
         raise
     except (
         *(LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError),
     ) as error:
+        if changed:
+            raise ConfigError(
+                f"allow_changes: the checkpoint of {run.folder} does not fit the new settings "
+                f"({first_line(error)}); take another run=NAME, or leave out:",
+                *changed,
+            ) from error
         raise StorageError(
             f"{run.folder}: its newest checkpoint does not fit the run ({first_line(error)}); the "
             "file was edited, or the code has changed; start anew with another run=NAME"
@@ -95,11 +106,19 @@ def refuse_older(run: Resumable, state: State) -> None:
         )
 
 
-def refuse_changes(run: Resumable, state: State) -> None:
-    """ConfigError lists changes that a resumed run cannot accept; the others are logged."""
+def refuse_changes(run: Resumable, state: State) -> list[str]:
+    """The changes that allow_changes=true has accepted.
+
+    ConfigError lists changes that a resumed run cannot accept; the others are logged.
+    """
     old, new = state["config"], plain(run.config)
     same_data = state["data"] == run.dataset.fingerprint()
-    found = [(change, consequence(change, old, new, same_data)) for change in changes(old, new)]
+    since = dict(flat(run.own))  # keys that the version that saved the checkpoint did not have
+    found = [
+        (change, consequence(change, old, new, same_data))
+        for change in changes(old, new)
+        if not (change.before == ABSENT and equal(since.get(change.key, ABSENT), change.now))
+    ]
     refused = [str(change) for change, meaning in found if meaning is None]
     if not same_data:
         refused.append("dataset: its content has changed")
@@ -109,6 +128,7 @@ def refuse_changes(run: Resumable, state: State) -> None:
     for _, meaning in found:
         if meaning is not None:
             log.info(meaning)
+    return refused
 
 
 def load_state(run: Resumable, state: State) -> None:
@@ -119,7 +139,8 @@ def load_state(run: Resumable, state: State) -> None:
         load_network(network, state, "averages", role)
     for name, player in run.players.items():
         options = options_of(run.config.optimizer, name)
-        load_optimizer(player.optimizer, options, state, name)
+        if keeps_moments(state["config"]["optimizer"], run.config.optimizer, name):
+            load_optimizer(player.optimizer, options, state, name)
         player.scaler.load_state_dict(state["scalers"][name])
     run.game.load_state_dict(state["game"])
     run.scores.load_state_dict(state["scores"])

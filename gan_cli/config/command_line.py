@@ -29,6 +29,7 @@ from gan_cli.config.hydra_errors import as_config_error
 from gan_cli.config.override_checks import UNSUPPORTED
 from gan_cli.config.quoting import shown
 from gan_cli.config.search_path import config_folders, group_choices
+from gan_cli.config.start import continued_arguments, with_run_name
 from gan_cli.utils.errors import ConfigError, SignalError, StorageError, UserError, print_error
 from gan_cli.utils.paths import CONFIGS
 from gan_cli.utils.storage import storage_message
@@ -60,8 +61,11 @@ def run_command(command: Callable[[], Any], config_name: str) -> None:
 
     def prepared_command() -> None:
         if config_name == "train":
+            sys.argv[1:] = with_run_name(sys.argv[1:])
             refuse_run_of_sweep(sys.argv[1:])
         sys.argv[1:] = hydra_arguments(sys.argv[1:], config_name)
+        if config_name == "train":
+            sys.argv[1:] = continued_arguments(sys.argv[1:])
         try:
             with hydra_errors_raised():
                 command()

@@ -13,6 +13,7 @@ from gan_cli.config import flags
 from gan_cli.config.command_line import hydra_arguments, is_override
 from gan_cli.config.hydra_errors import as_config_error
 from gan_cli.config.search_path import KEY, group_choices, search_path_override
+from gan_cli.config.start import Start, continued_arguments, start_of
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import CONFIGS
 
@@ -23,11 +24,22 @@ def composed(config_name: str, words: Sequence[str]) -> DictConfig:
     Of the flags of a command line, ``--config-dir`` is understood. A training without `run` gets a
     name made of the time, the model and the loss.
     """
-    line = flags.split(list(words))
-    refuse_flags(line)
+    return composed_with_start(config_name, words)[0]
+
+
+def composed_with_start(config_name: str, words: Sequence[str]) -> tuple[DictConfig, Start]:
+    """The config, and the words and choices that it is made of.
+
+    Words that name a run which exists are added to those with which it was started.
+    """
+    refuse_flags(flags.split(list(words)))
+    arguments = hydra_arguments(list(words), config_name)
+    if config_name == "train":
+        arguments = continued_arguments(arguments)
+    line = flags.split(arguments)
     overrides = [
         word
-        for word in hydra_arguments(list(words), config_name)
+        for word in arguments
         if is_override(word) and not word.lstrip("+").startswith(f"{KEY}=")
     ]
     try:
@@ -39,12 +51,13 @@ def composed(config_name: str, words: Sequence[str]) -> DictConfig:
         raise as_config_error(error) from None
     OmegaConf.set_struct(config, False)
     with open_dict(config):
+        start = start_of(config.hydra)
         choices = config.pop("hydra").runtime.choices
     named = any(word.lstrip("+").startswith("run=") for word in words)
     if config_name == "train" and not named:
         now = time.strftime("%Y-%m-%d_%H-%M-%S") + f"_{time.time_ns() % 10**9 // 1000:06d}"
         config.run = "-".join([now, *(str(choices[g]) for g in ("model", "loss") if g in choices)])
-    return config
+    return config, start
 
 
 @contextmanager

@@ -109,6 +109,7 @@ class Config:
     clip_norm: ClipBound | None = None  # of each player's gradient
     seed: Seed = 0
     run: str = "run"
+    pretrained: str | None = None  # all networks of model.pretrained; validate() spreads it
     log: Literal["text", "json", "quiet"] = "text"  # what is printed
     keep_last: Count = 2  # newest checkpoints to keep, besides `best` and those of every.keep
     health: bool = True  # diagnose the training and report findings in words

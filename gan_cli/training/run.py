@@ -1,6 +1,8 @@
 """A training run: its parts, the training loop, and what happens at intervals."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -30,14 +32,17 @@ from gan_cli.training.turns import Turns
 from gan_cli.utils.errors import NonFiniteError, StorageError
 from gan_cli.utils.stop_signals import StopSignal
 
+Tree = Mapping[str, Any]
 ROLLBACKS = 3  # a run that diverges more often than this is given up
 
 
 class Run:
     """All parts of a training run. Nothing is written before `train`."""
 
-    def __init__(self, config: Config, folder: Path, runtime: Runtime | None = None) -> None:
-        self.config = config
+    def __init__(
+        self, config: Config, folder: Path, runtime: Runtime | None = None, own: Tree | None = None
+    ) -> None:
+        self.config, self.own = config, own or {}  # own: settings so far, with keys that are new
         self.step = self.drawn = self.rollbacks = 0
         self.runtime = runtime = runtime or Runtime(config.device)
         processes = runtime.processes

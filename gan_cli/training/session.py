@@ -3,13 +3,17 @@
 import os
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gan_cli.checkpoints.changes import equal, flat
 from gan_cli.checkpoints.contents import plain
-from gan_cli.config.quoting import typed_word
+from gan_cli.config.finished import done_message
+from gan_cli.config.quoting import shown, typed_word
+from gan_cli.config.schema import Config
+from gan_cli.config.start import Start, run_name
 from gan_cli.data.spec import Spec
 from gan_cli.report.run_report import refresh
 from gan_cli.runtime.runtime import Runtime
@@ -26,21 +30,32 @@ from gan_cli.utils.stop_signals import StopSignal
 from gan_cli.utils.versions import environment
 
 
-def run_training(config: Any, folder: Path, started: float) -> Run:
-    """Builds or resumes the run in `folder`, trains it to its last step and returns it."""
+def run_training(
+    config: Config,
+    folder: Path,
+    started: float,
+    start: Start | None = None,
+    own: Mapping[str, Any] | None = None,
+) -> Run:
+    """Builds or resumes the run in `folder`, trains it to its last step and returns it.
+
+    `start` is recorded, so that run=NAME continues the run; `own` are its settings so far.
+    """
     runtime = Runtime(config.device)
     owner = runtime.processes.rank == 0
     recording = recorded(folder if owner else None)
     with runtime.processes.ending_together(), locked(folder), recording as file:
         with memory_errors(TRAINING):
-            run = Run(config, folder, runtime)
+            run = Run(config, folder, runtime, own)
             run.resume()
         others = open_loggers(run) if owner else None
         logger = Logger(folder if owner else None, run.step, others)
         file.open()
         display = Display(config.steps, run.step, not owner, config.log, file)
-        display.print(start_message(run), "start")
+        for line, event in start_messages(run):
+            display.print(line, event)
         entries = {**environment(), **run_entries(run), "status": "running", "started": started}
+        entries |= start.entries() if start else {}
         with StopSignal() as stop:
             logger.update_run_json(entries)
             train(run, logger, display, stop)
@@ -144,6 +159,28 @@ def outcome(run: Run) -> dict[str, Any]:
     return {"step": run.step, "images": images, **run.scores.outcome(), **run.health.outcome()}
 
 
+def start_messages(run: Run) -> Iterator[tuple[str, str]]:
+    """Yields what a run that exists continues with, and what it consists of, with their events."""
+    if run.own:
+        changed = changed_words(run.own, plain(run.config))
+        at = f"at step {run.step:,}" if run.step else "from the start, without a checkpoint,"
+        changes = f" ({changed} changed)" if changed else ""
+        yield f"continuing {run.folder} {at} with its own settings{changes}", "continue"
+    yield start_message(run), "start"
+    if run.step and run.step >= run.config.steps:
+        yield done_message(run.folder, run.step), "done"
+
+
+def changed_words(own: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Returns the settings that are not those of the run so far, as they are typed."""
+    ignored = ("run", "check", "allow_changes")
+    before, now = (
+        dict(flat({k: tree[k] for k in tree if k not in ignored})) for tree in (own, new)
+    )
+    keys = [key for key in now if not equal(before.get(key), now[key])]
+    return shown(" ".join(typed_word(key, now[key]) for key in keys), 300)
+
+
 def start_message(run: Run) -> str:
     """Returns a line with the folder, the data, the number of parameters and the device."""
     entries = run_entries(run)
@@ -157,10 +194,8 @@ def start_message(run: Run) -> str:
 
 def end_message(run: Run) -> str:
     """Returns lines with the scores, the files of the run and the next commands."""
-    folder, outputs = run.folder.absolute(), Path("outputs").absolute()
-    name = folder.relative_to(outputs) if folder.is_relative_to(outputs) else folder
     draws = bool(run.game.targets(run.dataset.spec))
-    sample = f"gan-sample {typed_word('run', name)}   " if draws else ""
+    sample = f"gan-sample {typed_word('run', run_name(run.folder))}   " if draws else ""
     return (
         f"{run.folder}: {run.step} steps done\n{run.scores.summary()}\n"
         f"{run.health.verdict().message()}\n"

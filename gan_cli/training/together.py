@@ -6,6 +6,7 @@ from typing import Protocol
 from gan_cli.checkpoints.changes import differences
 from gan_cli.checkpoints.contents import plain
 from gan_cli.config.schema import Config
+from gan_cli.config.start import continuing_command
 from gan_cli.data.dataset import Dataset
 from gan_cli.runtime.processes import Processes
 from gan_cli.runtime.runtime import Runtime
@@ -49,6 +50,9 @@ def stop_if_asked(run: Stoppable, signal_number: int | None, error: Exception | 
         return
     run.save()
     saved = f"step {run.step} is saved in {run.folder}"
+    again = "the same command continues"
+    if processes.world == 1:
+        again = f"to continue, type {continuing_command(run.folder)}"
     numbers, failed = zip(*processes.gather((signal_number, error is not None)), strict=True)
     if isinstance(error, DataError):
         raise DataError(f"{error}; {saved}, and the same command resumes") from error
@@ -56,4 +60,4 @@ def stop_if_asked(run: Stoppable, signal_number: int | None, error: Exception | 
         raise error
     if any(failed):
         raise processes.peer_error()
-    raise SignalError(next(number for number in numbers if number is not None), saved)
+    raise SignalError(next(number for number in numbers if number is not None), f"{saved}; {again}")

@@ -18,6 +18,7 @@ from gan_cli.losses import losses, penalties
 from gan_cli.metrics.settings import parse_metrics
 from gan_cli.networks import networks
 from gan_cli.optim.optimizers import optimizers
+from gan_cli.training.lender import with_lender
 from gan_cli.training.loggers.active import parse_loggers
 from gan_cli.training.pretrained import with_pretrained
 from gan_cli.utils.discovery import import_modules
@@ -58,7 +59,7 @@ def resolved(composed: DictConfig, folder_of: Callable[[str], Path] | None) -> T
     try:
         folder = None if folder_of is None else folder_of(str(composed.get("run")))
         import_modules([] if composed.get("imports") is None else composed.get("imports"))
-        whole = with_pretrained(composed, folder)
+        whole = with_pretrained(with_lender(composed, folder), folder)
         return OmegaConf.to_container(whole, resolve=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
         where = f"{error.full_key}: " if error.full_key else ""
