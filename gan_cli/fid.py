@@ -15,8 +15,15 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.checkpoints.choice import run_folder
-from gan_cli.config.command_line import exit_on_error, exit_with_pipe, report_errors, run_command
+from gan_cli.config.command_line import (
+    exit_on_error,
+    exit_with_pipe,
+    report_errors,
+    run_command,
+    user_errors,
+)
 from gan_cli.evaluation.options import checked_options, full_key
+from gan_cli.evaluation.sweep_table import print_table
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.lists import as_list
 from gan_cli.utils.paths import CONFIGS, user_path
@@ -79,11 +86,14 @@ def card_of(word: str) -> Path:
     )
 
 
+SUBCOMMANDS = {"compare": compare, "table": print_table}
+
+
 def main() -> None:
-    if sys.argv[1:2] == ["compare"]:
+    if (name := next(iter(sys.argv[1:]), "")) in SUBCOMMANDS:
         prepare_streams(output_matters=True)
         exit_with_pipe()
-        exit_on_error(lambda: compare(sys.argv[2:]))
+        exit_on_error(user_errors()(lambda: SUBCOMMANDS[name](sys.argv[2:])))
         return
     sys.argv[1:] = [full(word) for word in sys.argv[1:]]
     run_command(fid, "fid")

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from gan_cli.evaluation.card import Card, read_card, unequal
+from gan_cli.evaluation.card import Card, read_card
+from gan_cli.report.protocol import unequal
 from gan_cli.utils.errors import ConfigError
 
 

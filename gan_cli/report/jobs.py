@@ -27,11 +27,16 @@ class SeedStatistics:
     def mean(self) -> float:
         return fmean(self.values) if self.values else math.nan
 
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of the sample; NaN for less than two values."""
+        return stdev(self.values) if len(self.values) > 1 else math.nan
+
     def __str__(self) -> str:
         """The mean and, for several values, the standard deviation with two digits."""
         if len(self.values) < 2:
             return number(self.mean) if self.values else "-"
-        spread = stdev(self.values)
+        spread = self.deviation
         if spread <= max(1e-4 * abs(self.mean), 1e-6):  # too small for the mean's digits
             return f"{number(self.mean)} \u00b1 {spread:.2g}"
         places = max(0, 1 - math.floor(math.log10(spread)))

@@ -1,4 +1,4 @@
-"""index.html and sweep.csv of a sweep, written from the folders of its jobs."""
+"""index.html, sweep.csv and table.md, .tex, .csv of a sweep, from the folders of its jobs."""
 
 import csv
 from collections.abc import Sequence
@@ -19,14 +19,19 @@ from gan_cli.report.jobs import (
 from gan_cli.report.parts import tile
 from gan_cli.report.ranking import ranking
 from gan_cli.report.records import Objective, Point, Record
+from gan_cli.report.table import sweep_table
+from gan_cli.report.table_formats import FORMATS, SUFFIXES
 from gan_cli.utils.files import write_text
 
 
 def write_sweep_report(sweep: Path) -> Path:
-    """Writes sweep/index.html and sweep/sweep.csv atomically; returns the path of the former."""
+    """Writes index.html, sweep.csv and the tables atomically; returns the path of the first."""
     jobs = read_jobs(sweep)
     objective = next((found for job in jobs if (found := job.objective)), None)
     write_text(sweep / "sweep.csv", csv_table(sweep, jobs, objective), durable=False)
+    table = sweep_table(sweep, jobs=jobs)
+    for name, suffix in SUFFIXES.items() if table.has_values else ():
+        write_text(sweep / f"table{suffix}", FORMATS[name](table), durable=False)
     text = page(f"{sweep.name} - gan_cli sweep", *content(sweep, jobs, objective))
     return write_text(sweep / "index.html", text, durable=False)
 
