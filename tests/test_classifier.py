@@ -43,7 +43,7 @@ def gradients(count: int = 600) -> tuple[Tensor, Tensor]:
 
 
 def labelled(images: Tensor, label: Tensor, classes: int = 0) -> InMemory:
-    return InMemory({"real": images, "label": label}, classes)
+    return InMemory({"real": images, "label": label}, classes or int(label.max()) + 1)
 
 
 class Streamed(InMemory):
@@ -165,7 +165,7 @@ def test_learns_once(monkeypatch: pytest.MonkeyPatch) -> None:
     images, label = gradients()
     first = trained_classifier(labelled(images, label), CPU)
     monkeypatch.setattr(classifier, "train", lambda *_: pytest.fail("it learned again"))
-    for again in (labelled, lambda *tensors: Streamed(labelled(*tensors).tensors())):
+    for again in (labelled, lambda *tensors: Streamed(labelled(*tensors).tensors(), 3)):
         network = trained_classifier(again(images, label), CPU)
         assert checksum(network) == checksum(first)
         assert network.accuracy == first.accuracy
@@ -218,7 +218,7 @@ def test_features() -> None:
 )
 def test_nothing_to_learn(tensors: dict[str, Tensor], fault: str) -> None:
     with pytest.raises(ConfigError) as error:
-        extractors.build({"name": "classifier"}, InMemory(tensors), CPU, where="metrics")
+        extractors.build({"name": "classifier"}, InMemory(tensors, 3), CPU, where="metrics")
     (line,) = error.value.faults
     assert line.startswith("metrics.features: 'classifier'")
     assert fault in line

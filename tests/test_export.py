@@ -188,6 +188,8 @@ def test_a_file_that_differs_is_not_left_behind(run, monkeypatch, change, messag
     [
         ({"format": "onx"}, "format: unknown format 'onx'; did you mean 'onnx'"),
         ({"format": []}, "format: lists none"),
+        ({"format": {"name": "onnx"}}, "format: unknown format"),
+        ({"format": [["onnx"]]}, "format: unknown format"),
         ({"run": None}, "run: has no value; type run=NAME"),
         ({"run": None, "checkpoint": "no.pt"}, "checkpoint: no file no.pt"),
         ({"output": "a.onnx"}, "output: is a folder; type output=a"),

@@ -123,5 +123,5 @@ def test_chance_of_less_counts_pairs(a: list[int], b: list[int]) -> None:
 @pytest.mark.parametrize("quantile", [0.0, 1.0, -0.1])
 def test_options(quantile: float) -> None:
     node = {"name": "memorisation", "quantile": quantile}
-    with pytest.raises(ConfigError, match=r"metrics\.compute\.memorisation\.quantile: expected"):
+    with pytest.raises(ConfigError, match=r"metrics\.compute\.memorisation\.quantile: must be"):
         metrics.build(node, where="metrics.compute.memorisation")

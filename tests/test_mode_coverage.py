@@ -92,5 +92,5 @@ def test_a_mode_may_need_more_than_one_sample():
     samples = torch.tensor([[0.0], [0.0], [1.0]])
     assert score(modes, samples)["modes"] == 2
     assert score(modes, samples, least=2)["modes"] == 1
-    with pytest.raises(ConfigError, match=r"metrics\.compute\.modes\.least: 0"):
+    with pytest.raises(ConfigError, match=r"metrics\.compute\.modes\.least: must be at least 1"):
         score(modes, samples, least=0)

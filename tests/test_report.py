@@ -374,7 +374,9 @@ def sweep(tmp_path) -> Path:
     for index, ((loss, seed), value) in enumerate(values.items()):
         words = ["++steps=100", f"loss={loss}", f"++seed={seed}"]
         job = {"job": index, "overrides": words}
-        write_report(make_run(folder / f"{index}-dcgan", value, seed=seed, job=job))
+        config = {"steps": 100, "seed": seed, "loss": {"adversarial": {"name": loss}}}
+        run = make_run(folder / f"{index}-dcgan", value, seed=seed, job=job, config=config)
+        write_report(run)
     (folder / "4-dcgan").mkdir()
     words = ["++steps=100", "loss=wgan", "++seed=0"]
     job = {"job": 4, "overrides": words, "error": f"steps: must be positive {HOSTILE}"}

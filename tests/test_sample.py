@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from torch import nn
 
 from gan_cli.checkpoints import files as checkpoint
 from gan_cli.checkpoints.choice import run_folder
-from gan_cli.checkpoints.contents import Checkpoint
+from gan_cli.checkpoints.contents import Checkpoint, plain
 from gan_cli.config.registry import keys_of_dataclass
 from gan_cli.config.schema import Device
 from gan_cli.data.spec import Field, Spec, image_spec, sample_spec, vector_spec
@@ -174,6 +175,7 @@ def test_the_yaml_holds_every_option_with_its_default(options, command):
     groups = {key for choice in tree.pop("defaults")[:-2] for key in choice}
     assert groups == {"device", "dataset"}
     keys = {key: default for key, (_, default) in keys_of_dataclass(options).items()}
+    keys = {k: plain(v) if is_dataclass(v) else v for k, v in keys.items()}
     assert set(keys) == (set(tree) - {"hydra"}) | groups
     for key in keys.keys() - groups - {"metrics"}:  # of metrics there is no default in the code
         default = list(keys[key]) if isinstance(keys[key], tuple) else keys[key]

@@ -154,5 +154,5 @@ def test_sliced_metric_repeats_and_takes_unlike_counts():
 
 def test_options_that_make_no_sense_are_told():
     for name, key in (("transport", "count"), ("sliced", "projections")):
-        with pytest.raises(ConfigError, match=rf"metrics\.compute\.{name}\.{key}: 0 .*type 1"):
+        with pytest.raises(ConfigError, match=rf"metrics\.compute\.{name}\.{key}: must be"):
             metrics.build({"name": name, key: 0}, where=f"metrics.compute.{name}")

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from gan_cli import api
-from gan_cli.checkpoints.choice import run_folder
 from gan_cli.checkpoints.trust import is_own_run
 from gan_cli.data.dataset import datasets
 from gan_cli.data.spec import image_spec
@@ -51,7 +50,7 @@ SCORE = {"features": "random", "count": 40, "device": "cpu", "output": "card.jso
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("folder", {"path": "/etc"}), ("cifar10", {"root": "/tmp"}), ("synthetic", {"count": 64})],
+    [("folder", {"path": "/etc"}), ("cifar10", {"root": "/tmp"}), ("mnist", {"root": "/tmp"})],
 )
 def test_scores_open_no_data_set_that_a_file_names(name, options, opened):
     path = strangers(name, **options)
@@ -109,10 +108,18 @@ def test_evaluating_an_encoder_opens_the_data_of_own_runs_alone(opened):
         "encoder": {"name": "mlp_encoder", "width": 8},
         "discriminator": {"name": "mlp_joint_discriminator", "width": 8},
     }
-    own = {"name": "synthetic", "count": 32, "size": 8, "seed": 0}
-    path = checkpoint_files.write(checkpoint_files.state_of(nodes, SPEC, game="bigan", dataset=own))
-    keys = {"task": "evaluate", "device": {"accelerator": "cpu"}, "dataset": {**own, "seed": 1}}
+    theirs, own = {"name": "folder", "path": "/etc"}, {"name": "synthetic", "count": 32, "size": 8}
+    path = checkpoint_files.write(
+        checkpoint_files.state_of(nodes, SPEC, game="bigan", dataset=theirs)
+    )
+    keys = {"task": "evaluate", "device": {"accelerator": "cpu"}, "dataset": own}
     with pytest.raises(ConfigError, match=r"task: the data set .* unasked"):
         perform(checked_options({**keys, "checkpoint": str(path)}), None)
     assert opened == ["synthetic"]
-    perform(checked_options({**keys, "run": "x"}), run_folder("x"))
+
+
+def test_data_that_come_with_the_program_are_opened(opened):
+    """They read nothing that a stranger could choose."""
+    path = strangers("synthetic", count=64, size=8)
+    api.score(checkpoint=str(path), **SCORE)
+    assert opened == ["synthetic"]

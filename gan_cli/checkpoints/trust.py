@@ -1,7 +1,8 @@
 """Whose settings are followed: those of one's own runs, and no others unasked.
 
 A data set may list any folder, read any file or start a download. The data set that a checkpoint
-names is therefore opened only if the checkpoint belongs to a run in ./outputs.
+names is therefore opened only if the checkpoint belongs to a run in ./outputs, or if the data set
+declares itself `self_contained`: that it reads nothing that does not come with the program.
 """
 
 import os
@@ -13,6 +14,7 @@ from gan_cli.checkpoints.choice import OUTPUTS
 from gan_cli.checkpoints.contents import Checkpoint
 from gan_cli.config.quoting import typed_word
 from gan_cli.config.registry import Component
+from gan_cli.data.sets import datasets
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import shown
 
@@ -40,7 +42,8 @@ def dataset_node(
 
 def check_own(checkpoint: Checkpoint, run: Path | None, where: str, instead: str) -> None:
     """Raises ConfigError if the checkpoint's data set must not be opened unasked."""
-    if not is_own_run(run):
+    known = datasets.entries.get(checkpoint.dataset["name"])
+    if not is_own_run(run) and not getattr(known, "self_contained", False):
         raise ConfigError(
             f"{where}: the data set that {checkpoint.name} names is not opened unasked, since this "
             f"is no run in ./outputs; type {instead}"

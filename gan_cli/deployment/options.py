@@ -58,7 +58,7 @@ def format_errors(options: ExportOptions) -> Iterator[str]:
     if not options.formats:
         yield "format: lists none; type format=safetensors or format=onnx"
     for name in options.formats:
-        if name not in model_formats.entries:
+        if not isinstance(name, str) or name not in model_formats.entries:
             yield f"format: {unknown('format', name, model_formats.entries)}"
         elif missing := model_formats.entries[name].missing:
             yield f"format: '{name}' needs {' and '.join(missing)}; pip install '{INSTALL}'"

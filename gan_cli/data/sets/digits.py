@@ -4,6 +4,7 @@ import gzip
 import io
 from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ class Digits(InMemory):
     Digits fill the image from top to bottom. `margin` adds black pixels on each side, within
     `size`; digits of MNIST take 20 of 28 pixels (LeCun et al. 1998).
     """
+
+    self_contained: ClassVar[bool] = True  # reads nothing that does not come with the program
 
     def __init__(
         self, *, size: Pixels | None = 32, margin: Natural = 0, hflip: bool = False

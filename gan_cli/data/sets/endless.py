@@ -1,6 +1,7 @@
 """Data drawn from a known distribution: a fixed sample, or new samples for every batch."""
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -13,6 +14,8 @@ ENDLESS_SAMPLE_COUNT = 100_000  # fixed samples that represent an endless set, e
 
 class SampledDataset(InMemory):
     """`count` samples of a distribution; with `count` None every batch has new ones."""
+
+    self_contained: ClassVar[bool] = True  # reads nothing that does not come with the program
 
     def __init__(self, draw: Draw, count: int | None, seed: int, classes: int = 0) -> None:
         self.draw, self.seed, self.endless = draw, seed, count is None

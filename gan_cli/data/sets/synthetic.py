@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ class Synthetic(InMemory):
     With `classes` = 0 images have no labels and one direction. `height` and `width` default to
     `size`.
     """
+
+    self_contained: ClassVar[bool] = True  # reads nothing that does not come with the program
 
     def __init__(
         self,

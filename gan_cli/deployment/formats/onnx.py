@@ -4,17 +4,21 @@ import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from gan_cli.deployment.exportable import Exportable
 from gan_cli.deployment.formats.format import ModelFormat, model_formats
 from gan_cli.deployment.formats.program import dynamic_batch
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def write(exportable: Exportable, path: Path) -> None:
+    from gan_cli.deployment.exportable import Exportable
+
+
+def write(exportable: "Exportable", path: Path) -> None:
     """Writes an ONNX graph with weights inside; its outputs are output_0, output_1, ..."""
+    import torch
+
     examples = tuple(exportable.examples.values())
     outputs = len(exportable(exportable.examples))
     for name in "torch.onnx", "onnxscript", "onnx_ir":  # which report every step
@@ -34,9 +38,10 @@ def write(exportable: Exportable, path: Path) -> None:
     program.save(path, external_data=False)
 
 
-def run(path: Path, _: Exportable, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+def run(path: Path, _: "Exportable", inputs: "Mapping[str, Tensor]") -> "tuple[Tensor, ...]":
     """Runs the file in onnxruntime on the CPU."""
     import onnxruntime
+    import torch
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     arrays = {name: value.numpy() for name, value in inputs.items()}

@@ -3,23 +3,28 @@
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from gan_cli.deployment.exportable import Exportable, as_tuple
 from gan_cli.deployment.formats.format import ModelFormat, model_formats
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def dynamic_batch(exportable: Exportable) -> tuple[dict[int, Any], ...]:
+    from gan_cli.deployment.exportable import Exportable
+
+
+def dynamic_batch(exportable: "Exportable") -> tuple[dict[int, Any], ...]:
     """Returns the dynamic shapes of all inputs: their first dimension is one and the same."""
+    import torch
+
     batch = torch.export.Dim("batch", min=1)
     return tuple({0: batch} for _ in exportable.examples)
 
 
-def write(exportable: Exportable, path: Path) -> None:
+def write(exportable: "Exportable", path: Path) -> None:
     """Writes a .pt2 file that `torch.export.load` reads."""
+    import torch
+
     examples = tuple(exportable.examples.values())
     shapes = dynamic_batch(exportable)
     program = torch.export.export(exportable.network, examples, dynamic_shapes=shapes, strict=False)
@@ -28,8 +33,12 @@ def write(exportable: Exportable, path: Path) -> None:
         torch.export.save(program, path)
 
 
-def run(path: Path, _: Exportable, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+def run(path: Path, _: "Exportable", inputs: "Mapping[str, Tensor]") -> "tuple[Tensor, ...]":
     """Runs the program on the CPU."""
+    import torch
+
+    from gan_cli.deployment.exportable import as_tuple
+
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.export.load(path)

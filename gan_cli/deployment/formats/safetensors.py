@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from gan_cli.checkpoints.contents import Checkpoint
-from gan_cli.checkpoints.safetensors_files import write_state
-from gan_cli.deployment.exportable import Exportable, as_tuple
 from gan_cli.deployment.formats.format import ModelFormat, model_formats
-from gan_cli.games.restore import build_network
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gan_cli.deployment.exportable import Exportable
 
 
-def write(exportable: Exportable, path: Path) -> None:
+def write(exportable: "Exportable", path: Path) -> None:
     """Writes the weights of all networks, so that the file can be read like a checkpoint."""
+    from gan_cli.checkpoints.safetensors_files import write_state
+
     model = exportable.model
     checkpoint = model.checkpoint
     weights = {role: checkpoint.weights(role, model.averaged) for role in checkpoint.roles}
@@ -23,8 +23,16 @@ def write(exportable: Exportable, path: Path) -> None:
     write_state(path, state, weights)
 
 
-def run(path: Path, exportable: Exportable, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+def run(
+    path: Path, exportable: "Exportable", inputs: "Mapping[str, Tensor]"
+) -> "tuple[Tensor, ...]":
     """Reads the file as a checkpoint and runs its network."""
+    import torch
+
+    from gan_cli.checkpoints.contents import Checkpoint
+    from gan_cli.deployment.exportable import as_tuple
+    from gan_cli.games.restore import build_network
+
     network = build_network(Checkpoint.load(path), exportable.role, averaged=False)
     with torch.no_grad():
         return as_tuple(network(*inputs.values()))

@@ -3,7 +3,6 @@
 import wave
 from pathlib import Path
 
-from gan_cli.data.kinds.audio import sample_rate
 from gan_cli.sampling.exports.export import DrawnSamples, export
 from gan_cli.utils.files import atomic_file
 
@@ -11,6 +10,7 @@ from gan_cli.utils.files import atomic_file
 @export("wav", kinds=["audio"])
 def write_wav(folder: Path, drawn: DrawnSamples) -> list[Path]:
     """Writes seed-00007.wav, 16 bits at the sample rate of the data."""
+    from gan_cli.data.kinds.audio import sample_rate
     from gan_cli.sampling.exports.names import file_names
 
     rate = sample_rate(drawn.field)
