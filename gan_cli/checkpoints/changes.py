@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 MAY_CHANGE = {
     *("steps", "every", "device", "metrics", "run", "imports", "check"),
-    *("keep_last", "on_nonfinite", "allow_changes", "health", "logger", "log"),
+    *("keep_last", "on_nonfinite", "allow_changes", "health", "logger", "log", "score_scale"),
 }
 ABSENT = "absent"
 PLACES = {"path", "root"}  # options of data sets that say where the data are

@@ -21,7 +21,7 @@ KEYS = "hydra.job.config.override_dirname.exclude_keys"  # Hydra's list of keys 
 # Settings that a resumed run may change, so that they do not tell jobs apart unless they vary.
 CHANGEABLE = {
     *("steps", "every", "device", "metrics", "run", "imports", "check", "hydra"),
-    *("keep_last", "on_nonfinite", "allow_changes", "health", "logger", "log"),
+    *("keep_last", "on_nonfinite", "allow_changes", "health", "logger", "log", "score_scale"),
 }
 
 

@@ -112,6 +112,7 @@ class Config:
     pretrained: str | None = None  # all networks of model.pretrained; validate() spreads it
     log: Literal["text", "json", "quiet"] = "text"  # what is printed
     keep_last: Count = 2  # newest checkpoints to keep, besides `best` and those of every.keep
+    score_scale: bool = True  # also score the data themselves, and the untrained generator
     health: bool = True  # diagnose the training and report findings in words
     on_nonfinite: Literal["stop", "rollback"] = "stop"
     allow_changes: bool = False  # resume although the settings differ

@@ -71,12 +71,17 @@ def real_batches(dataset: Dataset, limit: int | None) -> Iterator[Batch]:
 
     Samples are not mirrored, even if training mirrors them, as in the metrics of StyleGAN2-ADA.
     """
-    part = part_with(dataset, dataset.spec.target)
-    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
-    labels = dataset.labels()
-    for index in order[:limit].sort().values.split(BATCH):
-        samples = pick(part, dataset.spec.target, index)
-        yield samples, None if labels is None else labels[index]
+    count = len(part_with(dataset, dataset.spec.target))
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    yield from batches_at(dataset, order[:limit].sort().values)
+
+
+def batches_at(dataset: Dataset, index: Tensor) -> Iterator[Batch]:
+    """Yields the samples `index` (N,) of a data set."""
+    part, labels = part_with(dataset, dataset.spec.target), dataset.labels()
+    for rows in index.split(BATCH):
+        samples = pick(part, dataset.spec.target, rows)
+        yield samples, None if labels is None else labels[rows]
 
 
 def collect_data(

@@ -48,14 +48,31 @@ def tiles(record: Record) -> list[Markup]:
 
 
 def scores(record: Record) -> Markup | None:
-    """A table of the best and last values of all metrics; None if there is only one."""
+    """A table of the best and last values of all metrics, and of the scale of the distances.
+
+    None if it would add nothing to the tile of the only metric.
+    """
     last, best = record.card.get("last", {}), record.card.get("best", {})
-    if len(last) < 2:
+    floor, ceiling = record.scale("floor"), record.scale("ceiling")
+    ends = ("floor", "ceiling") if floor or ceiling else ()
+    if len(last) < 2 and not ends:
         return None
-    head = tag("tr", *(tag("th", word) for word in ("metric", "best", "step", "last", "step")))
+    words = ("metric", "best", "step", "last", "step", *ends)
     rows = (
-        tag("tr", tag("th", name), *(tag("td", number(n)) for n in (*best.get(name, "--"), *pair)))
+        (name, *best.get(name, "--"), *pair, *(record.scale(end).get(name, "-") for end in ends))
         for name, pair in last.items()
     )
-    table = tag("div", tag("table", head, *rows, class_="numbers"), class_="scroll")
-    return section("Metrics", table)
+    body = (
+        tag("tr", tag("th", name), *(tag("td", number(value)) for value in values))
+        for name, *values in rows
+    )
+    head = tag("tr", *(tag("th", word) for word in words))
+    table = tag("div", tag("table", head, *body, class_="numbers"), class_="scroll")
+    return section("Metrics", table, note=scale_note(record) if ends else None)
+
+
+def scale_note(record: Record) -> str:
+    """What floor and ceiling are, with the numbers of samples of the floor."""
+    counts = record.card["scale"].get("counts", {})
+    sizes = f" ({number(counts['fake'])} against {number(counts['real'])})" if counts else ""
+    return f"floor: one half of the data against the other{sizes}; ceiling: an untrained generator"

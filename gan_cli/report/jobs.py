@@ -13,7 +13,10 @@ from gan_cli.report.words import finite, number
 
 Settings = dict[str, str]
 # Keys of the config that do not tell groups apart, besides the seed.
-IGNORED = {"seed", "run", "imports", "check", "allow_changes", "keep_last", "logger", "log"}
+IGNORED = {
+    *("seed", "run", "imports", "check", "allow_changes", "keep_last"),
+    *("logger", "log", "score_scale"),
+}
 When = Literal["best", "last"]
 
 

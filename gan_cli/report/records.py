@@ -90,6 +90,11 @@ class Record:
             return Objective(name, True, value, step)
         return None
 
+    def scale(self, end: str) -> dict[str, float]:
+        """The floor or the ceiling of each distance, {} if they were not computed."""
+        scale = self.card.get("scale")
+        return numbers(scale.get(end, {})) if isinstance(scale, dict) else {}
+
     @property
     def findings(self) -> list[dict[str, Any]]:
         return self.card.get("findings", [])

@@ -17,6 +17,7 @@ class Scores:
         self.last: dict[str, Value] = {}
         self.best: dict[str, Value] = {}
         self.lower_is_better: dict[str, bool] = {}
+        self.scale: dict[str, Any] | None = None  # see gan_cli.evaluation.scale; None: not yet
 
     @property
     def primary_metric(self) -> str | None:
@@ -51,12 +52,18 @@ class Scores:
         """Returns a line for each metric value, for the final message of a run."""
         lines = [
             f"{name}: best {self.best[name][0]:.4g} at step {self.best[name][1]}, "
-            f"last {value:.4g} at step {step}"
+            f"last {value:.4g} at step {step}{self.bounds(name)}"
             if name in self.best
             else f"{name}: last {value:.4g}"
             for name, (value, step) in self.last.items()
         ]
         return "\n".join(lines) or "no metric was evaluated (every.evaluate, metrics)"
+
+    def bounds(self, name: str) -> str:
+        """Returns the floor and the ceiling of a distance in words, "" if they are not known."""
+        ends = ((end, (self.scale or {}).get(end, {}).get(name)) for end in ("floor", "ceiling"))
+        words = ", ".join(f"{end} {value:.4g}" for end, value in ends if value is not None)
+        return f" ({words})" if words else ""
 
     def outcome(self) -> dict[str, Any]:
         """Returns the entries of run.json."""
@@ -66,7 +73,8 @@ class Scores:
         value, step = self.best[name]
         lower = self.lower_is_better[name]
         objective = {"name": name, "lower_is_better": lower, "value": value, "step": step}
-        return {"last": self.last, "best": self.best, "objective": objective}
+        scale = {"scale": self.scale} if self.scale else {}
+        return {"last": self.last, "best": self.best, "objective": objective, **scale}
 
     def state_dict(self) -> dict[str, Any]:
         lower = dict(self.lower_is_better)

@@ -12,13 +12,11 @@ from gan_cli.config.schema import Config
 from gan_cli.data.feeds.feed import open_feed
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.sets import datasets
-from gan_cli.evaluation.card import training_card
 from gan_cli.evaluation.evaluation import Evaluation
 from gan_cli.games.build import build_game
 from gan_cli.games.game import Batch, Evaluates
 from gan_cli.health import Health
 from gan_cli.optim.optimizers import options_of
-from gan_cli.report.run_report import refresh
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.training.best import Scores
 from gan_cli.training.ema import MovingAverage
@@ -27,6 +25,7 @@ from gan_cli.training.meters import Meters
 from gan_cli.training.pretrained import load_pretrained
 from gan_cli.training.previews import Previews
 from gan_cli.training.progress import Display
+from gan_cli.training.scoring import score
 from gan_cli.training.together import check_processes, stop_if_asked
 from gan_cli.training.turns import Turns
 from gan_cli.utils.errors import NonFiniteError, StorageError
@@ -202,23 +201,9 @@ class Run:
     def evaluate(self) -> None:
         """Computes the metrics of the averaged networks on rank 0, and saves the best."""
         self.check_finite()  # a diverged run is reported as such, and is never the best
-        game = self.ema.game
-        evaluates = self.config.metrics.compute or isinstance(game, Evaluates)
-        if self.runtime.processes.rank > 0 or not evaluates:
-            return
-        card = self.evaluation.evaluate(game)
-        self.logger.scalars(self.step, card.values)
-        self.display.show_metric(self.step, card.values)
-        for warning in card.warnings:
-            self.display.print_once(warning)
-        improved = self.scores.record(self.step, card)
-        written = training_card(self.evaluation, card, self.folder.name, self.step)
-        self.logger.card(self.step, "last", written)
-        if improved:
-            self.logger.card(self.step, "best", written)
-            self.checkpoints.save_best(state_of(self))
-        self.logger.update_run_json(self.scores.outcome())
-        refresh(self.folder)
+        evaluates = self.config.metrics.compute or isinstance(self.ema.game, Evaluates)
+        if self.runtime.processes.rank == 0 and evaluates:
+            score(self)
 
     def save(self) -> None:
         """Writes a checkpoint after checking that losses and weights are finite."""
