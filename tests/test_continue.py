@@ -283,6 +283,9 @@ def test_folders_of_runs_are_names_of_runs():
     (Path("outputs/none")).mkdir(parents=True)
     for word in ("outputs/a b", "outputs/a b/", "./outputs/a b", "run=outputs/a b"):
         assert with_run_name([word]) == ["run='a b'"]
+    (Path("outputs/s/seed=0/checkpoints")).mkdir(parents=True)
+    assert with_run_name(["outputs/s/seed=0"]) == ["run='s/seed=0'"]
+    assert with_run_name(["run=outputs/s/seed=0"]) == ["run='s/seed=0'"]
     for word in ("outputs/none", "outputs", "dataset.path=outputs/a b", "seed=outputs/a b"):
         assert with_run_name([word]) == [word]
     assert with_run_name(["--config-dir", "outputs/a b"]) == ["--config-dir", "outputs/a b"]

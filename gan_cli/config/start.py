@@ -136,20 +136,18 @@ def with_run_name(words: list[str]) -> list[str]:
 
 def run_word(word: str, words: Sequence[str]) -> str:
     """``run=NAME`` for the folder of a run below outputs/; other words as they are."""
-    key, _, value = word.rpartition("=")
-    bare = not key and word in flags.split(list(words)).others
-    if not (bare or key == "run") or os.sep not in value or set(value) & set("\"'${"):
+    value = word.removeprefix("run=")
+    typed = value != word or word in flags.split(list(words)).others
+    if not typed or os.sep not in value or not is_run(user_path(value)):
         return word
-    path = user_path(value)
-    folder, outputs = Path(os.path.abspath(path)), OUTPUTS.absolute()
-    if not folder.is_relative_to(outputs) or folder == outputs or not is_run(path):
-        return word
-    return f"run={quoted(str(folder.relative_to(outputs)))}"
+    return f"run={quoted(run_name(user_path(value)))}"
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a run, which may have no checkpoint yet."""
+    """Whether a folder is that of a run below outputs/, which may have no checkpoint yet."""
     try:
+        if OUTPUTS.absolute() not in Path(os.path.abspath(folder)).parents:
+            return False
         return (folder / "run.json").is_file() or (folder / "checkpoints").is_dir()
     except (OSError, ValueError):  # too long, or a NUL
         return False
@@ -165,5 +163,5 @@ def continuing_command(folder: Path, *words: str) -> str:
 
 def run_name(folder: Path) -> str:
     """The name of the run in a folder: its path below outputs/, or else its whole path."""
-    path, outputs = folder.absolute(), OUTPUTS.absolute()
+    path, outputs = Path(os.path.abspath(folder)), OUTPUTS.absolute()
     return str(path.relative_to(outputs) if path.is_relative_to(outputs) else path)
