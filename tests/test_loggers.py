@@ -10,13 +10,14 @@ import torch
 import yaml
 
 from gan_cli.config.compose import composed as composed_config
-from gan_cli.config.registry import Registry
+from gan_cli.config.python_values import typed
 from gan_cli.training.logger import Logger
-from gan_cli.training.loggers import Backend, LoggedRun, active, backend, loggers
+from gan_cli.training.loggers import Backend, LoggedRun, backend, loggers
 from gan_cli.training.loggers.active import ActiveLoggers
 from gan_cli.training.loggers.memory import Memory
 from gan_cli.training.loggers.tables import Table
-from gan_cli.training.session import run_training
+from gan_cli.training.run import Run
+from gan_cli.training.session import end_message, run_training
 from gan_cli.utils.errors import ConfigError
 from tests import wandb_files
 from tests.helpers import small, tensors_of
@@ -268,6 +269,25 @@ def test_a_folder_named_like_a_package_is_no_package(monkeypatch, tmp_path):
     assert backend.installed("yaml")
 
 
+def test_the_python_api_takes_a_name_or_a_list_of_names():
+    assert typed({"logger": "csv"}) == ["logger=csv"]
+    assert typed({"logger": ["csv", "tensorboard"]}) == ["logger=[csv,tensorboard]"]
+    assert list(composed_config("train", typed({"logger": ("csv",)})).logger) == ["csv"]
+    with pytest.raises(ConfigError, match="logger: unknown logger 'cvs'; did you mean 'csv'"):
+        composed_config("train", typed({"logger": ["cvs"]}))
+    with pytest.raises(ConfigError, match="loss: is a group of which one is chosen"):
+        typed({"loss": ["hinge"]})
+
+
+@pytest.mark.parametrize(("logger", "shown"), [("tensorboard", True), ("none", False)])
+def test_the_last_line_names_the_command_of_tensorboard_if_it_has_logged(logger, shown, tmp_path):
+    run = Run(small(f"logger={logger}"), tmp_path)
+    last = end_message(run).splitlines()[-1]
+    run.feed.close()
+    assert ("tensorboard --logdir" in last) is shown
+    assert last.startswith("next: gan-sample")
+
+
 def test_the_command_line_of_a_sweep_may_vary_the_logger():
     config = composed_config("train", ["logger=[csv,tensorboard]"])
     assert list(config.logger) == ["csv", "tensorboard"]
@@ -296,10 +316,7 @@ class Failing(Backend):
 
 @pytest.fixture
 def registered(monkeypatch):
-    extended: Registry = Registry("logger")
-    extended.entries = {**loggers.entries, "failing": Failing}
-    for module in (active, backend):
-        monkeypatch.setattr(module, "loggers", extended)
+    monkeypatch.setitem(loggers.entries, "failing", Failing)
     Failing.calls = 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli.config.compose import group_names
+from gan_cli.config.override_checks import SEVERAL
 from gan_cli.config.quoting import quoted
 from gan_cli.utils.errors import ConfigError
 
@@ -16,7 +17,9 @@ def typed(settings: Mapping[str, Any]) -> list[str]:
     """Returns keyword arguments as overrides: groups by name, other values in Hydra's syntax."""
     words = []
     for key, value in settings.items():
-        if key in group_names("train"):
+        if key in SEVERAL and isinstance(value, list | tuple):
+            words.append(f"{key}=[{','.join(map(str, value))}]")
+        elif key in group_names("train"):
             if not isinstance(value, str | None):
                 raise ConfigError(
                     f"{key}: is a group of which one is chosen by name; type {key}=NAME, and its "

@@ -1,7 +1,6 @@
 """Runs training once: locks the run folder, opens the loggers, reports the outcome."""
 
 import os
-import shlex
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from gan_cli.report.run_report import refresh
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.training.log_file import recorded
 from gan_cli.training.logger import Logger
-from gan_cli.training.loggers import LoggedRun
+from gan_cli.training.loggers import LoggedRun, loggers
 from gan_cli.training.loggers.active import ActiveLoggers
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
@@ -195,10 +194,12 @@ def start_message(run: Run) -> str:
 def end_message(run: Run) -> str:
     """Returns lines with the scores, the files of the run and the next commands."""
     draws = bool(run.game.targets(run.dataset.spec))
-    sample = f"gan-sample {typed_word('run', run_name(run.folder))}   " if draws else ""
+    sample = f"gan-sample {typed_word('run', run_name(run.folder))}" if draws else ""
+    hints = [loggers.entries[name].hint(run.folder) for name in run.config.logger]
+    following = "   ".join(filter(None, [sample, *hints]))
     return (
         f"{run.folder}: {run.step} steps done\n{run.scores.summary()}\n"
         f"{run.health.verdict().message()}\n"
         f"report: {run.folder / 'report.html'}   pictures: {run.folder / 'samples'}\n"
-        f"next: {sample}tensorboard --logdir {shlex.quote(str(run.folder))}"
-    )
+        + (f"next: {following}" if following else "")
+    ).rstrip()

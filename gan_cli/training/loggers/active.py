@@ -6,7 +6,7 @@ from typing import Any
 
 from gan_cli.config.registry import Component, conform_keys, keys_of
 from gan_cli.training.loggers.backend import Backend, LoggedRun, loggers, missing
-from gan_cli.utils.text import as_typed, unknown
+from gan_cli.utils.text import as_typed, shown, unknown
 
 log = logging.getLogger("gan_cli")
 
@@ -75,5 +75,5 @@ def warn(name: str, error: BaseException) -> None:
     reason = next(iter(str(error).strip().splitlines()), "") or "no reason given"
     log.warning(
         "logger.%s: is off from here on (%s: %s); the run continues, and its folder has all logs",
-        *(name, type(error).__name__, reason[:300]),
+        *(name, type(error).__name__, shown(reason, 200)),
     )

@@ -77,6 +77,11 @@ class Backend:
         """Yields "key: what is wrong" for options that cannot work, before anything is read."""
         yield from ()
 
+    @classmethod
+    def hint(cls, folder: Path) -> str:  # noqa: ARG003
+        """The command that shows what was logged, for the last line of a training; "" for none."""
+        return ""
+
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Logs numbers. A step may come in several calls, but never after a later one.
 

@@ -1,5 +1,6 @@
 """MLflow."""
 
+import logging
 import os
 import re
 import time
@@ -46,6 +47,7 @@ class MLflow(Backend):
             os.environ.setdefault(key, value)
         from mlflow.tracking import MlflowClient
 
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # or each repeated request is a line
         self.memory, self.names = Memory(run, "mlflow"), set[str]()
         self.texts: dict[str, str] = {}
         address = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")

@@ -1,8 +1,10 @@
 """TensorBoard: event files in the run folder."""
 
+import shlex
 import threading
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_cli.training.loggers.backend import Backend, Card, LoggedRun, Picture, loggers
@@ -18,6 +20,10 @@ class TensorBoard(Backend):
 
     def __init__(self, run: LoggedRun) -> None:
         self.run = run
+
+    @classmethod
+    def hint(cls, folder: Path) -> str:
+        return f"tensorboard --logdir {shlex.quote(str(folder))}"
 
     @cached_property
     def writer(self) -> "SummaryWriter":
