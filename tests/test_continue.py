@@ -378,11 +378,18 @@ def test_a_stopped_run_says_which_command_continues_it():
     assert shlex.split(typed) == ["gan-train", "run=my pets"]
 
 
-def test_a_stopped_job_names_the_folder_of_its_sweep():
+def test_a_stopped_job_names_the_command_and_the_folder_of_its_sweep(monkeypatch):
     job = Path("outputs/sweeps/a b/seed=0")
     job.mkdir(parents=True)
     (job / "job.json").write_text("{}")
-    assert continuing_command(job).endswith("with 'hydra.sweep.dir=outputs/sweeps/a b'")
+    typed = ["--multirun", "++seed=0,1", "++loss.betas=[0, 0.9]", "hydra.sweep.dir=x"]
+    monkeypatch.setattr(sys, "argv", ["gan-train", *typed])
+    assert shlex.split(continuing_command(job)) == [
+        *("gan-train", "--multirun", "seed=0,1", "loss.betas=[0, 0.9]"),
+        "hydra.sweep.dir=outputs/sweeps/a b",
+    ]
+    monkeypatch.setattr(sys, "argv", ["gan-train", "++run=x"])  # one job that is continued alone
+    assert continuing_command(job) == "gan-train 'run=sweeps/a b/seed=0'"
 
 
 # ---- pretrained=RUN

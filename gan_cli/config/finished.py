@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_cli import __version__
-from gan_cli.config.start import Start, continuing_command, recorded_start
+from gan_cli.config.start import Start, continuing_command, is_job, recorded_start
 from gan_cli.utils.side_files import read_object
 
 
@@ -47,8 +47,9 @@ def has_checkpoint(folder: Path, step: int) -> bool:
 
 def done_message(folder: Path, step: int) -> str:
     """Says that a run is done already, and what to type to train it further."""
-    again = continuing_command(folder, f"steps={2 * step}")
-    return f"{folder} is done already, at step {step:,}; to train further, type {again}"
+    again = f"type {continuing_command(folder, f'steps={2 * step}')}"
+    again = "type a larger steps=N" if is_job(folder) else again
+    return f"{folder} is done already, at step {step:,}; to train further, {again}"
 
 
 def objective(card: dict[str, Any]) -> float | None:

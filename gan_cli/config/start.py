@@ -4,6 +4,8 @@ They are the entry "start" of run.json. This module does not import torch.
 """
 
 import os
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ from omegaconf import OmegaConf
 
 from gan_cli.config import flags
 from gan_cli.config.arguments import hydra_arguments
+from gan_cli.config.job_folders import KEYS as EXCLUDED
 from gan_cli.config.override_checks import parsed
 from gan_cli.config.quoting import quoted, typed_word
 from gan_cli.config.search_path import KEY
@@ -155,10 +158,18 @@ def is_run(folder: Path) -> bool:
 
 def continuing_command(folder: Path, *words: str) -> str:
     """The command, to be copied into a shell, that continues the run in a folder."""
-    if (folder / "job.json").exists():  # of a sweep
+    if is_job(folder) and flags.split(sys.argv[1:]).sweeps:
+        replaced = ("hydra.sweep.dir", EXCLUDED)
+        typed = (word for word in sys.argv[1:] if key_of(word) not in replaced)
+        sweep = shlex.join(["gan-train", *(word.removeprefix("++") for word in typed)])
         place = typed_word("hydra.sweep.dir", os.path.relpath(folder.parent))
-        return " ".join(["the command of the sweep again, with", place, *words])
+        return " ".join([sweep, place, *words])
     return " ".join(["gan-train", typed_word("run", run_name(folder)), *words])
+
+
+def is_job(folder: Path) -> bool:
+    """Whether the run in a folder is a job of a sweep."""
+    return (folder / "job.json").exists()
 
 
 def run_name(folder: Path) -> str:
