@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from html import unescape
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from gan_cli.config.compose import composed as composed_config
 from gan_cli.config.python_values import typed
 from gan_cli.training.logger import Logger
 from gan_cli.training.loggers import Backend, LoggedRun, backend, loggers
-from gan_cli.training.loggers.active import ActiveLoggers
+from gan_cli.training.loggers.active import ActiveLoggers, parse_loggers
 from gan_cli.training.loggers.memory import Memory
 from gan_cli.training.loggers.tables import Table
 from gan_cli.training.run import Run
@@ -214,6 +215,37 @@ def test_nobody_who_is_logged_in_is_said_before_the_training(monkeypatch):
     small("logger=wandb", OFFLINE)
     monkeypatch.setenv("WANDB_MODE", "offline")
     small("logger=wandb")
+
+
+# ---- Findings
+
+
+FINDING = "step 40: generator collapsed: diversity 0.1 < 0.3 & falling\ntry loss=r3gan"
+TEXTS = {
+    "csv": lambda folder: table(folder / "csv/texts.csv")[0]["text"],
+    "tensorboard": lambda folder: (
+        events(folder).Tensors("health/text_summary")[0].tensor_proto.string_val[0].decode()
+    ),
+    "mlflow": lambda folder: next(
+        folder.glob("mlruns/*/*/artifacts/texts/health-*.txt")
+    ).read_text(),
+    "wandb": lambda folder: unescape(
+        next(folder.glob("wandb/offline-run-*/files/media/html/health_*.html")).read_text()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_finding_of_health_reaches_the_logger(name, tmp_path):
+    if not all(map(backend.installed, loggers.entries[name].modules)):
+        pytest.skip(f"{name} is not installed")
+    chosen = parse_loggers({name: {"mode": "offline"} if name == "wandb" else {}}, [])
+    opened = ActiveLoggers().open(LoggedRun(tmp_path, {"steps": 40}), chosen)
+    logger = Logger(tmp_path, 0, opened)
+    logger.text(40, "health", FINDING)
+    logger.close()
+    assert opened.backends  # none has failed
+    assert FINDING in TEXTS[name](tmp_path)
 
 
 # ---- Choosing
