@@ -23,6 +23,7 @@ from tests.fuzz.outcome import outcome_of
 from tests.test_commands import environment
 from tests.test_sweeps import sweep
 
+OLD = Path(__file__).parent / "data" / "format1"
 QUICK = (
     *("dataset=synthetic", "dataset.count=32", "batch_size=8", "metrics=none", "device=cpu"),
     *("health=false", "model.networks.generator.width=8", "model.networks.discriminator.width=8"),
@@ -219,6 +220,15 @@ def test_a_run_whose_words_are_not_known_keeps_its_settings():
     assert "loss.adversarial.name: wasserstein -> nonsaturating" in error.value.faults
     again = gan_cli.train("run=pets", *QUICK, "loss=wgan_gp", "seed=3", "steps=3")
     assert again.step == 3
+
+
+@pytest.mark.parametrize("content", ["", '{"config": {"model": {"generator": "mlp"}, "lr": 1}}'])
+def test_runs_of_format_1_are_refused_with_what_to_type(content):
+    Path("outputs/old/checkpoints").mkdir(parents=True)
+    shutil.copy(OLD / "gan.pt", "outputs/old/checkpoints/step-0000002.pt")
+    Path("outputs/old/run.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"earlier version of gan_cli .checkpoint format 1"):
+        gan_cli.train(run="old")
 
 
 @pytest.mark.parametrize("content", ["{", '{"start": {"words": ["loss=gone"], "choices": {}}}', ""])

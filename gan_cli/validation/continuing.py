@@ -12,6 +12,7 @@ from gan_cli.checkpoints.contents import plain
 from gan_cli.config.compose import composed as compose
 from gan_cli.config.schema import Config
 from gan_cli.config.start import Start, key_of, recorded_start
+from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.side_files import read_object
 from gan_cli.validation.validate import validate
 
@@ -77,7 +78,10 @@ def job_without_words(
     for key in (*map(key_of, start.words), *COMMAND_KEYS):
         value = OmegaConf.select(given, key)
         OmegaConf.update(tree, key, value, merge=False, force_add=True)
-    config = validate(tree, folder_of)
+    try:
+        config = validate(tree, folder_of)
+    except ConfigError:  # in keys of an earlier version, or groups that do not go together
+        return Job(validate(composed, folder_of), start, own)
     return Job(config, None, {**plain(config), **own})
 
 
