@@ -10,9 +10,11 @@ from io import StringIO
 import pytest
 
 from gan_cli import fid
+from gan_cli.config.arguments import hydra_arguments
 from gan_cli.report.sweep_report import write_sweep_report
 from gan_cli.report.table import sweep_table
 from gan_cli.report.table_formats import csv_text, escaped, latex, markdown, tex
+from gan_cli.utils.errors import ConfigError
 from tests.test_report import make_run
 
 VALUES = {"hinge": (4.0, 6.0, 5.5), "lsgan": (1.0, 3.0), "a|b_1%": (2.5,)}
@@ -208,6 +210,12 @@ def test_wrong_words_are_one_line(words, told, tmp_path, monkeypatch, capsys):
     status, out, err = table_words(monkeypatch, capsys, *words)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert told in err
+
+
+@pytest.mark.parametrize("words", [["tabel", "losses"], ["format=csv", "table", "losses"]])
+def test_a_misspelt_or_late_table_is_proposed(words):
+    with pytest.raises(ConfigError, match="did you mean gan-fid table losses?"):
+        hydra_arguments(words, "fid")
 
 
 def test_what_is_markup_is_escaped():

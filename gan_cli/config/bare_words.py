@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from gan_cli.config.flags import BY_NAME, Words, close_flag
@@ -10,6 +11,7 @@ from gan_cli.config.key_names import close_key, key_paths
 from gan_cli.config.quoting import TEXT_LEAVES, shown, typed_word
 from gan_cli.utils.paths import user_path
 
+SUBCOMMANDS = ("compare", "table")  # of gan-fid, as its first word
 PATH_KEYS = {"train": "dataset.path", "sample": "input", "fid": "real"}
 
 
@@ -45,6 +47,13 @@ def bare_word_errors(
 ) -> Iterator[str]:
     """Yields an error for each word that is not key=value, with what was probably meant."""
     paths = [word for word in bare if place(word) == "samples"]
+    meant = (
+        get_close_matches(bare[0], SUBCOMMANDS, 1, 0.75) if bare and config_name == "fid" else []
+    )
+    if meant:
+        words = shlex.join([meant[0], *bare[1:]])
+        yield f"{shown(' '.join(bare))}: did you mean gan-fid {shown(words)}?"
+        return
     if config_name == "fid" and len(bare) == len(paths) == 2:
         real, fake = typed_word("real", paths[0]), typed_word("fake", paths[1])
         yield f"{shown(' '.join(bare))}: did you mean gan-fid {real} {fake}?"
