@@ -214,7 +214,7 @@ def test_wrong_words_are_one_line(words, told, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("words", [["tabel", "losses"], ["format=csv", "table", "losses"]])
 def test_a_misspelt_or_late_table_is_proposed(words):
-    with pytest.raises(ConfigError, match="did you mean gan-fid table losses?"):
+    with pytest.raises(ConfigError, match=r"did you mean gan-fid table losses\?"):
         hydra_arguments(words, "fid")
 
 
