@@ -146,7 +146,7 @@ def values(word: str) -> list[str]:
 
 def substituted(word: str) -> str:
     """The word with a run that exists in place of the one that it borrows networks from."""
-    return re.sub(r"^(\+*model\.pretrained\.\w+)=.*", r"\1=tiny", word)
+    return re.sub(r"^(\+*(?:model\.)?pretrained(?:\.\w+)?)=.*", r"\1=tiny", word)
 
 
 def check_sample(words: tuple[str, ...]) -> None:
