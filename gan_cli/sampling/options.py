@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from gan_cli.checkpoints.choice import newest_runs
 from gan_cli.config.key_names import refuse_unknown_keys
+from gan_cli.config.quoting import typed_word
 from gan_cli.config.ranges import LARGEST_DRAW, BatchSize, Count, Finite, Samples, Truncation
 from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
@@ -15,6 +16,7 @@ from gan_cli.sampling.tasks import BUILT_IN
 from gan_cli.utils.discovery import import_modules
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.lists import several
+from gan_cli.utils.paths import user_path
 from gan_cli.utils.text import unknown
 
 TRAINING_KEYS = ("compile", "resident", "resident_gib", "workers")  # of the device group
@@ -131,7 +133,7 @@ def source_errors(options: Source, instead: str = "") -> Iterator[str]:
         )
     if options.run is not None and options.checkpoint is not None:
         yield "run: excludes checkpoint; leave one of them out"
-    if options.checkpoint is not None and not Path(options.checkpoint).expanduser().is_file():
+    if options.checkpoint is not None and not user_path(options.checkpoint).is_file():
         yield f"checkpoint: no file {options.checkpoint}; type run=NAME for the newest one of a run"
     if options.which not in ("latest", "best") and type(options.which) is not int:
         yield f"which: {unknown('choice', options.which, ('latest', 'best', 'a step'))}"
@@ -155,12 +157,13 @@ def output_errors(options: SampleOptions) -> Iterator[str]:
     """Yields errors of inputs and outputs."""
     if options.columns is not None and options.formats and "grid" not in options.formats:
         yield "columns: is for format=grid; leave it out"
-    if options.input is not None and not Path(options.input).expanduser().exists():
+    if options.input is not None and not user_path(options.input).exists():
         yield f"input: no file or folder {options.input}"
     if options.input is not None and options.dataset is not None:
         yield "input: excludes dataset; leave one of them out"
-    if Path(options.output or "").suffix[1:] in exports.entries:
-        yield f"output: is a folder; type output={Path(options.output or '').with_suffix('')}"
+    output = Path(options.output or "")
+    if output.suffix[1:] in exports.entries:
+        yield f"output: is a folder; type {typed_word('output', output.with_suffix(''))}"
 
 
 def no_inputs(options: SampleOptions) -> str:
