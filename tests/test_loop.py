@@ -121,7 +121,7 @@ def test_evaluation_and_previews_do_not_disturb_the_training(tmp_path):
     assert all(torch.equal(left[name], right[name]) for name in left)
     assert noisy.scores.objective is not None
     assert (tmp_path / "noisy/checkpoints/best.pt").exists()
-    assert len(list((tmp_path / "noisy/samples").glob("*.png"))) == 4
+    assert len(list((tmp_path / "noisy/samples").glob("samples*.png"))) == 4
 
 
 RANKS = """

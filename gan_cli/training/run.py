@@ -226,8 +226,7 @@ class Run:
         if state is None:
             self.health.not_finite = str(error)
             raise error
-        text = f"{error}; back to step {state['step']} ({rollbacks} of {ROLLBACKS})"
-        self.display.print(text, "rollback")
+        self.display.print(f"{error}; back to step {state['step']} ({rollbacks} of {ROLLBACKS})")
         self.meters.clear()
         restore(self, state)
         self.rollbacks = rollbacks
