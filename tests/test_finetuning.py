@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from gan_cli.checkpoints.changes import differences
 from gan_cli.checkpoints.choice import find
 from gan_cli.checkpoints.fit import fitting, misfits, summary
-from gan_cli.checkpoints.changes import differences
 from gan_cli.training.run import Run
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate

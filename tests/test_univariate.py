@@ -281,7 +281,7 @@ def test_a_density_that_nobody_knows_is_told_before_training():
 @pytest.mark.slow
 def test_the_gaussian_that_is_learned_is_the_closest(tmp_path):
     """(mu, sigma) within 0.05 of the truth, and the critic's bound within 5 %."""
-    quiet = ("run=x", "device=cpu", "every={log: 100, preview: 0, evaluate: 500, checkpoint: 0}")
+    quiet = ("run=x", "device=cpu", "steps=800", "every={log: 100, preview: 0, evaluate: 800}")
     config = validate(composed("experiment=mixture1d_f", *quiet, "health=false"))
     scores = {name: value for name, (value, _) in trained(config, tmp_path).scores.last.items()}
     mean, deviation = 0.5, 2.028**0.5  # of the mixture: where KL(P||Q) is least

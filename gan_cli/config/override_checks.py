@@ -118,7 +118,7 @@ def check_choice(word: str, groups: Groups) -> Iterator[str]:
         yield from check_names(group, value.split(","), groups)
     elif group in groups and value[:1] == "[" not in value[1:] and group in SEVERAL:
         yield from check_names(group, re.findall(r"[^\[\],\s'\"]+", value), groups)
-    elif group in groups and value[:1] in ("[", "{"):
+    elif group in groups and value[:1] == "[":  # {key: value} sets keys of the group
         some = f" or '{group}=[NAME,NAME]'" if group in SEVERAL else ""
         yield f"{group}: is one choice, got {shown(value)}; type {group}=NAME{some}"
     elif value == "None" and not is_text_key(word.partition("=")[0]):
