@@ -48,7 +48,7 @@ def work(tmp_path_factory) -> Iterator[Path]:
         write_shown_files()
         (folder / "photos").mkdir()
         Image.new("RGB", (8, 8)).save(folder / "photos" / "0.png")
-        for suffix in (".npz", ".zip", ".pt"):
+        for suffix in (".npz", ".zip", ".pt", ".safetensors"):
             Path("photos").with_suffix(suffix).touch()
         called("gan-train", "run=tiny", *TINY)
         yield folder
