@@ -65,6 +65,18 @@ def append_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def replace_tail(path: Path, start: int | None, content: bytes) -> int:
+    """Replaces a file's bytes from `start` on, its end if None; returns where they begin.
+
+    Not atomic, but cheap however long the file is. Raises StorageError.
+    """
+    with storage_errors(path), open(path, "r+b") as file:
+        begin = file.seek(0, os.SEEK_END) if start is None else file.seek(start)
+        file.truncate()
+        file.write(content)
+    return begin
+
+
 def make_folder(path: Path) -> Path:
     """Creates a folder if it is missing, and returns it; raises StorageError."""
     with storage_errors(path):

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gan_cli.utils.files import atomic_file, make_folder
-from gan_cli.utils.storage import storage_errors
+from gan_cli.utils.files import atomic_file, replace_tail, make_folder
 
 Row = dict[str, Any]
 
@@ -40,12 +39,8 @@ class Table:
             self.columns += new
             self.rewrite([*(rows[:-1] if again else rows), self.last])
             return
-        with storage_errors(self.path), open(self.path, "r+b") as file:
-            start = self.end if again else file.seek(0, io.SEEK_END)
-            self.end = start
-            file.seek(start)
-            file.truncate()
-            file.write(self.text([self.last]))
+        start = self.end if again else None
+        self.end = replace_tail(self.path, start, self.text([self.last]))
 
     def rewrite(self, rows: list[Row]) -> None:
         """Writes the whole file."""
