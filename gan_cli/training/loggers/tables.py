@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gan_cli.utils.files import atomic_file, replace_tail, make_folder
+from gan_cli.utils.files import atomic_file, make_folder, replace_tail
 
 Row = dict[str, Any]
 
