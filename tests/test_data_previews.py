@@ -9,6 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.kinds.kind import Context
 from gan_cli.report.run_report import write_report
+from gan_cli.training.session import run_training
 from gan_cli.utils.images import grid
 from gan_cli.validation.validate import validate
 from tests.helpers import composed, small, tensors_of, trained
@@ -100,10 +101,10 @@ def test_a_run_without_previews_shows_no_data(tmp_path):
 
 
 def test_resuming_shows_the_data_once(tmp_path):
-    trained(small(*IMAGES, SHOWN), tmp_path)
+    run_training(small(*IMAGES, SHOWN), tmp_path, 0.0)
     path = tmp_path / "samples/real-0000000.png"
     before = path.stat().st_mtime_ns, path.read_bytes()
-    trained(small(*IMAGES, SHOWN, "steps=3"), tmp_path)
+    run_training(small(*IMAGES, SHOWN, "steps=3"), tmp_path, 0.0)
     assert (path.stat().st_mtime_ns, path.read_bytes()) == before
     events = EventAccumulator(str(tmp_path), size_guidance={"images": 0}).Reload()
     assert [event.step for event in events.Images("real")] == [0]

@@ -51,9 +51,9 @@ TOYS = {
 }
 FEATURES = {"translation": "random", "tokens": "ngrams", "audio": "spectrum"}
 PICTURES = {
-    "translation": {"samples", "samples_source", "cycles"},
-    "tokens": {"samples"},
-    "audio": {"samples"},
+    "translation": {"real", "real_source", "samples", "samples_source", "cycles"},
+    "tokens": {"real", "samples"},
+    "audio": {"real", "samples"},
 }
 EVERY_STEP = "every={log: 1, preview: 1, evaluate: 2, checkpoint: 2, keep: 0}"
 
