@@ -97,7 +97,7 @@ def test_settings_of_a_recipe_and_of_an_own_module_need_not_be_typed_again(tmp_p
         "from gan_cli.training.run import Run\n"
         "from gan_cli.losses import losses\n"
         "from gan_cli.losses.adversarial import Hinge\n"
-        "losses.entries.setdefault('own_hinge', Hinge)\n"
+        "losses.entries.setdefault('own_hinge', type('OwnHinge', (Hinge,), {}))\n"
     )
     small = ("batch_size=8", "steps=1", "health=false", "metrics=none", "every={preview: 0}")
     words = ("experiment=ring8_wgan_gp", "imports=[own_lines]", "dataset.count=64", *small)
