@@ -70,6 +70,8 @@ class Checkpoints:
         except FileNotFoundError:
             return []
         except OSError as error:
+            if isinstance(error, NotADirectoryError) and not self.folder.exists():
+                return []  # a folder above it is a file, which whoever writes will tell
             raise StorageError(
                 f"{self.folder} cannot be read ({error.strerror or error}); make it a folder that "
                 "you may read, or start anew with another run=NAME"
