@@ -59,6 +59,8 @@ def survey(archive: Archive, images: list[str], shape: Shape) -> Survey:
         more = f"; {unchanged} others have not changed" if unchanged else ""
         log.info("reading %d images%s", len(changed), more)
         examine_all(archive, images, changed, shape, result, first)
+    else:
+        log.info("%d images, which have not changed since they were read", len(images))
     if changed or images != known.names:
         survey_cache.write(archive, shape, surveyed(result, images, stamps))
     return result
