@@ -86,9 +86,8 @@ def mutated(files: Files, rng: random.Random) -> Files:
     name = rng.choice(list(files))
     content = files[name]
     change = rng.randrange(8)
-    if change == 0:
-        document = other_json(json.loads(files["dataset.json"]), rng)
-        return files | {"dataset.json": json.dumps(document).encode()}
+    if change == 0 and (document := document_of(files)) is not None:
+        return files | {"dataset.json": json.dumps(other_json(document, rng)).encode()}
     if change == 1:
         return files | {name: b""}
     if change == 2:
@@ -99,6 +98,14 @@ def mutated(files: Files, rng: random.Random) -> Files:
     if change == 4:
         return {key: value for key, value in files.items() if rng.random() < 0.5}
     return files | {name: other_bytes(content, rng)}
+
+
+def document_of(files: Files) -> Any:
+    """What dataset.json holds, None if an earlier change has made it no JSON."""
+    try:
+        return json.loads(files["dataset.json"])
+    except (KeyError, ValueError):
+        return None
 
 
 def as_folder(files: Files, place: Path) -> Path:
@@ -125,7 +132,7 @@ def folder_case(rng: random.Random, place: Path) -> list[str]:
     """Trains on a mutated folder or zip, or compares it with photos."""
     files = images(rng)
     for _ in range(rng.choice((1, 1, 2))):
-        files = mutated(files, rng) if "dataset.json" in files else files
+        files = mutated(files, rng) if files else files
     path = as_zip(files, place, rng) if rng.random() < 0.5 else as_folder(files, place)
     if rng.random() < 0.4:
         return ["fid", f"fake={path}", "real=photos", "features=pixels", "metrics=[fd]"]
