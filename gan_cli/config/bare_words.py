@@ -128,7 +128,8 @@ def spaced_errors(others: Sequence[str]) -> tuple[list[str], list[str]]:
             words, typed = others[i:end], " ".join(others[i:end])
             key, _, value = typed.partition("=")
             whole = f"{key.strip()}={value.strip()}"
-            faults.append(f"{shown(' '.join(words))}: is cut by spaces; type {shlex.quote(whole)}")
+            advised = shown(shlex.quote(whole), 300)
+            faults.append(f"{shown(' '.join(words))}: is cut by spaces; type {advised}")
         else:
             left.append(others[i])
         i = max(end, i + 1)
