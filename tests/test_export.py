@@ -127,7 +127,9 @@ def test_the_snippets_of_the_card_run(run, monkeypatch):
 
 def test_the_card_tells_what_the_model_is(run):
     (run / "cards").mkdir()
-    card = {"subject": {"step": 7}, "values": {"fid": 12.5}, "protocol": {"real": {"count": 9}}}
+    parts = {"lower_is_better": {}, "metrics": {}, "protocol": {"real": {"count": 9}}}
+    values = {"fid": 12.5, "kid": "Infinity"}  # as strict JSON has it
+    card = {"card": 1, "subject": {"step": 7}, "values": values, **parts}
     (run / "cards/a.json").write_text(json.dumps(card))
     (run / "cards/other.json").write_text(json.dumps({**card, "subject": {"step": 6}}))
     (run / "cards/broken.json").write_text("{")
@@ -135,7 +137,7 @@ def test_the_card_tells_what_the_model_is(run):
     text = (folder / "README.md").read_text()
     for words in (
         *("license: cc-by-4.0", "`latent` | (batch, 8) | float32 | uniform on [-1, 1]"),
-        *("0 to 2 (cat, dog, owl)", "| fid | 12.5 |", '"count": 9', "samples.png"),
+        *("0 to 2 (cat, dog, owl)", "| fid | 12.5 |", "| kid | inf |", '"count": 9', "samples.png"),
     ):
         assert words in text
     assert (folder / "samples.png").stat().st_size > 500
@@ -176,6 +178,7 @@ def test_a_file_that_differs_is_not_left_behind(run, monkeypatch, change, messag
         "wrong.bin",
         lambda network, path: path.write_bytes(b"x"),
         lambda path, network, inputs: tuple(change(x) for x in network(inputs)),
+        lambda network, file: [],
     )
     monkeypatch.setitem(model_formats.entries, "wrong", wrong)
     with pytest.raises(ExportError, match=message):
@@ -206,7 +209,7 @@ def test_refusals(run, options, message):
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    entry = ModelFormat("x.y", None, None, ("no_such_module",))
+    entry = ModelFormat("x.y", None, None, None, ("no_such_module",))
     monkeypatch.setitem(model_formats.entries, "other", entry)
     with pytest.raises(ConfigError, match=r"'other' needs no_such_module; pip install 'gan-cli\[e"):
         checked_options({"run": "x", "format": "other"})

@@ -1,14 +1,18 @@
 """Proposes the config key that a misspelt, shortened or foreign name probably means."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
+from gan_cli.config.registry import conform
 from gan_cli.utils.paths import CONFIGS
 from gan_cli.utils.text import shown, unknown
+
+T = TypeVar("T")
 
 # Usual names in other programs, by command. The last part of a key, such as lr, needs no entry.
 SYNONYMS = {
@@ -67,17 +71,25 @@ def unknown_key(key: str, known: Iterable[str], config_name: str) -> str:
     )
 
 
-def refuse_unknown_keys(
-    tree: Any, known: Iterable[str], config_name: str, faults: list[str]
-) -> Any:
-    """Returns `tree` without top-level keys that are not `known`; appends an error for each."""
+def refuse_unknown_keys(tree: Any, cls: type, config_name: str, faults: list[str]) -> Any:
+    """Returns `tree` without keys that the dataclass lacks; appends an error for each."""
     if not isinstance(tree, Mapping):
         return tree
-    names = list(known)
+    names = [field.name for field in fields(cls)]
     strange = [key for key in tree if key not in names]
     for key in map(str, strange):
         faults.append(f"{shown(key)}: {unknown_key(key, names, config_name)}")
     return {key: value for key, value in tree.items() if key not in strange}
+
+
+def conform_options(cls: type[T], tree: Any, config_name: str, faults: list[str]) -> T:
+    """Converts the config of a command to the dataclass of its options.
+
+    Appends what does not fit to `faults`.
+    """
+    known = refuse_unknown_keys(tree, cls, config_name, faults)
+    options: T = conform(cls, known, "", faults)
+    return options
 
 
 @cache

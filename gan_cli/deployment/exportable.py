@@ -106,8 +106,7 @@ def recorded_call(network: nn.Module) -> Iterator[dict[str, Tensor]]:
 def play(game: Game, spec: Spec, call: Mapping[str, Tensor]) -> None:
     """Draws samples and plays the losses of a step, without training, until there is a call."""
     batch = {key: example_of(field, game.device) for key, field in spec.fields.items()}
-    packs = getattr(game, "packing", 1)
-    batch = {key: value.repeat(packs, *[1] * (value.ndim - 1)) for key, value in batch.items()}
+    batch = {key: torch.cat([value] * game.packing) for key, value in batch.items()}
     if isinstance(game, Samples) and not game.inputs(spec.target):
         label = batch[spec.label][:EXAMPLES] if game.labelled and spec.label else None
         with torch.no_grad():
@@ -115,8 +114,7 @@ def play(game: Game, spec: Spec, call: Mapping[str, Tensor]) -> None:
     for turn in game.turns(0):
         if call:
             return
-        with suppress(AttributeError):  # of games that look at their optimizers
-            turn.loss(batch)
+        turn.loss(batch)
 
 
 def example_of(field: Field, device: torch.device) -> Tensor:

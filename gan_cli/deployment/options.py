@@ -1,19 +1,17 @@
 """The options of gan-export and their validation. Imports no torch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from gan_cli.config.key_names import refuse_unknown_keys
-from gan_cli.config.registry import conform
+from gan_cli.config.key_names import conform_options
 from gan_cli.config.schema import Device
 from gan_cli.deployment.formats.format import INSTALL, model_formats
 from gan_cli.sampling.options import source_errors
 from gan_cli.utils.discovery import import_modules
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.lists import several
-from gan_cli.utils.paths import user_path
 from gan_cli.utils.text import unknown
 
 
@@ -42,9 +40,7 @@ class ExportOptions:
 def checked_options(tree: Any) -> ExportOptions:
     """Returns validated options; raises one ConfigError that lists all errors."""
     faults: list[str] = []
-    known = [field.name for field in fields(ExportOptions)]
-    tree = refuse_unknown_keys(tree, known, "export", faults)
-    options: ExportOptions = conform(ExportOptions, tree, "", faults)
+    options = conform_options(ExportOptions, tree, "export", faults)
     if not faults:
         import_modules(options.imports)
         faults += [*source_errors(options), *format_errors(options), *place_errors(options)]
@@ -66,15 +62,8 @@ def format_errors(options: ExportOptions) -> Iterator[str]:
 
 def place_errors(options: ExportOptions) -> Iterator[str]:
     """Yields errors of the folder and of the repository on the hub."""
-    output = user_path(options.output or "")
+    output = Path(options.output or "")
     if output.suffix in {entry.suffix for entry in model_formats.entries.values()}:
         yield f"output: is a folder; type output={output.with_suffix('')}"
-    elif options.output is not None and not is_free(output):
-        yield f"output: {output} exists and is not empty; type another, or remove it"
     if options.push is not None and len([*filter(None, options.push.split("/"))]) != 2:
         yield f"push: names a repository, as in push=user/name; got '{options.push}'"
-
-
-def is_free(folder: Path) -> bool:
-    """Returns whether files can be written to `folder` without mixing them with others."""
-    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))

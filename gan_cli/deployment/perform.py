@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from itertools import chain, count
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,10 +17,10 @@ from gan_cli.deployment.formats.safetensors import without_folders
 from gan_cli.deployment.hub import push
 from gan_cli.deployment.options import ExportOptions
 from gan_cli.deployment.samples import sample_grid
+from gan_cli.sampling.folders import check_free, new_folder
 from gan_cli.sampling.model import Model
 from gan_cli.utils.errors import UserError
 from gan_cli.utils.files import atomic_folder, write_text
-from gan_cli.utils.paths import user_path
 from gan_cli.utils.strict_json import write_json
 
 T = TypeVar("T")
@@ -37,6 +36,8 @@ class ExportError(UserError):
 
 def perform(options: ExportOptions, run: Path | None) -> str:
     """Exports the model of the run in the folder `run`, else of options.checkpoint."""
+    if options.output is not None:
+        check_free(options.output)
     checkpoint = opened(options, run)
     assert checkpoint.path is not None
     model = Model(checkpoint, options.weights == "average", options.device)
@@ -49,7 +50,7 @@ def perform(options: ExportOptions, run: Path | None) -> str:
         errors = {}
         for wanted in options.formats:
             known = model_formats.entries[wanted]
-            file = known.file.format(role=role)
+            file = known.file_of(role)
             errors[file] = written_error(known, network, place / file, wanted)
         grid = sample_grid(model, place / "samples.png")
         scores = None if run is None else newest_scores(run, checkpoint.step)
@@ -60,14 +61,6 @@ def perform(options: ExportOptions, run: Path | None) -> str:
     if options.push is not None:
         lines.append(push(folder, options.push, options.private))
     return "\n".join([f"{checkpoint.path}: step {checkpoint.step}, {role}", *lines, f"{folder}/"])
-
-
-def new_folder(output: str | None, usual: Path) -> Path:
-    """Returns `output`, or the first of `usual`, usual-2, ... that is free."""
-    if output is not None:
-        return user_path(output)
-    folders = chain([usual], (usual.with_name(f"{usual.name}-{n}") for n in count(2)))
-    return next(folder for folder in folders if not folder.exists())
 
 
 def settings(checkpoint: Checkpoint) -> dict[str, object]:

@@ -11,13 +11,18 @@ from gan_cli.sampling.model import Model
 from gan_cli.utils.images import save_png
 
 
+def draws_samples(model: Model) -> bool:
+    """Returns whether the model makes samples from seeds alone."""
+    game, target = model.game, model.spec.target
+    known = isinstance(game, Samples) and target in game.targets(model.spec)
+    return known and not game.inputs(target)
+
+
 def sample_grid(model: Model, path: Path) -> Path | None:
     """Draws the first seeds as a preview does; None if the model draws none without inputs."""
+    if not draws_samples(model):
+        return None
     game, target = model.game, model.spec.target
-    if not isinstance(game, Samples) or target not in game.targets(model.spec):
-        return None
-    if game.inputs(target):
-        return None
     field = model.field(target)
     seeds = list(range(kind_of(field).previewed))
     samples = draw_all(game, Request(seeds, model.labels(None, seeds), target=target))

@@ -1,14 +1,13 @@
 """The options of gan-fid and their validation. Imports no torch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from gan_cli.config.key_names import refuse_unknown_keys
+from gan_cli.config.key_names import conform_options
 from gan_cli.config.quoting import typed_word
 from gan_cli.config.ranges import Pixels, Truncation
-from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
 from gan_cli.sampling.options import Seeds, source_errors
 from gan_cli.utils.errors import ConfigError
@@ -72,9 +71,7 @@ class FidOptions:
 def checked_options(tree: Any) -> FidOptions:
     """Returns validated options; raises one ConfigError that lists all errors."""
     faults: list[str] = []
-    known = [field.name for field in fields(FidOptions)]
-    tree = refuse_unknown_keys(tree, known, "fid", faults)
-    options: FidOptions = conform(FidOptions, tree, "", faults)
+    options = conform_options(FidOptions, tree, "fid", faults)
     faults = faults or [*side_errors(options), *file_errors(options), *device_errors(options)]
     if faults:
         raise ConfigError(*faults)

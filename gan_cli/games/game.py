@@ -61,6 +61,7 @@ class Game:
     objective: Objective  # set if the game has critics
     optimizers: Mapping[str, optim.Optimizer]  # by player; set by the run
     augment: Augment = NoAugment()
+    packing: int = 1  # samples that a critic takes at a time
 
     def __init__(self, networks: nn.ModuleDict, objective: Objective | None = None) -> None:
         self.networks = networks

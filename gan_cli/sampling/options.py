@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from gan_cli.checkpoints.choice import newest_runs
-from gan_cli.config.key_names import refuse_unknown_keys
+from gan_cli.config.key_names import conform_options
 from gan_cli.config.quoting import typed_word
 from gan_cli.config.ranges import LARGEST_DRAW, BatchSize, Count, Finite, Samples, Truncation
-from gan_cli.config.registry import conform
 from gan_cli.config.schema import Device
 from gan_cli.sampling.exports import check_formats, exports
 from gan_cli.sampling.tasks import BUILT_IN
@@ -96,9 +95,7 @@ class SampleOptions:
 def checked_options(tree: Any) -> SampleOptions:
     """Returns validated options; raises one ConfigError that lists all errors."""
     faults: list[str] = []
-    known = [field.name for field in fields(SampleOptions)]
-    tree = refuse_unknown_keys(tree, known, "sample", faults)
-    options: SampleOptions = conform(SampleOptions, tree, "", faults)
+    options = conform_options(SampleOptions, tree, "sample", faults)
     if not faults:
         import_modules(options.imports)
         if options.task not in BUILT_IN and not options.imports:  # imports may register tasks

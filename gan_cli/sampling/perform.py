@@ -1,17 +1,15 @@
 """Runs a task of gan-sample: opens the checkpoint, calls the task, and returns its report."""
 
-from itertools import chain, count
 from pathlib import Path
 
 from gan_cli.checkpoints.choice import opened
 from gan_cli.checkpoints.contents import Checkpoint
+from gan_cli.sampling.folders import check_free, new_folder
 from gan_cli.sampling.options import EVERY_MODEL, SampleOptions, no_inputs
 from gan_cli.sampling.task import Job, Task, find_task
 from gan_cli.utils.errors import ConfigError
-from gan_cli.utils.files import atomic_folder, remove_leftovers
+from gan_cli.utils.files import atomic_folder
 from gan_cli.utils.memory import SAMPLING, memory_errors
-from gan_cli.utils.paths import user_path
-from gan_cli.utils.storage import storage_errors
 
 SHOWN = 32  # default number of inputs of tasks that show them; others take all
 
@@ -22,7 +20,7 @@ def perform(options: SampleOptions, run: Path | None) -> str:
     task = find_task(options.task)
     check_keys(task, options)
     if options.output is not None:
-        check_free(user_path(options.output))
+        check_free(options.output)
     if "model" not in task.needs:
         if run is None:
             raise ConfigError(f"run: has no value; task={options.task} is for runs, type run=NAME")
@@ -79,29 +77,6 @@ def run_task(task: Task, job: Job, usual: Path) -> list[str]:
     They are written to options.output, or to `usual` with a number if there is such a folder.
     Raises StorageError.
     """
-    if job.options.output is None:
-        numbered = (usual.with_name(f"{usual.name}-{n}") for n in count(2))
-        folder = next(filter(is_free, chain([usual], numbered)))
-    else:
-        folder = user_path(job.options.output)
-        check_free(folder)
-    with atomic_folder(folder) as job.folder:
+    with atomic_folder(new_folder(job.options.output, usual)) as job.folder:
         lines = task.perform(job)
     return [line.replace(str(job.folder), str(job.folder.parent)) for line in lines]
-
-
-def check_free(folder: Path) -> None:
-    """Raises ConfigError if there is anything in the folder."""
-    if not is_free(folder):
-        raise ConfigError(f"output: {folder} exists and is not empty; type another, or remove it")
-
-
-def is_free(folder: Path) -> bool:
-    """Returns whether the folder does not exist or is empty, without leftovers of killed calls."""
-    with storage_errors(folder):
-        if not folder.exists():
-            return True
-        if not folder.is_dir():
-            return False
-        remove_leftovers(folder)
-        return not any(folder.iterdir())

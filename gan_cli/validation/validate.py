@@ -1,7 +1,6 @@
 """Validates every key of a config. It needs neither networks nor data."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ def validate(
         composed = OmegaConf.create(dict(composed))
     tree = resolved(composed, folder_of)
     faults: list[str] = []
-    tree = refuse_unknown_keys(tree, [field.name for field in fields(Config)], "train", faults)
+    tree = refuse_unknown_keys(tree, Config, "train", faults)
     fill_components(tree, faults)
     if "metrics" in tree:
         tree["metrics"] = parse_metrics(tree["metrics"], "metrics", faults)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     Write = Callable[[Exportable, Path], None]
     Run = Callable[[Path, Exportable, Mapping[str, Tensor]], tuple[Tensor, ...]]
+    Usage = Callable[[Exportable, str], list[str]]
 
 INSTALL = "gan-cli[export]"  # what to pip install for the modules below
 
@@ -24,13 +25,19 @@ class ModelFormat:
     """How a network is written, and how the file is run to check it.
 
     `write` takes the path of the new file, whose batch dimension must be dynamic. `run` loads the
-    file as its users do and returns the outputs of the network for inputs by name.
+    file as its users do and returns the outputs of the network for inputs by name. `usage` returns
+    the lines of Python that the model card shows for the file of this name.
     """
 
     file: str  # name of the file, with {role} in it
     write: "Write"
     run: "Run"
+    usage: "Usage"
     modules: tuple[str, ...] = ()  # that it needs
+
+    def file_of(self, role: str) -> str:
+        """The name of the file for the network `role`."""
+        return self.file.format(role=role)
 
     @property
     def suffix(self) -> str:

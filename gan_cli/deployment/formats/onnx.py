@@ -48,6 +48,18 @@ def run(path: Path, _: "Exportable", inputs: "Mapping[str, Tensor]") -> "tuple[T
     return tuple(map(torch.from_numpy, session.run(None, arrays)))
 
 
+def usage(exportable: "Exportable", file: str) -> list[str]:
+    from gan_cli.deployment.inputs import in_numpy
+
+    feed = ", ".join(f'"{name}": {name}' for name in exportable.examples)
+    return [
+        *("import numpy", "import onnxruntime", ""),
+        f'session = onnxruntime.InferenceSession("{file}")',
+        *in_numpy(exportable),
+        f"output = session.run(None, {{{feed}}})[0]",
+    ]
+
+
 model_formats.register("onnx")(
-    ModelFormat("{role}.onnx", write, run, ("onnx", "onnxscript", "onnxruntime"))
+    ModelFormat("{role}.onnx", write, run, usage, ("onnx", "onnxscript", "onnxruntime"))
 )

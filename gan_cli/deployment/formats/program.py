@@ -45,4 +45,13 @@ def run(path: Path, _: "Exportable", inputs: "Mapping[str, Tensor]") -> "tuple[T
         return as_tuple(program.module()(*inputs.values()))
 
 
-model_formats.register("torch_export")(ModelFormat("{role}.pt2", write, run))
+def usage(exportable: "Exportable", file: str) -> list[str]:
+    from gan_cli.deployment.inputs import in_torch
+
+    return [
+        *("import torch", "", f'network = torch.export.load("{file}").module()'),
+        *(*in_torch(exportable), f"output = network({', '.join(exportable.examples)})"),
+    ]
+
+
+model_formats.register("torch_export")(ModelFormat("{role}.pt2", write, run, usage))

@@ -48,6 +48,17 @@ def without_folders(value: Any) -> Any:
     return Path(value).name if is_path else value
 
 
+def usage(exportable: "Exportable", file: str) -> list[str]:
+    from gan_cli.deployment.samples import draws_samples
+
+    drawn = "samples = model.sample(seeds=range(16))"
+    network = f'network = model.network("{exportable.role}")'
+    return [
+        *("import gan_cli  # pip install gan-cli", "", f'model = gan_cli.load("{file}")'),
+        drawn if draws_samples(exportable.model) else network,
+    ]
+
+
 model_formats.register("safetensors")(
-    ModelFormat("model.safetensors", write, run, ("safetensors",))
+    ModelFormat("model.safetensors", write, run, usage, ("safetensors",))
 )

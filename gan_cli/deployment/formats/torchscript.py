@@ -34,4 +34,13 @@ def run(path: Path, _: "Exportable", inputs: "Mapping[str, Tensor]") -> "tuple[T
         return as_tuple(torch.jit.load(str(path))(*inputs.values()))
 
 
-model_formats.register("torchscript")(ModelFormat("{role}.ts", write, run))
+def usage(exportable: "Exportable", file: str) -> list[str]:
+    from gan_cli.deployment.inputs import in_torch
+
+    return [
+        *("import torch", "", f'network = torch.jit.load("{file}")'),
+        *(*in_torch(exportable), f"output = network({', '.join(exportable.examples)})"),
+    ]
+
+
+model_formats.register("torchscript")(ModelFormat("{role}.ts", write, run, usage))

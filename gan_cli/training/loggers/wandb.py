@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from html import escape
 from typing import Any, Literal
 
 from gan_cli.training.loggers.backend import Backend, Card, LoggedRun, Options, Picture, loggers
@@ -9,6 +10,7 @@ from gan_cli.training.loggers.memory import Memory
 
 PATIENCE = 60.0  # seconds that the start of a training waits for the service
 UPLOAD = 120.0  # seconds that its end waits for uploads; `wandb sync` does the rest
+Mode = Literal["online", "offline", "disabled"]
 REFUSED = "/\\#?%:"  # characters that no project may have
 
 
@@ -27,8 +29,7 @@ class WandB(Backend):
         entity: str | None = None,  # user or team; null: your default one
         name: str | None = None,  # of the run there; null: that of the run folder
         tags: tuple[str, ...] = (),  # of the run there
-        mode: Literal["online", "offline", "disabled"]
-        | None = None,  # null: WANDB_MODE, else online
+        mode: Mode | None = None,  # null: WANDB_MODE, else online
     ) -> None:
         import wandb
 
@@ -51,9 +52,7 @@ class WandB(Backend):
             ),
         )
         self.memory.id = str(self.run.id)
-        if (
-            online
-        ):  # the service knows what has arrived; a killed run leaves nothing else to know it
+        if online:  # the service alone knows what a killed run has sent
             self.memory.skip(int(getattr(self.run, "starting_step", 0)) - 1)
         self.memory.save(self.memory.before)
 
@@ -82,7 +81,7 @@ class WandB(Backend):
     def text(self, step: int, name: str, text: str) -> None:
         import wandb
 
-        self.log(step, {name: wandb.Html(f"<pre>{escaped(text)}</pre>", inject=False)})
+        self.log(step, {name: wandb.Html(f"<pre>{escape(text)}</pre>", inject=False)})
 
     def card(self, card: Card) -> None:
         """Puts a metric card into the summary, and tells the direction of its metrics."""
@@ -110,7 +109,3 @@ def logged_in() -> bool:
         return bool(wandb.login(prompt=False, verify=False))
     except TypeError:  # before 0.27
         return bool(wandb.api.api_key)
-
-
-def escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
