@@ -10,7 +10,8 @@ import zipfile
 import pytest
 from PIL import Image
 
-from gan_cli.data.files.archive import FolderArchive, ZipArchive, open_archive, plain_name
+from gan_cli.data.files.archive import FolderArchive, ZipArchive, open_archive
+from gan_cli.data.files.entry_names import plain_name
 from gan_cli.data.sets.folder import Folder
 from gan_cli.utils.errors import ConfigError
 

@@ -23,7 +23,8 @@ from gan_cli.training.loggers.active import ActiveLoggers
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
 from gan_cli.utils.errors import ConfigError, ProcessError, StorageError, UserError
-from gan_cli.utils.files import locked_file, make_folder
+from gan_cli.utils.files import make_folder
+from gan_cli.utils.locks import locked_file
 from gan_cli.utils.memory import TRAINING, memory_errors
 from gan_cli.utils.stop_signals import StopSignal
 from gan_cli.utils.versions import environment

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_cli.config.registry import ConfigError, unknown
-from gan_cli.data.files.archive import Archive, plain_name
+from gan_cli.data.files.archive import Archive
+from gan_cli.data.files.entry_names import plain_name
 from gan_cli.data.files.image_names import listing
 from gan_cli.data.files.zip_members import DAMAGE
 from gan_cli.data.label_values import label_numbers
