@@ -52,7 +52,7 @@ def state_of(run: Resumable) -> State:
         "data": run.dataset.fingerprint(),
         "networks": {role: net.state_dict() for role, net in run.game.networks.items()},
         "averages": {role: net.state_dict() for role, net in run.ema.networks.items()},
-        "optimizers": {name: p.optimizer.state_dict() for name, p in run.players.items()},
+        "optimizers": {name: p.state_dict() for name, p in run.players.items()},
         "scalers": {name: p.scaler.state_dict() for name, p in run.players.items()},
         "game": run.game.state_dict(),
         "scores": run.scores.state_dict(),

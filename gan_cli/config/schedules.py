@@ -65,10 +65,15 @@ class Schedule:
 
     def extremes(self) -> tuple[float, ...]:
         """The numbers that a range has to contain: the constant, or all ends of the way."""
-        if self.end is None and not self.warmup:
+        if self.constant:
             return (self.start,)
         values = self.values() if self.end is not None else [self.start]
         return (self.start, self(0), min(values), max(values), values[-1])
+
+    @property
+    def constant(self) -> bool:
+        """Whether the value is the same at every step."""
+        return self.end is None and not self.warmup
 
     def __call__(self, step: int) -> float:
         """The value at `step`, counted from 0."""

@@ -52,6 +52,7 @@ class Device:
     channels_last: bool = False
     tf32: bool = True
     compile: bool = False
+    graphs: Literal["auto", True, False] = "auto"  # auto: on CUDA, where a turn can be recorded
     deterministic: bool = False
     threads: Threads | None = None  # None: torch decides
     resident: bool | None = None  # data on the device; None: if it fits resident_gib
@@ -117,4 +118,4 @@ class Config:
     on_nonfinite: Literal["stop", "rollback"] = "stop"
     allow_changes: bool = False  # resume although the settings differ
     imports: tuple[str, ...] = ()
-    check: bool = False
+    check: bool | str = False  # a file: a new one, for a page about the data

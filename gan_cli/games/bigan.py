@@ -36,6 +36,7 @@ class BiGAN(Game):
     averaged = ("generator", "encoder")
     conditional = False
     augments = True
+    capturable = True
 
     def __init__(
         self,

@@ -42,6 +42,7 @@ class DANN(Game):
     reads = frozenset({"source", "source_label", "target", "held_out"})
     averaged = ("feature_extractor", "label_predictor", "domain_discriminator")
     previewed = 500
+    capturable = True
 
     def __init__(
         self,
@@ -80,6 +81,10 @@ class DANN(Game):
                 "dataset.target_labels=null"
             )
         yield from decoder_errors(config)
+
+    def place(self, device: torch.device) -> None:
+        super().place(device)
+        self.strength = self.strength.to(device)
 
     def turns(self, step: int) -> Iterator[Turn]:
         due = self.objective.schedule(step)
@@ -146,8 +151,7 @@ class DANN(Game):
         count = known.sum().clamp(min=1)  # a batch may have no known label
         loss = F.cross_entropy(logits.float(), label, ignore_index=UNKNOWN, reduction="sum")
         hits = (logits.detach().argmax(1) == label).sum() / count
-        strength = self.strength.to(logits.device, copy=True)  # terms are on the device
-        observed = {"label_accuracy": hits, "adaptation": strength}
+        observed = {"label_accuracy": hits, "adaptation": self.strength.clone()}
         return Terms({"classification": loss / count}, observed)
 
     def decoding(self, samples: list[Sample], batch: Batch) -> Terms:

@@ -29,6 +29,7 @@ class AlternatingDANN(DANN):
         "classifier": ("feature_extractor", "label_predictor"),
         "domain_discriminator": ("domain_discriminator",),
     }
+    capturable = True
 
     def __init__(
         self,

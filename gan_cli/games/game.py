@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn, optim
 
-from gan_cli.augment import Augment
+from gan_cli.augment import Augment, HasStrength
 from gan_cli.augment.none import NoAugment
 from gan_cli.config.registry import Component, Registry
 from gan_cli.config.schema import Config
@@ -58,6 +58,9 @@ class Game:
     previewed: ClassVar[int | None] = None  # samples passed to preview(); None: the kind's default
     learns_to_sample: ClassVar[bool] = True  # False if samples come from frozen networks
     augments: ClassVar[bool] = False  # do its critics take samples, which can be augmented?
+    # May CUDA graphs replay its turns? Only if a loss keeps no Python state, reads no value of a
+    # tensor, and sees what changes from step to step in tensors. Not inherited.
+    capturable: ClassVar[bool] = False
     objective: Objective  # set if the game has critics
     optimizers: Mapping[str, optim.Optimizer]  # by player; set by the run
     augment: Augment = NoAugment()
@@ -94,7 +97,20 @@ class Game:
         due = self.objective.schedule(step)
         for i in range(self.objective.critic_steps):
             variant = (due, i > 0)  # the first one may reuse the fakes of the turn before it
-            yield Turn(player, partial(loss, due=due), i > 0, variant, self.after_critic)
+            turn = partial(self.observing, loss, due=due)
+            yield Turn(player, turn, i > 0, variant, self.after_critic)
+
+    def observing(self, loss: Callable[..., Terms], batch: Batch, due: tuple[str, ...]) -> Terms:
+        """Returns the terms of a critic's `loss`, with values of the augmentation to log."""
+        terms = loss(batch, due=due)
+        if not isinstance(self.augment, HasStrength):
+            return terms
+        return terms | Terms({}, self.augment.observed())
+
+    def schedule(self, step: int) -> None:
+        """Sets what the augmentation makes depend on `step`; called before the turns of a step."""
+        if isinstance(self.augment, HasStrength):
+            self.augment.schedule(step)
 
     def critic(self, role: str, batch: Batch) -> Critic:  # noqa: ARG002
         """Returns the network `role` as a function of samples, with augmentation and labels."""
@@ -110,6 +126,13 @@ class Game:
         """Clips the weights of the critics if the loss requires it."""
         for role in self.critics:
             self.objective.constrain(self.networks[role])
+
+    def place(self, device: torch.device) -> None:
+        """Moves the scalars that change by schedules to the device, where CUDA graphs read them."""
+        if hasattr(self, "objective"):
+            self.objective.place(device)
+        if isinstance(self.augment, HasStrength):
+            self.augment.place(device)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the state besides that of networks, as plain tensors and containers."""

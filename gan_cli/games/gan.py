@@ -38,6 +38,7 @@ class GAN(Game):
     players = {"discriminator": ("discriminator",), "generator": ("generator",)}
     critics = ("discriminator",)
     augments = True
+    capturable = True
 
     def __init__(
         self,

@@ -39,6 +39,7 @@ class Inversion(Game):
     averaged = ("generator", "encoder")  # the average of a frozen network equals the network
     conditional = False
     learns_to_sample = False
+    capturable = True
 
     def __init__(
         self,

@@ -27,6 +27,7 @@ class LatentRegressor(GAN):
     }
     averaged = ("generator", "encoder")
     conditional = False
+    capturable = True
 
     def __init__(
         self,

@@ -33,6 +33,8 @@ class UnrolledGAN(GAN):
     discriminator is updated by one step (Equation 11).
     """
 
+    capturable = True
+
     def __init__(
         self,
         networks: nn.ModuleDict,

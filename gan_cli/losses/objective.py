@@ -75,6 +75,10 @@ class Objective:
         # 0-d tensors, so that a schedule neither recompiles a turn nor invalidates a CUDA graph.
         self.strength = {name: torch.zeros(()) for name in self.penalties}
 
+    def place(self, device: torch.device) -> None:
+        """Moves the strengths of penalties to the device."""
+        self.strength = {name: value.to(device) for name, value in self.strength.items()}
+
     def schedule(self, step: int) -> tuple[str, ...]:
         """Sets the strengths of penalties at `step`; returns the names of those applied."""
         for name, penalty in self.penalties.items():

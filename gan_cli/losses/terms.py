@@ -36,6 +36,31 @@ class Terms:
         """The sum of the losses, 0-d."""
         return torch.stack(list(self.losses.values())).sum()
 
+    def stacked(self) -> "Values":
+        """All terms in one tensor."""
+        named = {**self.losses, **self.observed}
+        values = torch.stack([value.detach().float() for value in named.values()])
+        return Values(tuple(named), len(self.losses), values)
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values of terms in one tensor, which is averaged, kept and read at once."""
+
+    names: tuple[str, ...]
+    losses: int  # the first of the names, which are losses
+    values: Tensor  # float32, as long as the names
+
+    def terms(self) -> Terms:
+        """The same values by name."""
+        named = list(zip(self.names, self.values.unbind(), strict=True))
+        return Terms(dict(named[: self.losses]), dict(named[self.losses :]))
+
+    def and_observed(self, name: str, value: Tensor) -> "Values":
+        """With one more observed value, 0-d."""
+        values = torch.cat([self.values, value.detach().float()[None]])
+        return Values((*self.names, name), self.losses, values)
+
 
 def mean_terms(parts: Sequence[Terms]) -> Terms:
     """The mean of terms that have the same names."""

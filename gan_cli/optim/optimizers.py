@@ -83,22 +83,42 @@ def value_at(option: Any, step: int) -> Any:
 
 
 class Player:
-    """The parameters of some networks and the optimizer that updates them."""
+    """The parameters of some networks and the optimizer that updates them.
+
+    With `capturable`, the optimizer can be recorded in a CUDA graph: what its schedules change is
+    then a tensor on the device. The attribute is False where that cannot be, since fused Adam takes
+    its betas as numbers.
+    """
 
     def __init__(
-        self, networks: Iterable[nn.Module], options: Component, scaler: torch.amp.GradScaler
+        self,
+        networks: Iterable[nn.Module],
+        options: Component,
+        scaler: torch.amp.GradScaler,
+        capturable: bool = False,
     ) -> None:
         self.parameters = [p for network in networks for p in network.parameters()]
         self.optimizer = optimizers.build(options, self.parameters, where="optimizer")
         checked = optimizers.check(options, "optimizer")
         self.scheduled = {key: checked[key] for key in ("lr", "betas") if key in checked}
         self.scaler = scaler
+        betas = self.scheduled.get("betas", ())
+        self.capturable = capturable and all(beta.constant for beta in betas)
+        if self.capturable:
+            for group in self.optimizer.param_groups:
+                group["lr"] = torch.tensor(group["lr"], device=self.parameters[0].device)
+                if "capturable" in group:
+                    group["capturable"] = True
 
     def schedule(self, step: int) -> None:
         """Sets the scheduled options of the optimizer to their values at `step`."""
         for key, option in self.scheduled.items():
+            value = value_at(option, step)
             for group in self.optimizer.param_groups:
-                group[key] = value_at(option, step)
+                if isinstance(group[key], Tensor):
+                    group[key].fill_(value)
+                else:
+                    group[key] = value
 
     def gradients(self) -> list[Tensor]:
         """Gradients of all parameters; missing ones are set to zero, so that processes agree."""
@@ -107,7 +127,28 @@ class Player:
                 parameter.grad = torch.zeros_like(parameter)
         return [parameter.grad for parameter in self.parameters]  # type: ignore[misc]
 
+    def give(self, gradients: list[Tensor] | None) -> None:
+        """Gives the parameters these gradients, or none."""
+        for i, parameter in enumerate(self.parameters):
+            parameter.grad = None if gradients is None else gradients[i]
+
+    def step(self, gradients: list[Tensor]) -> None:
+        """Takes an optimizer step with unscaled gradients."""
+        self.give(gradients)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.give(None)
+
     def train(self, training: bool) -> None:
         """Unfreezes the parameters, or freezes them if not `training`."""
         for parameter in self.parameters:
             parameter.requires_grad_(training)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimizer's state, with plain numbers in place of the tensors of schedules."""
+        state = self.optimizer.state_dict()
+        groups = [
+            {k: float(v) if isinstance(v, Tensor) else v for k, v in group.items()}
+            for group in state["param_groups"]
+        ]
+        return {**state, "param_groups": groups}

@@ -6,7 +6,9 @@ from torch import nn
 
 from gan_cli.config.schema import Device
 from gan_cli.runtime.device import check_precision, configure_torch, pick_device
+from gan_cli.runtime.graphs import Graphs
 from gan_cli.runtime.processes import Processes
+from gan_cli.utils.errors import ConfigError
 
 
 class Runtime:
@@ -24,6 +26,20 @@ class Runtime:
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
         self.processes = Processes(self.device)
+        self.graphs = Graphs() if self.records_graphs(config.graphs) else None
+
+    def records_graphs(self, wanted: bool | str) -> bool:
+        """Whether turns are recorded as CUDA graphs; ConfigError if they have to be and cannot."""
+        why = None
+        if self.device.type != "cuda":
+            why = f"the device is {self.device.type}, not cuda"
+        elif self.dtype == torch.float16:
+            why = "the scale of float16 gradients is decided on the CPU; bfloat16 needs none"
+        elif self.processes.world > 1:
+            why = "several processes average their gradients between the kernels"
+        if wanted is True and why is not None:
+            raise ConfigError(f"device.graphs: {why}; use device.graphs=auto")
+        return wanted is not False and why is None
 
     def place(self, networks: nn.ModuleDict) -> nn.ModuleDict:
         """Moves networks to the device, makes them equal on every rank, and freezes them.

@@ -4,9 +4,8 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from gan_cli.losses.terms import Terms
+from gan_cli.losses.terms import Values
 from gan_cli.utils.errors import NonFiniteError
 
 
@@ -14,15 +13,13 @@ class Meters:
     """Collects 0-d tensors without synchronization; `read` copies them in one transfer."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[int, str, list[str], int, Tensor]] = []
+        self.rows: list[tuple[int, str, Values]] = []
         self.sums: dict[str, tuple[float, int]] = {}  # (sum, count) since the last `read`
         self.first: dict[str, float] = {}  # values of the first turns, before their updates
         self.losses = set[str]()  # names of the values that are losses
 
-    def add(self, step: int, player: str, terms: Terms) -> None:
-        named = {**terms.losses, **terms.observed}
-        values = torch.stack([value.detach().float() for value in named.values()])
-        self.rows.append((step, player, list(named), len(terms.losses), values))
+    def add(self, step: int, player: str, values: Values) -> None:
+        self.rows.append((step, player, values))
 
     def collect(self) -> None:
         """Adds the rows to the sums; without communication, since `Turns` has averaged them.
@@ -33,17 +30,16 @@ class Meters:
         if not self.rows:
             return
         rows, self.rows = self.rows, []
-        numbers = torch.cat([row[-1] for row in rows]).tolist()
+        numbers = iter(torch.cat([row[-1].values for row in rows]).tolist())
         first: dict[str, float] = {}
-        for step, player, names, losses, values in rows:
-            own, numbers = numbers[: len(values)], numbers[len(values) :]
-            for i, (name, number) in enumerate(zip(names, own, strict=True)):
-                if i < losses and not math.isfinite(number):
+        for step, player, values in rows:
+            for i, (name, number) in enumerate(zip(values.names, numbers, strict=False)):
+                if i < values.losses and not math.isfinite(number):
                     raise NonFiniteError(f"step {step}: {player}/{name} is {number}")
                 total, count = self.sums.get(f"{player}/{name}", (0.0, 0))
                 self.sums[f"{player}/{name}"] = (total + number, count + 1)
                 first.setdefault(f"{player}/{name}", number)
-                if i < losses:
+                if i < values.losses:
                     self.losses.add(f"{player}/{name}")
         self.first = self.first or first
 

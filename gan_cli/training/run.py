@@ -27,7 +27,7 @@ from gan_cli.training.previews import Previews
 from gan_cli.training.progress import Display
 from gan_cli.training.scoring import score
 from gan_cli.training.together import check_processes, stop_if_asked
-from gan_cli.training.turns import Turns
+from gan_cli.training.turns import turns_of
 from gan_cli.utils.errors import NonFiniteError, StorageError
 from gan_cli.utils.stop_signals import StopSignal
 
@@ -55,7 +55,8 @@ class Run:
         self.game = build_game(config.model, config.loss, config.augment, self.dataset.spec)
         load_pretrained(self.game, config.model, self.dataset.spec, self.folder)
         runtime.place(self.game.networks)
-        self.turns = Turns(runtime, config.accumulate, config.clip_norm, config.device.compile)
+        self.game.place(runtime.device)
+        self.turns = turns_of(self.game, runtime, config)
         self.players = {
             name: self.turns.player(
                 [self.game.networks[role] for role in roles], options_of(config.optimizer, name)
@@ -123,6 +124,7 @@ class Run:
             self.runtime.seed(config.seed, self.rollbacks, self.step)
             for player in self.players.values():
                 player.schedule(self.step)
+            self.game.schedule(self.step)
             for turn in self.game.turns(self.step):
                 if turn.draw:
                     batch = next(batches)
@@ -229,4 +231,5 @@ class Run:
         self.display.print(f"{error}; back to step {state['step']} ({rollbacks} of {ROLLBACKS})")
         self.meters.clear()
         restore(self, state)
+        self.turns.forget()
         self.rollbacks = rollbacks

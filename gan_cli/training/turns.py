@@ -1,16 +1,21 @@
 """One optimizer step of one player: backward, mean over processes, clipping and update."""
 
+import logging
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from gan_cli.config.registry import Component
-from gan_cli.games.game import Batch, Turn
-from gan_cli.losses.terms import Terms, mean_terms
+from gan_cli.config.schema import Config
+from gan_cli.games.game import Batch, Game, Turn, no_effect
+from gan_cli.losses.terms import Terms, Values, mean_terms
 from gan_cli.optim.optimizers import Player
 from gan_cli.runtime.runtime import Runtime
 
+log = logging.getLogger("gan_cli")
 Loss = Callable[[Batch], Terms]
 
 
@@ -23,26 +28,65 @@ class Turns:
         accumulate: int = 1,
         clip_norm: float | None = None,
         compile: bool = False,
+        capturable: bool = True,
     ) -> None:
+        """`capturable` says whether the runtime may record the turns as CUDA graphs."""
         self.runtime, self.accumulate = runtime, accumulate
         self.clip_norm, self.compile = clip_norm, compile
+        self.graphs = runtime.graphs if capturable else None
         self.compiled: dict[Hashable, Loss] = {}
 
     def player(self, networks: Iterable[nn.Module], options: Component) -> Player:
         """Returns the player that trains `networks`, with an optimizer built from `options`."""
         enabled = self.runtime.dtype == torch.float16  # bfloat16 has the range of float32
         scaler = torch.amp.GradScaler(self.runtime.device.type, enabled=enabled)
-        return Player(networks, options, scaler)
+        return Player(networks, options, scaler, capturable=self.graphs is not None)
 
-    def play(self, turn: Turn, player: Player, batch: Batch) -> Terms:
-        """Takes one optimizer step; only this player's parameters accumulate gradients."""
+    def play(self, turn: Turn, player: Player, batch: Batch) -> Values:
+        """Takes one optimizer step; only this player's parameters accumulate gradients.
+
+        Returns the means of the terms over processes, and the norm of the gradients before
+        clipping.
+        """
+        values = self.update(turn, player, batch)
+        if turn.after is not no_effect:
+            turn.after(values.terms())
+        return values
+
+    def update(self, turn: Turn, player: Player, batch: Batch) -> Values:
+        """Computes and applies gradients, in a CUDA graph if turns are recorded."""
+        graphs = self.graphs
+        if graphs is None:
+            return self.whole_turn(turn, player, batch)
+        key = (turn.player, turn.variant)
+        if player.capturable:
+            values = graphs(*key, partial(self.whole_turn, turn, player), batch)
+        else:
+            values, gradients = graphs(*key, partial(self.gradients, turn, player), batch)
+            player.step(gradients)
+        return replace(values, values=values.values.clone())  # the next replay overwrites them
+
+    def whole_turn(self, turn: Turn, player: Player, batch: Batch) -> Values:
+        values, gradients = self.gradients(turn, player, batch)
+        player.step(gradients)
+        return values
+
+    def gradients(self, turn: Turn, player: Player, batch: Batch) -> tuple[Values, list[Tensor]]:
+        """Returns the values of the turn and the gradients of the player, averaged and clipped."""
         loss = self.loss_of(turn)
         player.train(True)
-        parts = [self.backward(loss, part, player) for part in self.parts(batch)]
-        player.train(False)
-        terms, norm = self.step(player, mean_terms(parts))
-        turn.after(terms)
-        return Terms(terms.losses, {**terms.observed, "gradient_norm": norm})
+        try:
+            parts = [self.backward(loss, part, player) for part in self.parts(batch)]
+            gradients = player.gradients()
+            values = self.average(gradients, mean_terms(parts).stacked())
+            player.scaler.unscale_(player.optimizer)
+            norm = torch.nn.utils.get_total_norm(gradients)
+            if self.clip_norm is not None:
+                torch.nn.utils.clip_grads_with_norm_(player.parameters, self.clip_norm, norm)
+        finally:
+            player.train(False)
+            player.give(None)  # also after an error: nothing is left to add to
+        return values.and_observed("gradient_norm", norm), gradients
 
     def backward(self, loss: Loss, part: Batch, player: Player) -> Terms:
         """Adds the gradients of one part of the batch; returns its detached terms."""
@@ -51,33 +95,15 @@ class Turns:
         player.scaler.scale(terms.total() / self.accumulate).backward()
         return Terms({name: term.detach() for name, term in terms.losses.items()}, terms.observed)
 
-    def step(self, player: Player, terms: Terms) -> tuple[Terms, Tensor]:
-        """Averages, unscales, clips and applies gradients.
+    def average(self, gradients: list[Tensor], values: Values) -> Values:
+        """Averages gradients and values over processes, in place and in one operation."""
+        self.runtime.processes.average([*gradients, values.values])
+        return values
 
-        Returns the means of the terms over processes, and the norm of the gradients before
-        clipping.
-        """
-        gradients = player.gradients()
-        terms = self.average(gradients, terms)
-        player.scaler.unscale_(player.optimizer)
-        norm = torch.nn.utils.get_total_norm(gradients)
-        if self.clip_norm is not None:
-            torch.nn.utils.clip_grads_with_norm_(player.parameters, self.clip_norm, norm)
-        player.scaler.step(player.optimizer)
-        player.scaler.update()
-        player.optimizer.zero_grad(set_to_none=True)
-        return terms, norm.detach()
-
-    def average(self, gradients: list[Tensor], terms: Terms) -> Terms:
-        """Averages gradients, in place, and terms over processes, in one operation."""
-        if self.runtime.processes.world == 1:
-            return terms
-        named = {**terms.losses, **terms.observed}
-        values = torch.stack([value.detach().float() for value in named.values()])
-        self.runtime.processes.average([*gradients, values])
-        means = dict(zip(named, values.unbind(), strict=True))
-        losses = {name: means.pop(name) for name in terms.losses}
-        return Terms(losses, means)
+    def forget(self) -> None:
+        """Forgets what was recorded; called when a checkpoint has replaced optimizer states."""
+        if self.graphs is not None:
+            self.graphs.clear()
 
     def parts(self, batch: Batch) -> list[Batch]:
         """Splits the batch into `accumulate` parts of equal size."""
@@ -98,3 +124,12 @@ class Turns:
         if key not in self.compiled:
             self.compiled[key] = torch.compile(turn.loss, dynamic=False)
         return self.compiled[key]
+
+
+def turns_of(game: Game, runtime: Runtime, config: Config) -> Turns:
+    """Returns the turns of a run; a game allows CUDA graphs in its own class, not in a base."""
+    capturable = bool(vars(type(game)).get("capturable", False))
+    if runtime.graphs is not None and not capturable:
+        log.info("device.graphs: game '%s' does not allow them", config.model.game["name"])
+    compiled = config.device.compile
+    return Turns(runtime, config.accumulate, config.clip_norm, compiled, capturable)
