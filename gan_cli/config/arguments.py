@@ -1,5 +1,7 @@
 """Converts the words of a command line to those that are passed to Hydra."""
 
+from collections.abc import Iterator
+
 from hydra.errors import HydraException
 
 from gan_cli.config import flags, job_folders
@@ -9,6 +11,8 @@ from gan_cli.config.bare_words import (
     spaced_errors,
     unknown_flag_errors,
 )
+from gan_cli.config.completion import completion_errors
+from gan_cli.config.meant import of_other_command
 from gan_cli.config.override_checks import override_errors, parsed
 from gan_cli.config.quoting import is_text_key, quoted, shown
 from gan_cli.config.search_path import config_folders, group_choices, home_expanded, search_errors
@@ -25,20 +29,23 @@ def hydra_arguments(words: list[str], config_name: str = "train") -> list[str]:
     """
     line = flags.split(words)
     if line.has("--shell-completion"):
+        if wrong := completion_errors(line, config_name):
+            raise ConfigError(*wrong)
         return words
+    groups = group_choices(config_folders(line))
     faults = [
         *flags.flag_errors(line),
         *search_errors(line),
-        *unknown_flag_errors(line, config_name),
+        *unknown_flag_errors(line, config_name, groups),
     ]
     unknown_flags = any(name not in flags.BY_NAME for name, _ in line.flags)
     spaced, others = spaced_errors(line.others)
     bare = [word for word in others if is_bare(word)]
     overrides = [as_text(home_expanded(word)) for word in others if not is_bare(word)]
-    groups = group_choices(config_folders(line))
-    if not unknown_flags:  # whose value a bare word may be
-        faults += bare_word_errors(bare, config_name, groups)
+    taken = {word for _, word in line.following}  # values of unknown flags
+    faults += bare_word_errors([word for word in bare if word not in taken], config_name, groups)
     faults += spaced
+    faults += foreign_group_errors(overrides, config_name, groups)
     sweeps = line.sweeps or unknown_flags  # one of which may be a misspelt -m
     faults += [f for word in overrides for f in override_errors(word, groups, sweeps)]
     if faults:
@@ -47,6 +54,16 @@ def hydra_arguments(words: list[str], config_name: str = "train") -> list[str]:
         overrides += job_folders.constant_keys(overrides)
     overrides = [part for word in overrides for part in expand_metrics(word)]
     return [*flags.typed_flags(line), *(forced(word, groups) for word in overrides)]
+
+
+def foreign_group_errors(
+    overrides: list[str], config_name: str, groups: dict[str, set[str]]
+) -> Iterator[str]:
+    """Yields an error for each choice from a group that another command has, not this one."""
+    for word in overrides:
+        key = word.partition("=")[0]
+        if key in groups and (other := of_other_command(key, config_name)):
+            yield f"{shown(word)}: {other}"
 
 
 def is_override(word: str) -> bool:

@@ -8,33 +8,42 @@ from pathlib import Path
 
 from gan_cli.config.flags import BY_NAME, Words, close_flag
 from gan_cli.config.key_names import close_key, key_paths
+from gan_cli.config.meant import (
+    PATH_KEYS,
+    Groups,
+    data_setting,
+    is_known,
+    meant_setting,
+    of_other_command,
+    printing_flag,
+)
 from gan_cli.config.quoting import TEXT_LEAVES, shown, typed_word
 from gan_cli.utils.paths import user_path
 
 SUBCOMMANDS = ("compare", "table")  # of gan-fid, as its first word
-PATH_KEYS = {"train": "dataset.path", "sample": "input", "fid": "real"}
 
 
-def unknown_flag_errors(words: Words, config_name: str) -> Iterator[str]:
+def unknown_flag_errors(words: Words, config_name: str, groups: Groups) -> Iterator[str]:
     """Yields an error for each unknown flag, with the flag or the key that was probably meant."""
+    following = dict(words.following)
     for name, value in words.flags:
+        if name == "--run" and (run := value or following.get(name)):
+            yield f"--run {shown(run)}: did you mean {shown(typed_word('run', run))}?"
         if name in BY_NAME:
             continue
         if name == "--experimental-rerun":
             yield f"{name}: is not supported, since it reads a pickle, which can run code"
-        elif flag := close_flag(name):
+            continue
+        value = following.get(name, "VALUE") if value is None else value
+        typed = " ".join([name, *filter(None, [following.get(name)])])
+        if flag := printing_flag(name) or close_flag(name):
             yield f"{shown(name)}: unknown flag; did you mean {flag}?"
-        elif key := close_key(name, config_name):
-            value = next((v for v in (value, lone_word(words)) if v), "VALUE")
-            yield f"{shown(name)}: unknown flag; did you mean {shown(typed_word(key, value))}?"
+        elif other := of_other_command(name, config_name):
+            yield f"{shown(typed)}: {other}"
+        elif setting := meant_setting(name, value, config_name, groups):
+            yield f"{shown(typed)}: unknown flag; did you mean {shown(setting)}?"
         else:
             yield f"{shown(name)}: unknown flag; settings are typed key=value, without a dash"
-
-
-def lone_word(words: Words) -> str | None:
-    """The value that probably belongs to an unknown flag: the only word that is not key=value."""
-    bare = [word for word in words.others if is_bare(word)]
-    return bare[0] if len(bare) == 1 else None
 
 
 def is_bare(word: str) -> bool:
@@ -42,16 +51,14 @@ def is_bare(word: str) -> bool:
     return "=" not in word and not word.startswith("~")
 
 
-def bare_word_errors(
-    bare: Sequence[str], config_name: str, groups: dict[str, set[str]]
-) -> Iterator[str]:
+def bare_word_errors(bare: Sequence[str], config_name: str, groups: Groups) -> Iterator[str]:
     """Yields an error for each word that is not key=value, with what was probably meant."""
     paths = [word for word in bare if place(word) == "samples"]
-    meant = (
+    subcommand = (
         get_close_matches(bare[0], SUBCOMMANDS, 1, 0.75) if bare and config_name == "fid" else []
     )
-    if meant:
-        words = shlex.join([meant[0], *bare[1:]])
+    if subcommand:
+        words = shlex.join([subcommand[0], *bare[1:]])
         yield f"{shown(' '.join(bare))}: did you mean gan-fid {shown(words)}?"
         return
     if config_name == "fid" and len(bare) == len(paths) == 2:
@@ -62,29 +69,56 @@ def bare_word_errors(
         names = shlex.join(map(run_name, bare))
         yield f"{shown(' '.join(bare))}: did you mean gan-fid compare {names}?"
         return
-    for word in dict.fromkeys(bare):
+    pairs, left = paired(bare, config_name, groups)
+    for name, value in pairs:
+        setting = meant_setting(name, value, config_name, groups)
+        other = of_other_command(name, config_name)
+        meant = f"{name} {other}" if other else f"did you mean {shown(setting or '')}?"
+        yield f"'{shown(f'{name} {value}')}' is not key=value; {meant}"
+    for word in dict.fromkeys(left):
         yield f"'{shown(word)}' is not key=value; {advice(word, config_name, groups)}"
 
 
-def advice(word: str, config_name: str, groups: dict[str, set[str]]) -> str:
+def paired(
+    bare: Sequence[str], config_name: str, groups: Groups
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Pairs of a key and the word behind it, as in ``model dcgan``, and the words that are left."""
+    pairs, left, i = [], [], 0
+    while i < len(bare):
+        word, value = bare[i], next(iter(bare[i + 1 : i + 2]), "")
+        chosen = any(word in choices for choices in groups.values())
+        known = is_known(word, config_name) or of_other_command(word, config_name)
+        is_key = known and not chosen and place(word) == "nothing"
+        if is_key and value.strip() and value not in key_paths(config_name):
+            pairs.append((word, value))
+            i += 1
+        else:
+            left.append(word)
+        i += 1
+    return pairs, left
+
+
+def advice(word: str, config_name: str, groups: Groups) -> str:
     """What to type instead of a word."""
-    if not word.strip():
+    if not word.strip() or word in (config_name, f"gan-{config_name}"):
         return "leave it out"
+    if flag := printing_flag(word):
+        return f"did you mean {flag}?"
     kind = place(word)
     if kind == "run":
         return f"did you mean {typed_word('run', run_name(word))}?"
     if kind == "checkpoint" and config_name != "train":
         return f"did you mean {typed_word('checkpoint', word)}?"
     if kind == "samples" and config_name in PATH_KEYS:
-        data = "dataset=folder " if config_name == "train" else ""
-        return f"did you mean {data}{typed_word(PATH_KEYS[config_name], word)}?"
+        return f"did you mean {data_setting(word, config_name, {})}?"
     name = word.lstrip("+")
     if name in key_paths(config_name):
         return f"type {name}=VALUE"
     if group := next((group for group, choices in groups.items() if word in choices), None):
-        return f"did you mean {group}={word}?"
-    if word in ("help", "version"):
-        return f"did you mean --{word}?"
+        other = of_other_command(group, config_name)
+        return f"{group}={word} {other}" if other else f"did you mean {group}={word}?"
+    if other := of_other_command(name, config_name):
+        return f"{name} {other}"
     key = close_key(name, config_name)
     if key and key.split(".")[-1] not in TEXT_LEAVES:
         return f"did you mean {key}=VALUE?"

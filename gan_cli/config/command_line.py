@@ -25,6 +25,7 @@ from gan_cli.config.arguments import as_text as as_text
 from gan_cli.config.arguments import expand_metrics as expand_metrics
 from gan_cli.config.arguments import hydra_arguments, refuse_run_of_sweep
 from gan_cli.config.arguments import is_override as is_override
+from gan_cli.config.completion import is_query
 from gan_cli.config.hydra_errors import as_config_error
 from gan_cli.config.override_checks import UNSUPPORTED
 from gan_cli.config.quoting import shown
@@ -69,6 +70,9 @@ def run_command(command: Callable[[], Any], config_name: str) -> None:
         try:
             with hydra_errors_raised():
                 command()
+        except ConfigError:
+            if not is_query(words):  # else the line that is completed cannot be read yet: run='a
+                raise
         except SystemExit as end:  # Hydra has printed that it finds no such package
             sys.exit(ConfigError.status if end.code == 1 and words.has("--package") else end.code)
 

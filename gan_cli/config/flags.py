@@ -48,6 +48,7 @@ class Words:
 
     flags: tuple[tuple[str, str | None], ...]
     others: tuple[str, ...]
+    following: tuple[tuple[str, str], ...] = ()  # the bare word after each unknown flag and --run
 
     def has(self, name: str) -> bool:
         return any(flag == name for flag, _ in self.flags)
@@ -66,6 +67,7 @@ def split(words: list[str]) -> Words:
     """Separates flags from other words; unknown flags are kept, for `flag_errors`."""
     flags: list[tuple[str, str | None]] = []
     others: list[str] = []
+    after: list[tuple[str, str]] = []
     rest = iter(enumerate(words))
     for i, word in rest:
         if not word.startswith("-") or word.strip("-") == "":
@@ -79,7 +81,14 @@ def split(words: list[str]) -> Words:
             next(rest)
         else:
             flags.append((flag.name if flag else name, value if equals else None))
-    return Words(tuple(flags), tuple(others))
+            if (flag is None or word == "--run") and not equals and is_bare(following):
+                after.append((name, following))
+    return Words(tuple(flags), tuple(others), tuple(after))
+
+
+def is_bare(word: str) -> bool:
+    """Whether a word is neither a flag nor key=value nor ~key."""
+    return bool(word) and "=" not in word and not word.startswith(("~", "-"))
 
 
 def takes(flag: Flag, following: str) -> bool:
@@ -101,7 +110,7 @@ def flag_errors(words: Words) -> Iterator[str]:
         if flag is None:
             continue
         example = f"{name} {flag.choices[0] if flag.choices else 'VALUE'}"
-        if flag.value == "none" and value is not None:
+        if flag.value == "none" and value is not None and name != "--run":  # run=NAME is meant
             yield f"{name}: takes no value, got '{shown(value)}'; type {name}"
         elif flag.value == "required" and not value:
             yield f"{name}: has no value; type {example}"

@@ -21,7 +21,7 @@ SYNONYMS = {
         **dict.fromkeys(("learning_rate", "learning-rate"), "optimizer.lr"),
         **dict.fromkeys(("bs", "batch"), "batch_size"),
         **dict.fromkeys(("data", "data_dir", "data_path", "images"), "dataset.path"),
-        **dict.fromkeys(("name", "outdir", "output", "output_dir"), "run"),
+        **dict.fromkeys(("name", "outdir", "output", "output_dir", "resume"), "run"),
         **dict.fromkeys(("gpu", "gpus", "cuda"), "device"),
     },
     "sample": {

@@ -43,7 +43,8 @@ def checked_options(tree: Any) -> ExportOptions:
     options = conform_options(ExportOptions, tree, "export", faults)
     if not faults:
         import_modules(options.imports)
-        faults += [*source_errors(options), *format_errors(options), *place_errors(options)]
+        faults += source_errors(options, "gan-export")
+        faults += [*format_errors(options), *place_errors(options)]
     if faults:
         raise ConfigError(*faults)
     return options

@@ -90,7 +90,7 @@ def device_errors(options: FidOptions) -> Iterator[str]:
 def side_errors(options: FidOptions) -> Iterator[str]:
     """Yields errors in the choice of the two sides."""
     if options.fake is None:
-        yield from source_errors(options, instead=" or, for files, real=PATH fake=PATH")
+        yield from source_errors(options, "gan-fid", " or, for files, real=PATH fake=PATH")
     else:
         for key in "run", "checkpoint", "truncation", "seeds":
             if getattr(options, key) is not None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from gan_cli.checkpoints.choice import newest_runs
+from gan_cli.checkpoints.choice import OUTPUTS
+from gan_cli.checkpoints.run_list import missing_run
 from gan_cli.config.key_names import conform_options
 from gan_cli.config.quoting import typed_word
 from gan_cli.config.ranges import LARGEST_DRAW, BatchSize, Count, Finite, Samples, Truncation
@@ -18,7 +19,7 @@ from gan_cli.utils.lists import several
 from gan_cli.utils.paths import user_path
 from gan_cli.utils.text import unknown
 
-TRAINING_KEYS = ("compile", "resident", "resident_gib", "workers")  # of the device group
+TRAINING_KEYS = ("compile", "graphs", "resident", "resident_gib", "workers")  # of the device group
 EVERY_TASK = frozenset({"task", "run", "checkpoint", "output", "imports", "device"})
 EVERY_MODEL = frozenset({"which", "weights"})  # read by all tasks that open a checkpoint
 
@@ -100,7 +101,7 @@ def checked_options(tree: Any) -> SampleOptions:
         import_modules(options.imports)
         if options.task not in BUILT_IN and not options.imports:  # imports may register tasks
             faults.append(f"task: {unknown('task', options.task, BUILT_IN)}")
-        faults += [*source_errors(options), *number_errors(options)]
+        faults += [*source_errors(options, "gan-sample"), *number_errors(options)]
         faults += check_formats(options.formats, options.interpolate is not None, options.task)
         faults += output_errors(options)
     if faults:
@@ -121,13 +122,10 @@ class Source(Protocol):
     def device(self) -> Device: ...
 
 
-def source_errors(options: Source, instead: str = "") -> Iterator[str]:
+def source_errors(options: Source, command: str, instead: str = "") -> Iterator[str]:
     """Yields errors in the choice of a checkpoint; `instead` names alternatives."""
     if options.run is None and options.checkpoint is None:
-        yield (
-            f"run: has no value; type run=NAME or checkpoint=PATH{instead}. "
-            f"Newest runs: {newest_runs()}"
-        )
+        yield missing_run(OUTPUTS, command, instead)
     if options.run is not None and options.checkpoint is not None:
         yield "run: excludes checkpoint; leave one of them out"
     if options.checkpoint is not None and not user_path(options.checkpoint).is_file():
