@@ -16,6 +16,9 @@ class NoAugment:
     def __call__(self, samples: Tensor) -> Tensor:
         return samples
 
+    def together(self, sample: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
+        return (sample, *given)
+
     def after(self, observed: dict[str, Tensor]) -> None:
         pass
 
