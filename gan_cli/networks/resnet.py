@@ -6,7 +6,7 @@ positions, and a last layer without bias; these are options.
 
 import math
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +26,8 @@ from gan_cli.networks.layers.latent import Prior
 from gan_cli.networks.layers.minibatch import Minibatch, minibatch_layer
 from gan_cli.networks.layers.norm import Norm, Normalize, apply_spectral_norm
 from gan_cli.networks.layers.residual import DownBlock, UpBlock, initialize
-from gan_cli.networks.layers.sizes import pyramid, widths
+from gan_cli.networks.layers.sizes import block_widths, pyramid
 from gan_cli.networks.network import networks
-from gan_cli.utils.errors import ConfigError
 
 
 @networks.register("resnet_generator")
@@ -75,6 +74,8 @@ class ResNetDiscriminator(nn.Module):
 
     All blocks but the last `flat_blocks` halve the size.
     """
+
+    first_blocks: ClassVar = ("blocks",)
 
     def __init__(
         self,
@@ -128,13 +129,3 @@ class ResNetDiscriminator(nn.Module):
         """Images (N, C, H, W) to logits (N,) and class logits (N, classes), in one pass."""
         features = self.features(image, None)
         return self.head(features, None), self.head.classify(features)
-
-
-def block_widths(width: int, max_width: int | None, count: int) -> list[int]:
-    """Channels of `count` blocks, the finest first: doubled up to `max_width`, or constant."""
-    limit = width if max_width is None else max_width
-    if limit < width:
-        raise ConfigError(
-            f"max_width: {limit} is below width={width}; set max_width={width} or more"
-        )
-    return widths(width, limit, count)

@@ -53,3 +53,13 @@ def nearest_sizes(side: int) -> tuple[int, int]:
 def widths(first: int, limit: int, count: int) -> list[int]:
     """Channels of `count` layers, the finest first: doubled at each layer up to `limit`."""
     return [min(first << level, limit) for level in range(count)]
+
+
+def block_widths(width: int, max_width: int | None, count: int) -> list[int]:
+    """Channels of `count` blocks, the finest first: doubled up to `max_width`, or constant."""
+    limit = width if max_width is None else max_width
+    if limit < width:
+        raise ConfigError(
+            f"max_width: {limit} is below width={width}; set max_width={width} or more"
+        )
+    return widths(width, limit, count)
