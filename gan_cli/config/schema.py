@@ -27,6 +27,7 @@ class Model:
     networks: dict[str, Component]  # role -> network and its options
     pretrained: dict[str, str] = field(default_factory=dict)  # network -> run or checkpoint
     pretrained_strict: bool = True  # refuse weights that do not fit, or leave those tensors out
+    freeze: dict[str, Count] = field(default_factory=dict)  # network -> its first blocks, fixed
 
 
 @dataclass(frozen=True)

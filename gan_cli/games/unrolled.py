@@ -18,6 +18,7 @@ from gan_cli.losses.penalty import Critic
 from gan_cli.losses.terms import Terms
 from gan_cli.optim.differentiable import inner_step
 from gan_cli.optim.optimizers import options_of
+from gan_cli.utils.freezing import trainable
 
 GAN_HINT = "0 is model.game.name=gan"
 UNROLLABLE = ("adam", "adamw", "rmsprop", "sgd")
@@ -89,8 +90,8 @@ class UnrolledGAN(GAN):
     def unrolled(self, batch: Batch, fake: Tensor, due: tuple[str, ...]) -> Critic:
         """Returns the critic after K steps on `batch` and `fake`, differentiable by `fake`."""
         discriminator, real = self.networks["discriminator"], self.pack(batch["real"])
-        names = [name for name, _ in discriminator.named_parameters()]
-        weights = [p.detach().requires_grad_() for p in discriminator.parameters()]
+        names = [name for name, _ in trainable(discriminator)]
+        weights = [p.detach().requires_grad_() for _, p in trainable(discriminator)]
         # Batch and spectral norm write to their buffers; copies keep the discriminator unchanged.
         buffers = {name: buffer.clone() for name, buffer in discriminator.named_buffers()}
         advance = inner_step(self.optimizers["discriminator"])

@@ -17,6 +17,7 @@ from gan_cli.losses.penalty import (
 )
 from gan_cli.losses.terms import Terms
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.freezing import trainable
 
 
 class AdversarialLoss(Protocol):
@@ -152,7 +153,7 @@ class Objective:
     def constrain(self, critic: nn.Module) -> None:
         """Clips the weights (Arjovsky et al. 2017, Algorithm 1) if weight_clip is set."""
         if self.weight_clip is not None:
-            parameters: list[Tensor] = list(critic.parameters())
+            parameters: list[Tensor] = [weight for _, weight in trainable(critic)]
             torch._foreach_copy_(parameters, self.clipped(parameters))
 
     def clipped(self, weights: list[Tensor]) -> list[Tensor]:

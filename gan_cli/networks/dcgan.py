@@ -6,6 +6,7 @@ norm layers there are biases, since nothing else could shift the activations.
 
 import math
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -70,6 +71,8 @@ class DCGANGenerator(nn.Module):
 @networks.register("dcgan_discriminator")
 class DCGANDiscriminator(nn.Module):
     """Discriminator of strided convolutions with leaky ReLU, and a linear layer."""
+
+    first_blocks: ClassVar = ("downs", "norms")
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 """Encoders of images to latents (BiGAN, ALI), one for each family of networks."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +21,8 @@ class Encoder(nn.Module):
     Section 2.1, where the network predicts mean and log variance of a normal distribution. The
     latent is drawn from it in training mode, and is its mean in evaluation mode.
     """
+
+    first_blocks: ClassVar = ("trunk",)
 
     def __init__(
         self, trunk: DenseTrunk | StridedTrunk | ResidualTrunk, latent_dim: int, stochastic: bool

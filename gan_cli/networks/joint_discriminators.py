@@ -1,5 +1,7 @@
 """Discriminators of pairs (image, latent) (BiGAN, ALI), one for each family of networks."""
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,6 +21,8 @@ class MLPJointDiscriminator(nn.Module):
 
     BiGAN on MNIST: Donahue et al. 2017 (arXiv:1605.09782), Section 4.2.
     """
+
+    first_blocks: ClassVar = ("trunk",)
 
     def __init__(
         self,
@@ -52,6 +56,8 @@ class JointDiscriminator(nn.Module):
     and passed to a layer of `joint_width` units. ALI uses dropout in all layers; it is omitted
     here, since it would disturb gradient penalties.
     """
+
+    first_blocks: ClassVar = ("trunk",)
 
     def __init__(
         self, trunk: StridedTrunk | ResidualTrunk, latent_dim: int, joint_width: int

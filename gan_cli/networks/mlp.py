@@ -4,7 +4,7 @@ Goodfellow et al. 2014 (arXiv:1406.2661), Section 5.
 """
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -82,6 +82,8 @@ class MLPGenerator(nn.Module):
 @networks.register("mlp_discriminator")
 class MLPDiscriminator(nn.Module):
     """Discriminator with `depth` hidden layers of `width` units."""
+
+    first_blocks: ClassVar = ("hidden", "norms")
 
     def __init__(
         self,

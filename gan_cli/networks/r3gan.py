@@ -6,7 +6,7 @@ layers, one stage for each size.
 
 import math
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +75,8 @@ class R3GANGenerator(nn.Module):
 @networks.register("r3gan_discriminator")
 class R3GANDiscriminator(nn.Module):
     """Discriminator: stages that halve the size, then a weighted sum over the smallest map."""
+
+    first_blocks: ClassVar = ("input", "stages")
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from torch import Tensor, nn, optim
 from gan_cli.config.ranges import Decay, NonNegative, Positive
 from gan_cli.config.registry import Component, Registry
 from gan_cli.config.schedules import Momentum, Rate, Schedule
+from gan_cli.utils.freezing import trainable
 
 optimizers: Registry[optim.Optimizer] = Registry("optimizer")
 Betas = tuple[Momentum, Momentum]
@@ -97,7 +98,7 @@ class Player:
         scaler: torch.amp.GradScaler,
         capturable: bool = False,
     ) -> None:
-        self.parameters = [p for network in networks for p in network.parameters()]
+        self.parameters = [p for network in networks for _, p in trainable(network)]
         self.optimizer = optimizers.build(options, self.parameters, where="optimizer")
         checked = optimizers.check(options, "optimizer")
         self.scheduled = {key: checked[key] for key in ("lr", "betas") if key in checked}

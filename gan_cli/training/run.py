@@ -14,6 +14,7 @@ from gan_cli.data.kinds import kind_of
 from gan_cli.data.sets import datasets
 from gan_cli.evaluation.evaluation import Evaluation
 from gan_cli.games.build import build_game
+from gan_cli.games.freezing import freeze_first_blocks
 from gan_cli.games.game import Batch, Evaluates
 from gan_cli.health import Health
 from gan_cli.optim.optimizers import options_of
@@ -54,6 +55,7 @@ class Run:
         torch.manual_seed(config.seed)  # initial weights, equal on every rank
         self.game = build_game(config.model, config.loss, config.augment, self.dataset.spec)
         load_pretrained(self.game, config.model, self.dataset.spec, self.folder)
+        freeze_first_blocks(self.game, config.model)
         runtime.place(self.game.networks)
         self.game.place(runtime.device)
         self.turns = turns_of(self.game, runtime, config)

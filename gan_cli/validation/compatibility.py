@@ -10,6 +10,7 @@ from gan_cli.augment import augments
 from gan_cli.config.schema import Config, Loss
 from gan_cli.data.sets import datasets
 from gan_cli.games import games
+from gan_cli.games.freezing import freeze_errors
 from gan_cli.losses import losses, penalties
 from gan_cli.metrics.settings import unmet_needs
 from gan_cli.networks.network import reads_labels
@@ -40,6 +41,7 @@ def check_networks(config: Config) -> Iterator[str]:
     for role in config.model.networks:
         if role not in (*needed, *config.model.pretrained):
             yield f"model.networks.{role}: {unknown(f'network of game {name!r}', role, needed)}"
+    yield from freeze_errors(config)
 
 
 def check_players(config: Config) -> Iterator[str]:

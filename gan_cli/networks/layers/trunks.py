@@ -5,6 +5,7 @@ The layers are those of the discriminator of the same family.
 
 import math
 from itertools import pairwise
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,6 +21,8 @@ class DenseTrunk(nn.Module):
 
     The input has `extra` features besides the sample.
     """
+
+    first_blocks: ClassVar = ("hidden", "norms")
 
     def __init__(self, spec: Spec, width: int, depth: int, norm: Norm, extra: int = 0) -> None:
         super().__init__()
@@ -37,6 +40,8 @@ class DenseTrunk(nn.Module):
 
 class StridedTrunk(nn.Module):
     """Strided convolutions that halve the image: DCGAN, Radford et al. 2016 (arXiv:1511.06434)."""
+
+    first_blocks: ClassVar = ("downs", "norms")
 
     def __init__(self, spec: Spec, width: int, norm: Norm) -> None:
         super().__init__()
@@ -64,6 +69,8 @@ class ResidualTrunk(nn.Module):
 
     WGAN-GP: Gulrajani et al. 2017 (arXiv:1704.00028).
     """
+
+    first_blocks: ClassVar = ("blocks",)
 
     def __init__(self, spec: Spec, width: int, norm: Norm) -> None:
         super().__init__()
