@@ -18,6 +18,7 @@ from tests.pretended_graphs import pretend
 STEPS = "steps=7"
 WIDTHS = ("model.networks.generator.width=8", "model.networks.discriminator.width=8")
 RAMP = "{start: 0.9, end: 0.5, over: 7}"
+ADAPTED = "{interval: 1, speed: 100, initial: 0.5, filter: 1, noise: 1, cutout: 1}"
 DOMAINS = (
     "dataset=pair",
     "dataset@dataset.source=synthetic",
@@ -38,8 +39,15 @@ SETTINGS = {
     "clipped, in parts": ("model=sngan", "clip_norm=0.1", "accumulate=2", *WIDTHS),
     "momentum": ("optimizer=sgd", "optimizer.momentum=0.5", "optimizer.lr=1e-3", *WIDTHS),
     "classes": ("model=acgan", *WIDTHS),
+    "r3gan": ("model=r3gan", "loss=r3gan", "dataset.size=16"),
+    "diffaugment": ("augment=diffaugment", *WIDTHS),
+    "ada": ("augment=ada", "loss=r1", "augment.interval=1", "augment.speed=64", *WIDTHS),
+    "scheduled augmentation": ("augment=r3gan", "loss=r3gan", *WIDTHS),
     "bigan": ("model=bigan", *WIDTHS),
     "unrolled": ("model=unrolled", "model.game.unroll=2", *WIDTHS),
+    "adaptive augmentation": ("augment=ada", f"augment={ADAPTED}", *WIDTHS),
+    "scheduled augmentation": ("augment=r3gan", "loss=r3gan", *WIDTHS),
+    "differentiable augmentation": ("augment=diffaugment", "loss=r1", *WIDTHS),
     "latent regressor": ("model=latent_regressor", *WIDTHS),
     "dann": ("model=dann", *DOMAINS),
     "alternating dann": ("model=dann_alternating", *DOMAINS),
