@@ -57,6 +57,14 @@ def test_losses_and_penalties(loss, tmp_path):
     assert_on_device(trained(small("model=mlp", f"loss={loss}", *tiny("mlp")), tmp_path))
 
 
+@pytest.mark.parametrize("augment", names("augment"))
+def test_augmentations(augment, tmp_path):
+    words = ("loss=r3gan", f"augment={augment}", *ALL)
+    if augment == "ada":
+        words = (*words, "augment={initial: 0.5, interval: 1, filter: 1, noise: 1, cutout: 1}")
+    assert_on_device(trained(small("model=dcgan", *tiny("dcgan"), *words), tmp_path))
+
+
 @pytest.mark.parametrize("model", sorted(set(MODELS) - set(GAMES)))
 def test_models(model, tmp_path):
     assert_on_device(trained(small(f"model={model}", *tiny(model), "steps=1", *ALL), tmp_path))

@@ -33,6 +33,7 @@ FAULTS = {
     "discriminator_ahead": {"pair_accuracy": 1.0, "separability": 1.0},
     "diverged": {"loss_growth/generator": 1e5, "loss_growth/discriminator": 1e5},
     "diverging": {"update_ratio/generator": 0.05, "separability": 1.0},
+    "augmentation_leaks": {"augment_p": 0.85},
     "memorising": {"copies": 0.8, "novelty": 0.2},
 }
 

@@ -127,3 +127,47 @@ def test_the_report_shows_the_data_beside_the_samples(tmp_path):
     beside = text[text.index('class="beside"') :]
     assert beside.index("<figcaption>data</figcaption>") < beside.index("<figcaption>step 1<")
     assert text.count("<figcaption>data</figcaption>") == 1
+
+
+# ---- What critics see
+
+
+def test_augmented_data_are_shown_beside_the_data(tmp_path):
+    words = ("augment=diffaugment", "augment.policy=[cutout]", "augment.cutout=1")
+    trained(small(*IMAGES, *words, SHOWN), tmp_path)
+    names = [name for name in pictures(tmp_path) if name.startswith("augmented")]
+    assert names == [f"augmented-{step:07d}.png" for step in range(3)]
+    data, seen = (
+        np.asarray(Image.open(tmp_path / "samples" / f"{name}-0000000.png")).astype(int)
+        for name in ("real", "augmented")
+    )
+    changed = (data != seen).any(-1)
+    gray = (np.abs(seen - 128) <= 1).all(-1)  # a square as large as the image, about any middle
+    assert 0.4 < changed.mean() < 0.75
+    assert gray[changed].all()
+    text = write_report(tmp_path).read_text()
+    assert text.count("the data as the critic sees them") == 1
+    assert text.index('alt="samples at step 1"') < text.index('alt="augmented at step 0"')
+    assert text[text.index("the data as the critic") :].count("<figcaption>data</figcaption>") == 1
+
+
+def test_augmented_data_follow_the_adapted_strength(tmp_path):
+    words = ("augment=ada", "augment.target=-1", "augment.speed=8", "augment.interval=1")
+    trained(small(*IMAGES, *words, SHOWN), tmp_path)
+    data, first, later = (
+        np.asarray(Image.open(tmp_path / "samples" / f"{name}.png"))
+        for name in ("real-0000000", "augmented-0000000", "augmented-0000001")
+    )
+    assert np.array_equal(data, first)
+    assert (data != later).any(-1).mean() > 0.5
+
+
+@pytest.mark.parametrize("augment", ["none", "ada"])
+def test_showing_augmented_data_does_not_change_a_training(augment, tmp_path):
+    words = ("model=cgan", "model.networks.generator.width=8", "steps=2", f"augment={augment}")
+    words += ("augment.initial=0.5",) if augment == "ada" else ()
+    shown = trained(small(*words, SHOWN), tmp_path / "shown")
+    plain = trained(small(*words, SHOWN, "every.preview=0"), tmp_path / "plain")
+    found, expected = tensors_of(shown), tensors_of(plain)
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+    assert (tmp_path / "shown/samples/augmented-0000000.png").exists() == (augment != "none")

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from gan_cli.augment import augments
+from gan_cli.augment import Augment, TransformsTogether, augments
 from gan_cli.config.registry import Component
 from gan_cli.config.schema import Loss, Model
 from gan_cli.data.kinds import kind_of
@@ -49,11 +49,32 @@ def check_kind(game: Game, spec: Spec, augment: str) -> None:
         raise ConfigError(
             f"augment: '{augment}' does not transform samples of kind {spec.kind}; use augment=none"
         )
+    if augment != "none" and game.augments_together:
+        check_together(game.augment, spec, augment)
     by_gradient = [name for name, p in game.objective.penalties.items() if p.by_gradient]
     if by_gradient and not kind_of(spec.fields[spec.target]).differentiable:
         raise ConfigError(
             f"loss.penalties.{by_gradient[0]}: differentiates the critic with respect to samples, "
             f"but samples of kind {spec.kind} are integers; choose a loss without it"
+        )
+
+
+def check_together(augment: Augment, spec: Spec, name: str) -> None:
+    """Raises ConfigError if an augmentation cannot transform the images of a sample with one draw.
+
+    They are the fields of the target's kind.
+    """
+    if not isinstance(augment, TransformsTogether):
+        raise ConfigError(
+            f"augment: '{name}' cannot transform several images with one draw, which the game "
+            "needs; use augment=none, or give it a method together(sample, *given)"
+        )
+    sizes = {k: f.shape[1:] for k, f in spec.fields.items() if f.kind == spec.kind}
+    if len(set(sizes.values())) > 1:
+        listed = ", ".join(f"{key} {size}" for key, size in sizes.items())
+        raise ConfigError(
+            f"augment: '{name}' transforms images of one size with one draw, and these differ: "
+            f"{listed}; use augment=none"
         )
 
 

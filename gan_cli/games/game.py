@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn, optim
 
-from gan_cli.augment import Augment, HasStrength
+from gan_cli.augment import Augment, HasStrength, TransformsTogether
 from gan_cli.augment.none import NoAugment
 from gan_cli.config.registry import Component, Registry
 from gan_cli.config.schema import Config
@@ -58,6 +58,7 @@ class Game:
     previewed: ClassVar[int | None] = None  # samples passed to preview(); None: the kind's default
     learns_to_sample: ClassVar[bool] = True  # False if samples come from frozen networks
     augments: ClassVar[bool] = False  # do its critics take samples, which can be augmented?
+    augments_together: ClassVar[bool] = False  # and other images, under the same draw?
     # May CUDA graphs replay its turns? Only if a loss keeps no Python state, reads no value of a
     # tensor, and sees what changes from step to step in tensors. Not inherited.
     capturable: ClassVar[bool] = False
@@ -116,6 +117,14 @@ class Game:
         """Returns the network `role` as a function of samples, with augmentation and labels."""
         network = self.networks[role]
         return lambda samples: network(self.augment(samples))
+
+    def augment_together(self, sample: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
+        """Augments images that a critic sees side by side, such as output and input, with one draw.
+
+        For the critics of games that declare `augments_together`.
+        """
+        assert isinstance(self.augment, TransformsTogether), "build_game checks it"
+        return self.augment.together(sample, *given)
 
     def after_critic(self, terms: Terms) -> None:
         """Clips weights and updates the augmentation; called after each turn of a critic."""

@@ -19,13 +19,14 @@ def player_signals(values: Mapping[str, float]) -> Reading:
         return {}
     real, fake = (fmean(values[f"{c}/{side}_logits"] for c in critics) for side in ("real", "fake"))
     theirs, ours = joint_gradient(values, critics), joint_gradient(values, others)
-    return accuracies(values, critics) | {
+    balance = {
         "logit_gap": real - fake,
         "logit_scale": max(abs(real), abs(fake)),
         "critic_gradient": theirs,
         "generator_gradient": ours,
         "gradient_ratio": ours / theirs if theirs else math.inf,
     }
+    return accuracies(values, critics) | balance | augmentation(values)
 
 
 def accuracies(values: Mapping[str, float], critics: set[str]) -> Reading:
@@ -34,6 +35,12 @@ def accuracies(values: Mapping[str, float], critics: set[str]) -> Reading:
     keys = {name: [f"{critic}/{name}" for critic in sorted(critics)] for name in names}
     common = {name: group for name, group in keys.items() if values.keys() >= set(group)}
     return {name: fmean(values[key] for key in group) for name, group in common.items()}
+
+
+def augmentation(values: Mapping[str, float]) -> Reading:
+    """Returns the probability with which samples are augmented, if one is logged."""
+    found = [value for key, value in values.items() if key.endswith("/augment_p")]
+    return {"augment_p": max(found)} if found else {}
 
 
 def joint_gradient(values: Mapping[str, float], players: set[str]) -> float:

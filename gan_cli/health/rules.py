@@ -146,7 +146,21 @@ RULES = (
         "samples are to each other",
         (
             "more training data, or dataset.hflip=true if mirror images are plausible",
+            "augment=ada or augment=diffaugment, which make more of few images",
             "an earlier checkpoint, smaller networks, or fewer steps",
+        ),
+    ),
+    Rule(
+        "augmentation_leaks",
+        conditions.augmentation_leaks,
+        (),
+        ("augment_p",),
+        "so many images are augmented that augmentations may show in samples",
+        (
+            "augment.limit=0.8, the most that adaptive augmentation should need",
+            "a stronger penalty, as in loss.penalties.r1.weight=20, or a smaller discriminator: "
+            "either memorizes less",
+            "more training data",
         ),
     ),
 )

@@ -15,6 +15,7 @@ log = logging.getLogger("gan_cli")
 
 Point = tuple[int, float]  # (step, value)
 DATA = "real"  # name of the preview of the data; of those of further batch keys, real_KEY
+AUGMENTED = "augmented"  # name of the preview of the data as critics see them
 
 
 class Frame(NamedTuple):
@@ -145,6 +146,11 @@ def find_frames(folder: Path) -> dict[str, list[Frame]]:
         if match := re.fullmatch(r"(.+)-(\d+)", path.stem):
             frames.setdefault(match[1], []).append(Frame(int(match[2]), path))
     return {name: sorted(found) for name, found in sorted(frames.items())}
+
+
+def is_augmented(name: str) -> bool:
+    """Returns whether the pictures of this name show data as critics see them."""
+    return name == AUGMENTED or name.startswith(f"{AUGMENTED}_")
 
 
 def of_data(name: str) -> bool:

@@ -11,7 +11,7 @@ from gan_cli.report.headline import header, scores, tiles
 from gan_cli.report.html import Markup, page, section, tag
 from gan_cli.report.panels import curve_panels
 from gan_cli.report.pictures_section import embed_image, evenly_spaced
-from gan_cli.report.records import DATA, Frame, Record, of_data
+from gan_cli.report.records import AUGMENTED, DATA, Frame, Record, is_augmented, of_data
 from gan_cli.report.settings_section import nested, settings_of
 from gan_cli.report.words import number
 from gan_cli.utils.files import write_text
@@ -57,12 +57,19 @@ def content(record: Record) -> list[Markup | None]:
 
 def film_strips(record: Record) -> list[Markup]:
     """A film strip for each preview, all together within the budget of bytes."""
-    strips = {name: evenly_spaced(frames, FRAMES) for name, frames in record.frames.items()}
+    names = sorted(record.frames, key=is_augmented)  # these last
+    strips = {name: evenly_spaced(record.frames[name], FRAMES) for name in names}
     budget = PICTURES // max(1, sum(map(len, strips.values())))
     data = {name: strips.pop(name) for name in list(strips) if of_data(name)}
-    beside = {name: data.pop(name.replace("samples", DATA), []) for name in strips}
+    beside = {name: data.get(data_of(name), []) for name in strips}
+    data = {name: frames for name, frames in data.items() if frames not in beside.values()}
     shown = [film_strip(name, strips[name], beside[name], budget) for name in strips]
     return [*shown, *(film_strip(name, frames, [], budget) for name, frames in data.items())]
+
+
+def data_of(name: str) -> str:
+    """The name of the pictures of data that are shown beside those of this name."""
+    return name.replace("samples", DATA).replace(AUGMENTED, DATA)
 
 
 def film_strip(name: str, frames: list[Frame], data: list[Frame], budget: int) -> Markup:
@@ -81,6 +88,8 @@ def film_strip(name: str, frames: list[Frame], data: list[Frame], budget: int) -
     if data:
         strip = tag("div", *figures(DATA, data, budget), strip, class_="beside")
     note = "the same latents over time" if len(frames) > 1 else None
+    if is_augmented(name):
+        note = "the data as the critic sees them"
     return section(name.replace("_", " ").capitalize(), strip, note=note)
 
 

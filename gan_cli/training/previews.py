@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_cli.augment.none import NoAugment
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.ground_truth import Density, HasDensity
 from gan_cli.data.kinds import Context, kind_of
@@ -13,7 +14,7 @@ from gan_cli.games.draw import draw_all, isolated_evaluation, logits_function
 from gan_cli.games.game import Batch, Game, PreviewContent
 from gan_cli.games.request import Request
 from gan_cli.plots.scatter import embedding, principal
-from gan_cli.report.records import DATA
+from gan_cli.report.records import AUGMENTED, DATA
 
 Picture = tuple[str, np.ndarray]  # name, (height, width, C) uint8
 
@@ -30,16 +31,37 @@ class Previews:
     def data_pictures(self) -> Iterator[Picture]:
         """Yields the data of the first batches as networks get them, in the layout of samples.
 
-        The data of the target are "real", those of another batch key "real_KEY".
+        The data of the target are "real", those of another batch key "real_KEY". If critics see
+        them augmented, that follows.
         """
+        for key in self.spec.fields:
+            yield from self.data_picture(key, DATA, self.shown(key))
+        yield from self.augmented_pictures()
+
+    def augmented_pictures(self) -> Iterator[Picture]:
+        """Yields the targets' data as critics see them now, if images are augmented."""
+        if not self.game.augments or isinstance(self.game.augment, NoAugment):
+            return
+        for key in self.game.targets(self.spec):
+            if kind_of(self.spec.fields[key]).shows_augmentation:
+                with isolated_evaluation(self.game.networks):
+                    samples = self.game.augment(self.shown(key))
+                yield from self.data_picture(key, AUGMENTED, samples)
+
+    def shown(self, key: str) -> Tensor:
+        """Returns the data of a batch key in the order of the preview of samples."""
         targets = self.game.targets(self.spec) or (self.spec.target,)
-        for key, field in self.spec.fields.items():
-            kind, samples = kind_of(field), self.batch[key]
-            order = self.class_order(key if key in targets else targets[0])
-            shown = (samples if order is None else samples[order])[: kind.previewed]
-            picture = kind.data_picture(field, Context(shown, self.density(key)))
-            if picture is not None:
-                yield DATA if key == targets[0] else f"{DATA}_{key}", picture
+        order = self.class_order(key if key in targets else targets[0])
+        samples = self.batch[key] if order is None else self.batch[key][order]
+        return samples[: kind_of(self.spec.fields[key]).previewed]
+
+    def data_picture(self, key: str, name: str, samples: Tensor) -> Iterator[Picture]:
+        """Yields the picture of data, called `name`, or "name_KEY" if it is not of the target."""
+        field = self.spec.fields[key]
+        picture = kind_of(field).data_picture(field, Context(samples, self.density(key)))
+        if picture is not None:
+            targets = self.game.targets(self.spec) or (self.spec.target,)
+            yield name if key == targets[0] else f"{name}_{key}", picture
 
     def pictures(self) -> Iterator[Picture]:
         """Yields all pictures; the game and the random state are left unchanged."""
@@ -51,6 +73,7 @@ class Previews:
             others = self.game.preview(self.batch)
         for name, content in others.items():
             yield from self.picture(name, self.spec.target, content)
+        yield from self.augmented_pictures()
 
     def request(self, target: str) -> Request:
         """Returns the request for samples with the inputs, or the sorted labels, of the batch."""

@@ -22,6 +22,7 @@ class Image(Kind):
     features = "random"
     health_features = ("pixels", "random")
     bounded = True
+    shows_augmentation = True
     rounding = "rounded to uint8"
 
     def recognizes(self, stored: Tensor) -> bool:

@@ -34,6 +34,7 @@ class Kind:
     bounded: ClassVar[bool] = False  # do samples lie in [-1, 1]?
     differentiable: ClassVar[bool] = True  # can a penalty differentiate with respect to them?
     previewed: ClassVar[int] = 64  # samples in a preview
+    shows_augmentation: ClassVar[bool] = False  # is a picture of augmented data worth looking at?
     rounding: ClassVar[str] = "none"  # of generated samples before they are scored
 
     def recognizes(self, stored: Tensor) -> bool:
