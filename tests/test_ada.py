@@ -396,3 +396,34 @@ def test_settings_that_do_not_fit_are_refused(words, told):
         built(small(*words))
     assert told in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+# ---- Several processes
+
+UNEQUAL = """
+import json
+from gan_cli.losses.objective import Objective
+import torch
+accuracy = Objective.accuracy
+
+def unequal(self, real, fake):
+    return {**accuracy(self, real, fake), "real_accuracy": torch.tensor([0.9, 0.3][rank])}
+
+Objective.accuracy = unequal
+
+def finished(run):
+    with open(f"p-{rank}.json", "w") as file:
+        json.dump(float(run.game.augment.probability), file)
+"""
+
+
+@pytest.mark.parametrize(("target", "direction"), [(0.1, 1), (0.3, -1)])
+def test_all_processes_adapt_to_the_mean_of_their_signs(target, direction, tmp_path):
+    """Signs of 0.8 and -0.4 have a mean of 0.2. Each process alone would go its own way."""
+    from tests.ranks import train_together
+
+    adapted = f"augment={{interval: 1, speed: 160, initial: 0.5, target: {target}}}"
+    ended = train_together(tmp_path, "augment=ada", adapted, "steps=3", code=UNEQUAL)
+    assert ended.statuses == [0, 0]
+    found = [json.loads((tmp_path / f"p-{rank}.json").read_text()) for rank in (0, 1)]
+    assert found == pytest.approx([0.5 + direction * 3 * 8 / 160] * 2)
