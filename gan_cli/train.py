@@ -20,8 +20,10 @@ from omegaconf import DictConfig
 
 from gan_cli.config.command_line import report_errors, run_command
 from gan_cli.config.finished import finished_run
+from gan_cli.config.schema import Config
 from gan_cli.config.start import start_of
 from gan_cli.utils.console import announce, reserve_stdout
+from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import CONFIGS
 
 
@@ -42,12 +44,28 @@ def train(composed: DictConfig) -> float | None:
 
     job = job_of(composed, start, run_folder)
     if job.config.check:
-        announce("the config is valid", job.config.log, "valid")
+        check(job.config)
         return None
     from gan_cli.training.session import run_training
 
     folder = run_folder(job.config.run)
     return run_training(job.config, folder, started, job.start, job.own).scores.objective
+
+
+def check(config: Config) -> None:
+    """Forecasts a single run of one process; of others, only the config is checked."""
+    alone = HydraConfig.get().mode == RunMode.RUN and "RANK" not in os.environ
+    if not alone and not isinstance(config.check, bool):
+        raise ConfigError(
+            f"check: {config.check} is a page about one run; type check=true for a sweep or for "
+            "several processes"
+        )
+    if not alone:
+        announce("the config is valid", config.log, "valid")
+        return
+    from gan_cli.forecast.check import forecast
+
+    forecast(config, run_folder(config.run))
 
 
 def run_folder(name: str) -> Path:

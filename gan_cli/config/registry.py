@@ -74,10 +74,10 @@ def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
         return conform_range(arguments[0], bounds, value, where, faults)
     if kind in (int, float) or hasattr(kind, "extremes"):
         return conform_range(kind, Range(), value, where, faults)
-    if origin in (Union, types.UnionType):  # X | None
-        if value is None:
+    if origin in (Union, types.UnionType):  # X | None, or X | Y: the first type that fits
+        if value is None and type(None) in arguments:
             return None
-        return conform(next(a for a in arguments if a is not type(None)), value, where, faults)
+        return conform_first([a for a in arguments if a is not type(None)], value, where, faults)
     if origin is Literal:
         if not any(type(value) is type(known) and value == known for known in arguments):
             faults.append(f"{where}: {unknown('value', value, arguments)}")
@@ -100,6 +100,18 @@ def conform(kind: Any, value: Any, where: str, faults: list[str]) -> Any:
     else:
         return conform_scalar(kind, value, where, faults)
     faults.append(f"{where}: expected keys and values, got {as_typed(value)}")
+    return value
+
+
+def conform_first(kinds: list[Any], value: Any, where: str, faults: list[str]) -> Any:
+    """Converts `value` to the first of several types that it fits."""
+    errors: list[list[str]] = []
+    for kind in kinds:
+        errors.append([])
+        converted = conform(kind, value, where, errors[-1])
+        if not errors[-1]:
+            return converted
+    faults += errors[0]
     return value
 
 

@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from PIL import Image
 
 from gan_cli.report.html import Markup, tag
@@ -27,8 +28,21 @@ def embed_image(path: Path, budget: int, alt: str, rows: int | None = None) -> M
         kind, data, (width, height) = encode_image(path, budget, rows)
     except (OSError, SyntaxError):  # a truncated PNG, e.g. after the disk was full
         return tag("p", f"{path.name} cannot be read", class_="muted")
+    return embedded(kind, data, (width, height), alt)
+
+
+def embed_array(picture: np.ndarray, alt: str) -> Markup:
+    """An <img> of pixels (height, width, C) uint8, as PNG."""
+    image, data = Image.fromarray(picture.squeeze()), BytesIO()
+    image.save(data, "png")
+    return embedded("png", data.getvalue(), image.size, alt)
+
+
+def embedded(kind: str, data: bytes, size: tuple[int, int], alt: str) -> Markup:
+    """An <img> that holds its data; small ones are enlarged without interpolation."""
+    width, height = size
     uri = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-    pixels = "pixels" if width <= 400 else None  # enlarged without interpolation
+    pixels = "pixels" if width <= 400 else None
     return tag("img", src=uri, alt=alt, width=width, height=height, class_=pixels)
 
 

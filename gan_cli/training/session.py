@@ -16,6 +16,7 @@ from gan_cli.config.start import Start, run_name
 from gan_cli.data.spec import Spec
 from gan_cli.report.run_report import refresh
 from gan_cli.runtime.runtime import Runtime
+from gan_cli.training.demand import refuse_what_cannot_fit
 from gan_cli.training.log_file import recorded
 from gan_cli.training.logger import Logger
 from gan_cli.training.loggers import LoggedRun, loggers
@@ -48,6 +49,7 @@ def run_training(
         with memory_errors(TRAINING):
             run = Run(config, folder, runtime, own)
             run.resume()
+            refuse_what_cannot_fit(run)
         others = open_loggers(run) if owner else None
         logger = Logger(folder if owner else None, run.step, others)
         file.open()

@@ -50,6 +50,11 @@ def readable(number: str, unit: str) -> str:
     """An amount as numpy and torch.cuda write it: bytes as GiB or MiB."""
     if unit.lower() != "bytes":
         return f"{number} {unit}"
-    size, units = float(number.replace(",", "")), ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"]
+    return as_size(float(number.replace(",", "")))
+
+
+def as_size(size: float) -> str:
+    """A number of bytes as it is read best."""
+    units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"]
     power = min(int(size).bit_length() // 10, len(units) - 1) if size else 0
     return f"{size / 1024**power:.3g} {units[power]}"

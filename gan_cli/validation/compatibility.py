@@ -17,6 +17,7 @@ from gan_cli.networks.network import reads_labels
 from gan_cli.optim.optimizers import optimizers, options_of
 from gan_cli.training.loggers.active import logger_errors
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.paths import user_path
 from gan_cli.utils.text import unknown
 
 
@@ -27,7 +28,7 @@ def compatibility_errors(config: Config) -> list[str]:
         *(check_penalties, check_critics, check_augment),
     )
     game = games.entries[config.model.game["name"]].compatibility_errors
-    checks = (*parts, game, check_metrics, check_run, check_batch_size, check_loggers)
+    checks = (*parts, game, check_metrics, check_run, check_page, check_batch_size, check_loggers)
     faults = (fault for check in checks for fault in check(config))
     return list(dict.fromkeys(faults))  # an error in options that players share is listed once
 
@@ -171,6 +172,19 @@ def check_run(config: Config) -> Iterator[str]:
     elsewhere = config.run.startswith(("/", "~")) or ".." in Path(config.run).parts
     if not config.run.strip() or elsewhere:
         yield f"run: names a folder in outputs/, got '{config.run}'; type run=NAME"
+
+
+def check_page(config: Config) -> Iterator[str]:
+    """The page about the data is a new file."""
+    if isinstance(config.check, bool):
+        return
+    if not config.check.endswith(".html"):
+        yield (
+            f"check: expected true, false or a new file for a page about the data, got "
+            f"'{config.check}'; type check=true, or check=data.html"
+        )
+    elif os.path.lexists(user_path(config.check)):
+        yield f"check: {config.check} already exists; type another, or remove it"
 
 
 def check_loggers(config: Config) -> Iterator[str]:

@@ -4,15 +4,35 @@ import contextlib
 import io
 import logging
 import os
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.files.published_files import is_damaged, published_files
+from gan_cli.utils.errors import UserError
 from gan_cli.utils.files import temporary_folder
 from gan_cli.utils.paths import user_path
 
 log = logging.getLogger(__name__)
+allowed = ContextVar("allowed", default=True)  # may data sets be downloaded?
+
+
+class NotHereError(UserError):
+    """A data set would have to be downloaded, which is not wanted now."""
+
+    status = ConfigError.status
+
+
+@contextlib.contextmanager
+def without_downloads() -> Iterator[None]:
+    """A context in which a missing data set raises NotHereError."""
+    before = allowed.set(False)
+    try:
+        yield
+    finally:
+        allowed.reset(before)
 
 
 def fetch(name: str, root: str, **options: Any) -> Any:
@@ -53,6 +73,8 @@ def file_fault(dataset_class: Any, folder: Path, split: Any, why: str) -> str | 
 def downloaded(dataset_class: Any, folder: Path, fault: str | None, options: dict[str, Any]) -> Any:
     """Downloads a data set; raises ConfigError, which tells damaged files from missing ones."""
     name = dataset_class.__name__
+    if not allowed.get():
+        raise NotHereError(f"dataset.root: {fault or f'no {name} in {folder}'}")
     log.info("downloading %s to %s%s", name, folder, f", since {fault}" if fault else "")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from gan_cli.config.ranges import Pixels
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.archive import open_archive
+from gan_cli.data.files.facts import FileFacts
 from gan_cli.data.files.image import Resize, Shape, fit, read_image, to_tensor
 from gan_cli.data.files.image_names import image_names
 from gan_cli.data.files.labels import Labels, labels_of
@@ -63,6 +64,8 @@ class Folder:
         self.pixels = None if seen.pixels is None else torch.from_numpy(seen.pixels)
         if self.pixels is not None and self.skipped:
             self.pixels = self.pixels[sound]
+        sizes = [seen.found[name] for name in self.names]
+        self.files = FileFacts(self.names, sizes, seen.broken)
         self.checksums = [seen.checksums[name] for name in self.names]
         self.spec = image_spec((channels, *seen.size), len(class_names), tuple(class_names))
         self.resize: Resize = resize
