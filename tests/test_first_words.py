@@ -130,7 +130,7 @@ def test_a_command_without_a_run_lists_the_runs(command, tmp_path, monkeypatch):
     outcome = run(command)
     assert outcome.status == 2
     first, head, *rows = outcome.err.splitlines()
-    assert first.startswith("gan_cli: run: has no value; type run=NAME, as below, or checkpoint=PATH")
+    assert first.startswith("gan_cli: run: has no value; type run=NAME or checkpoint=PATH")
     assert head.split() == ["checkpoint", "of", "step", "best", "score", "type"]
     assert [row.split(f"gan-{command} ")[1] for row in rows] == [
         "'run=my run'",

@@ -63,13 +63,13 @@ def missing_run(outputs: Path, command: str, instead: str = "") -> str:
     alternatives = f"checkpoint=PATH{instead}"
     if not runs:
         return (
-            f"run: has no value, and there is no run below {outputs}/; type gan-train run=first "
-            f"to train one, then {command} run=first (or {alternatives})"
+            f"run: has no value; type run=NAME or {alternatives}. There is no run below {outputs}/ "
+            f"yet: type gan-train run=first to train one, then {command} run=first"
         )
     rows = [("checkpoint of", "step", "best score", "type"), *(r.row(command) for r in runs)]
     rows = rows[: SHOWN + 1]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    lines = [f"run: has no value; type run=NAME, as below, or {alternatives}"]
+    lines = [f"run: has no value; type run=NAME or {alternatives}. The newest runs:"]
     for date, step, score, typed in rows:
         cells = f"{date:<{widths[0]}}  {step:>{widths[1]}}  {score:<{widths[2]}}  {typed}"
         lines.append(f"  {cells}")

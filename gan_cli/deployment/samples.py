@@ -7,7 +7,7 @@ from gan_cli.data.kinds.kind import Context
 from gan_cli.games.draw import draw_all
 from gan_cli.games.game import Samples
 from gan_cli.games.request import Request
-from gan_cli.sampling.model import Model
+from gan_cli.sampling.model import Model, class_names
 from gan_cli.utils.images import save_png
 
 
@@ -25,8 +25,10 @@ def sample_grid(model: Model, path: Path) -> Path | None:
     game, target = model.game, model.spec.target
     field = model.field(target)
     seeds = list(range(kind_of(field).previewed))
-    samples = draw_all(game, Request(seeds, model.labels(None, seeds), target=target))
-    picture = kind_of(field).picture(field, [samples.cpu()], Context())
+    labels, known = model.labels(None, seeds), bool(model.spec.class_names)
+    names = class_names(labels.tolist(), model.spec) if known and labels is not None else None
+    samples = draw_all(game, Request(seeds, labels, target=target))
+    picture = kind_of(field).picture(field, [samples.cpu()], Context(names=names))
     if picture is not None:
         save_png(path, picture)
     return None if picture is None else path

@@ -57,8 +57,10 @@ class Previews:
 
     def data_picture(self, key: str, name: str, samples: Tensor) -> Iterator[Picture]:
         """Yields the picture of data, called `name`, or "name_KEY" if it is not of the target."""
-        field = self.spec.fields[key]
-        picture = kind_of(field).data_picture(field, Context(samples, self.density(key)))
+        field, names = self.spec.fields[key], self.class_names(key)
+        names = None if names is None else names[: len(samples)]
+        context = Context(samples, self.density(key), names=names)
+        picture = kind_of(field).data_picture(field, context)
         if picture is not None:
             targets = self.game.targets(self.spec) or (self.spec.target,)
             yield name if key == targets[0] else f"{name}_{key}", picture
@@ -91,6 +93,18 @@ class Previews:
             return None
         return label.sort(stable=True).indices
 
+    def class_names(self, key: str) -> list[str] | None:
+        """Returns the names of the classes of samples, in their order, if a model depends on them.
+
+        `key` is that of the samples, or of data, which have the order of the samples.
+        """
+        targets = self.game.targets(self.spec) or (self.spec.target,)
+        order = self.class_order(key if key in targets else targets[0])
+        names = self.spec.class_names
+        if order is None or not names or not self.game.labelled:
+            return None
+        return [names[label] for label in self.batch[self.spec.label or ""][order].tolist()]
+
     def density(self, target: str) -> Density | None:
         """Returns the density of the data, if it is known."""
         if not isinstance(self.dataset, HasDensity) or target != self.spec.target:
@@ -107,7 +121,8 @@ class Previews:
         columns = (content,) if isinstance(content, Tensor) else content
         field = self.spec.fields[target]
         critic = logits_function(self.game)
-        context = Context(self.batch.get(target), self.density(target), critic)
+        names = self.class_names(target) if name.startswith("samples") else None
+        context = Context(self.batch.get(target), self.density(target), critic, names)
         picture = kind_of(field).picture(field, columns, context)
         if picture is not None:
             yield name, picture

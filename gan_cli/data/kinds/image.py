@@ -11,6 +11,7 @@ from torch import Tensor
 from gan_cli.data.kinds.kind import Context, Kind, kinds
 from gan_cli.data.spec import Field
 from gan_cli.utils.images import grid, to_uint8
+from gan_cli.utils.named_grid import named_grid
 
 CHANNELS = (1, 3, 4)  # of images that have a picture: gray, RGB, RGBA
 
@@ -43,12 +44,17 @@ class Image(Kind):
         self,
         field: Field,  # noqa: ARG002
         columns: Sequence[Tensor],
-        context: Context,  # noqa: ARG002
+        context: Context,
     ) -> np.ndarray | None:
-        """Returns a nearly square grid; with k columns, of the first 1/k of the samples."""
+        """Returns a nearly square grid; with k columns, of the first 1/k of the samples.
+
+        Samples with named classes are in rows of their classes.
+        """
         tiles = [self.to_stored(column) for column in columns]
         if any(len(tile[0]) not in CHANNELS for tile in tiles):
             return None
+        if context.names is not None and len(tiles) == 1:
+            return named_grid(tiles[0], context.names)
         return grid(*side_by_side(tiles))
 
     def default_format(self, field: Field) -> str:

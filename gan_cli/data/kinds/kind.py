@@ -24,6 +24,7 @@ class Context:
     real: Tensor | None = None  # samples of the data, model form
     density: Density | None = None  # of the data, if known
     critic: Callable[[Tensor], Tensor | None] | None = None  # logits of single samples
+    names: Sequence[str] | None = None  # of the classes of the samples, if they have names
 
 
 class Kind:

@@ -26,6 +26,7 @@ class DrawnSamples:
     label_names: list[str] | None  # of the samples
     between: int | None = None  # frames between two seeds of a walk
     columns: int | None = None  # of a grid
+    named: bool = False  # do the classes have names, besides numbers?
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ def drawn_samples(
         None if labels is None else class_names(labels, model.spec),
         options.interpolate,
         options.columns,
+        bool(model.spec.class_names),
     )
 
 
