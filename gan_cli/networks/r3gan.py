@@ -107,9 +107,7 @@ class R3GANDiscriminator(nn.Module):
             for before, after in pairwise(channels)
         )
         self.stages.append(residual_stage(channels[-1], *shape))
-        self.pool = nn.Conv2d(
-            channels[-1], channels[-1], size.seed, groups=channels[-1], bias=False
-        )
+        self.pool = WeightedSum(channels[-1], size.seed)
         self.minibatch, features = minibatch_layer(minibatch, channels[-1])
         self.head = head(conditioning, features, channels[-1], spec.classes)
         scaled_normal(self.input)
@@ -124,7 +122,7 @@ class R3GANDiscriminator(nn.Module):
         h = self.input(self.condition(image, label))
         for stage in self.stages:
             h = stage(h)
-        return self.minibatch(self.pool(h).flatten(1))  # (N, max_width)
+        return self.minibatch(self.pool(h))  # (N, max_width)
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) to logits (N,)."""
@@ -152,6 +150,21 @@ class Basis(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """(N, inputs) to (N, channels, H, W)."""
         return self.weights(z)[:, :, None, None] * self.maps
+
+
+class WeightedSum(nn.Conv2d):
+    """Sums over the positions of each channel, with weights that are learned.
+
+    It is a depthwise convolution whose only output is computed without one. Its derivatives are
+    products; those of a convolution, see `layers.conv`, would not be.
+    """
+
+    def __init__(self, channels: int, size: tuple[int, int]) -> None:
+        super().__init__(channels, channels, size, groups=channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) to (N, channels)."""
+        return (x * self.weight[:, 0]).sum((2, 3))
 
 
 class ProjectionHead(nn.Module):

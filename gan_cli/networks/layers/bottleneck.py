@@ -9,6 +9,7 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.networks.layers.conv import GroupedConv2d
 from gan_cli.utils.errors import ConfigError
 
 SLOPE = 0.2  # of the leaky ReLU
@@ -29,7 +30,7 @@ class Bottleneck(nn.Module):
         super().__init__()
         inner = expansion * width
         self.expand = nn.Conv2d(width, inner, 1)
-        self.spatial = nn.Conv2d(inner, inner, 3, padding=1, groups=groups(inner, group_width))
+        self.spatial = GroupedConv2d(inner, inner, 3, groups(inner, group_width))
         self.compress = nn.Conv2d(inner, width, 1, bias=False)
         for layer in (self.expand, self.spatial):
             scaled_normal(layer, GAIN * depth ** (-1 / (2 * LAYERS - 2)))

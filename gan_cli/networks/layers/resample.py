@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.networks.layers.conv import convolve
+
 BINOMIAL = (0.25, 0.5, 0.25)  # exact in bfloat16, and so are its products
 
 
@@ -26,7 +28,7 @@ class Blur(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H, W)."""
-        return F.conv2d(x, self.kernel, padding=1, groups=len(self.kernel))
+        return convolve(x, self.kernel, None, groups=len(self.kernel))
 
 
 class Upsample(nn.Module):
