@@ -186,6 +186,28 @@ def test_errors_of_hydra_are_one_line_with_status_2(words, tmp_path, monkeypatch
     assert "HYDRA_FULL_ERROR" not in line
 
 
+@pytest.mark.parametrize(
+    ("command", "words", "told"),
+    [
+        ("fid", ["metrics=1", "run=x"], "metrics.compute: expected names of metrics, got [1]"),
+        ("train", ["metrics.compute=[[fd]]"], "metrics.compute: expected names of metrics, got"),
+        (
+            *("train", ["logger=mlflow", "logger.mlflow.tags=[a]"]),
+            "logger.mlflow.tags: expected keys and values, got [a]",
+        ),
+        ("train", ["loss.penalties=[r1]"], "loss.penalties: expected keys and values, got [r1]"),
+        ("train", ["imports={a: 1}"], "imports: expected a list, got {a: 1}"),
+        ("train", ["loss.betas.x=3"], "loss.betas.x: loss.betas is a list, which is set as a whole"),
+        ("train", ["imports.0=a"], "imports.0: imports is a list, which is set as a whole"),
+    ],
+)
+def test_lists_and_mappings_in_the_wrong_place_are_told_in_our_words(
+    command, words, told, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert refused(run(command, *words)).startswith(f"gan_cli: {told}")
+
+
 def test_a_missing_launcher_is_a_missing_package(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     line = refused(run("train", "-m", "hydra/launcher=submitit_slurm", "seed=0,1"))

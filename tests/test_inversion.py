@@ -17,6 +17,7 @@ from gan_cli.games.inversion import Inversion
 from gan_cli.games.latent_regressor import LatentRegressor
 from gan_cli.losses import losses
 from gan_cli.losses.objective import Objective
+from gan_cli.networks import networks
 from gan_cli.sampling.options import checked_options
 from gan_cli.sampling.perform import perform
 from gan_cli.utils.errors import ConfigError, StorageError
@@ -297,6 +298,21 @@ def test_what_is_no_checkpoint_is_a_storage_error():
     Path("notes.txt").write_text("no checkpoint")
     with pytest.raises(StorageError, match=r"notes\.txt is damaged"):
         small(*ENCODER, "model.pretrained.generator=notes.txt")
+
+
+@pytest.mark.parametrize("layer", ["std", "discrimination"])
+def test_features_of_a_critic_that_compares_a_batch_are_refused(layer):
+    gan(f"model.networks.discriminator.minibatch={layer}")
+    with pytest.raises(ConfigError, match=rf"lambda_f: .*minibatch={layer}.*type lambda_f=0"):
+        inverted("model.pretrained.discriminator=gan", "model.game.lambda_f=1")
+    inverted("model.pretrained.discriminator=gan")  # nothing reads its features
+
+
+def test_features_of_a_critic_that_has_none_are_refused(monkeypatch):
+    gan()
+    monkeypatch.delattr(networks.entries["dcgan_discriminator"], "features")
+    with pytest.raises(ConfigError, match=r"lambda_f: the discriminator .* has no features\(\)"):
+        inverted("model.pretrained.discriminator=gan", "model.game.lambda_f=1")
 
 
 # ---- The joint latent regressor

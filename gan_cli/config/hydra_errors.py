@@ -2,6 +2,7 @@
 
 from traceback import walk_tb
 
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
@@ -36,6 +37,8 @@ def message(error: BaseException) -> str:
             return yaml_message(link)
     if undecoded := next((link for link in chain if isinstance(link, UnicodeDecodeError)), None):
         return f"{config_file(undecoded)}: is not UTF-8: {undecoded.reason}"
+    if (misfit := misfit_message(error, chain)) is not None:
+        return misfit
     text = own_message(error)
     if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException):
         text += f": {own_message(error.__cause__)}"
@@ -43,6 +46,26 @@ def message(error: BaseException) -> str:
         if f"'{start}" in text:
             return f"{text}; type pip install {package}"
     return text
+
+
+def misfit_message(error: BaseException, chain: list[BaseException]) -> str | None:
+    """What a list, or keys and values, should have been that an override sets; None otherwise."""
+    locals_of = (frame.f_locals.get("override") for frame, _ in walk_tb(error.__traceback__))
+    override = next((found for found in locals_of if isinstance(found, Override)), None)
+    if override is None:
+        return None
+    key, said = override.key_or_group, " ".join(map(str, chain))
+    if "Cannot merge" in said and key == "metrics.compute":
+        expected = "names of metrics"
+    elif "Cannot merge" in said:
+        expected = "keys and values" if isinstance(override.value(), list) else "a list"
+    elif "invalid literal for int()" in said or "index out of range" in said:
+        whole = key.rpartition(".")[0]
+        return f"{shown(key)}: {whole} is a list, which is set as a whole; type {whole}=[...]"
+    else:
+        return None
+    value = override.input_line.partition("=")[2] if override.input_line else ""
+    return f"{key}: expected {expected}, got {shown(value)}"
 
 
 def own_message(error: BaseException) -> str:

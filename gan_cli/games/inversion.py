@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_cli.config.ranges import NonNegative
+from gan_cli.config.registry import Component
 from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Dataset
 from gan_cli.games.encoders import check_latents
@@ -18,6 +19,7 @@ from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.terms import Terms
 from gan_cli.metrics.scorecard import Scorecard
+from gan_cli.networks import networks
 from gan_cli.networks.layers.latent import draw_latent
 
 EVALUATED = 1000  # latents that every evaluation inverts
@@ -71,6 +73,8 @@ class Inversion(Game):
                 "model.game.lambda_f: weighs features of the generator's discriminator; type "
                 "model.pretrained.discriminator= its run or checkpoint, too"
             )
+        if options["lambda_f"]:
+            yield from feature_errors(config.model.networks.get("discriminator"))
         if "latent_dim" in config.model.networks.get("discriminator", {}):
             yield (
                 "model.pretrained.discriminator: takes pairs, so that its features depend on a "
@@ -133,3 +137,17 @@ class Inversion(Game):
             "reconstructions": (real, self.generate(self.encode(real))),
             "inversions": (generated, self.generate(self.encode(generated))),
         }
+
+
+def feature_errors(discriminator: Component | None) -> Iterator[str]:
+    """Yields why the features of a discriminator cannot be weighed by lambda_f."""
+    if discriminator is None or discriminator.get("name") not in networks.entries:
+        return  # reported elsewhere
+    name, instead = discriminator["name"], "type lambda_f=0, or name another run"
+    if not hasattr(networks.entries[name], "features"):
+        yield f"model.game.lambda_f: the discriminator '{name}' has no features(); {instead}"
+    if (layer := discriminator.get("minibatch", "none")) != "none":
+        yield (
+            f"model.game.lambda_f: the discriminator has minibatch={layer}, so that the features "
+            f"of an image depend on the batch; {instead}"
+        )

@@ -8,9 +8,14 @@ import torch
 from gan_cli.losses.terms import Values
 from gan_cli.utils.errors import NonFiniteError
 
+MOST_ROWS = 1000  # turns whose values stay on the device
+
 
 class Meters:
-    """Collects 0-d tensors without synchronization; `read` copies them in one transfer."""
+    """Collects values without synchronization; `read` copies them in one transfer.
+
+    Every MOST_ROWS turns they are copied too, so that a run without logs needs no more memory.
+    """
 
     def __init__(self) -> None:
         self.rows: list[tuple[int, str, Values]] = []
@@ -19,7 +24,10 @@ class Meters:
         self.losses = set[str]()  # names of the values that are losses
 
     def add(self, step: int, player: str, values: Values) -> None:
+        """Adds the values of a turn; raises what `collect` does."""
         self.rows.append((step, player, values))
+        if len(self.rows) >= MOST_ROWS:
+            self.collect()
 
     def collect(self) -> None:
         """Adds the rows to the sums; without communication, since `Turns` has averaged them.
