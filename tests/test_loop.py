@@ -61,8 +61,8 @@ def test_accumulated_parts_make_the_step_of_the_whole_batch():
         turns = Turns(runtime, accumulate)
         player = turns.player([network], {"name": "sgd", "lr": 0.1})
         turn = Turn("net", lambda batch: Terms({"square": network(batch["x"]).square().mean()}))
-        terms = turns.play(turn, player, {"x": torch.arange(24.0).view(8, 3) / 24})
-        return torch.cat([network.weight.flatten(), terms.losses["square"][None]])
+        values = turns.play(turn, player, {"x": torch.arange(24.0).view(8, 3) / 24})
+        return torch.cat([network.weight.flatten(), values.terms().losses["square"][None]])
 
     assert torch.allclose(after(1), after(4), atol=1e-7)  # the weights, and what is logged
 

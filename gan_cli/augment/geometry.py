@@ -8,7 +8,7 @@ padding, so that all shapes are static and nothing waits for the device.
 
 import math
 from collections.abc import Callable
-from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,7 +71,48 @@ def bilinear(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
         return gathered(images, x, y)
     height, width = images.shape[2:]
     grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], 3)
-    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    sampled: Tensor = Sampled.apply(images, grid)
+    return sampled
+
+
+class Sampled(torch.autograd.Function):
+    """F.grid_sample as a linear map of images with any number of derivatives.
+
+    PyTorch's own lacks the second one, which gradient penalties need, in 2.11 and earlier.
+    """
+
+    @staticmethod
+    def forward(images: Tensor, grid: Tensor) -> Tensor:
+        return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:  # noqa: ARG004
+        images, grid = inputs
+        ctx.size = images.shape
+        ctx.save_for_backward(grid)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return Spread.apply(gradient, *ctx.saved_tensors, ctx.size), None
+
+
+class Spread(torch.autograd.Function):
+    """The adjoint of Sampled, from (N, C, H', W') to images of `size`."""
+
+    @staticmethod
+    def forward(gradient: Tensor, grid: Tensor, size: torch.Size) -> Tensor:
+        images = gradient.new_zeros(size)  # of which only the shape matters
+        modes = (0, 1, False, (True, False))  # bilinear, border; no gradient of the grid
+        spread: Tensor = torch.ops.aten.grid_sampler_2d_backward(gradient, images, grid, *modes)[0]
+        return spread
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return Sampled.apply(gradient, *ctx.saved_tensors), None, None
 
 
 def gathered(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -95,22 +136,22 @@ def resampled(images: Tensor, filtered: Callable[..., Tensor]) -> Tensor:
     return rows @ images @ columns.mT
 
 
-@cache
-def upsampling(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+@constant
+def upsampling(size: int) -> np.ndarray:
     """Matrix that makes fine samples of `size` pixels and their mirror image."""
     matrix = np.zeros((2 * (size + 2 * EXTENT) + 1, size))
     for row, tap in np.ndindex(len(matrix), TAPS):
         pixel, odd = divmod(row + FIRST - tap, 2)
         if not odd:
             matrix[row, mirrored(pixel, size)] += SYM6[tap] * 2**0.5  # such taps sum to 1
-    return constant(matrix, dtype, device)
+    return matrix
 
 
-@cache
-def downsampling(fine: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+@constant
+def downsampling(fine: int) -> np.ndarray:
     """The adjoint of upsampling within the image, which is its inverse on its range."""
     size = (fine - TAPS) // 2 + 1
     matrix = np.zeros((size, fine))
     for pixel, tap in np.ndindex(size, TAPS):
         matrix[pixel, 2 * pixel + tap] = SYM6[tap] * 0.5**0.5
-    return constant(matrix, dtype, device)
+    return matrix

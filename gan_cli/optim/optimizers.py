@@ -83,6 +83,12 @@ def value_at(option: Any, step: int) -> Any:
     return tuple(s(step) for s in option) if isinstance(option, tuple) else option(step)
 
 
+def can_be_recorded(optimizer: optim.Optimizer) -> bool:
+    """Whether the optimizer is one of PyTorch's that take lr as a tensor and read no values."""
+    known = type(optimizer).__module__.startswith("torch.optim")
+    return known and all(g.get("fused") or "capturable" in g for g in optimizer.param_groups)
+
+
 class Player:
     """The parameters of some networks and the optimizer that updates them.
 
@@ -104,7 +110,9 @@ class Player:
         self.scheduled = {key: checked[key] for key in ("lr", "betas") if key in checked}
         self.scaler = scaler
         betas = self.scheduled.get("betas", ())
-        self.capturable = capturable and all(beta.constant for beta in betas)
+        fixed = all(beta.constant for beta in betas)
+        self.capturable = capturable and fixed and can_be_recorded(self.optimizer)
+        self.now: dict[str, Any] = {}  # the scheduled options as they are
         if self.capturable:
             for group in self.optimizer.param_groups:
                 group["lr"] = torch.tensor(group["lr"], device=self.parameters[0].device)
@@ -115,6 +123,9 @@ class Player:
         """Sets the scheduled options of the optimizer to their values at `step`."""
         for key, option in self.scheduled.items():
             value = value_at(option, step)
+            if self.now.get(key) == value:
+                continue
+            self.now[key] = value
             for group in self.optimizer.param_groups:
                 if isinstance(group[key], Tensor):
                     group[key].fill_(value)

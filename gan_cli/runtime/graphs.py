@@ -59,13 +59,13 @@ class Graphs:
     def watch(self, key: Hashable, compute: Compute, inputs: Inputs) -> Any:
         """Returns compute(inputs); refuses to record it if it waits for the device."""
         before = torch.cuda.get_sync_debug_mode()
-        torch.cuda.set_sync_debug_mode("warn")
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
                 result = compute(inputs)
-        finally:
-            torch.cuda.set_sync_debug_mode(before)
+            finally:
+                torch.cuda.set_sync_debug_mode(before)
         waits = [w for w in caught if "synchronizing" in str(w.message)]
         if waits:
             where = f"{waits[0].filename}, line {waits[0].lineno}"

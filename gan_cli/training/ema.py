@@ -43,8 +43,9 @@ class MovingAverage:
     def update(self, step: int, images: int) -> None:
         averages, lives = zip(*self.pairs, strict=True)
         torch._foreach_lerp_(averages, lives, 1 - self.decay(step, images))
-        for average, live in self.copied:
-            average.copy_(live)
+        if self.copied:
+            averages, lives = zip(*self.copied, strict=True)
+            torch._foreach_copy_(averages, lives)
 
 
 def averaged_pairs(average: nn.Module, live: nn.Module) -> list[Pair]:

@@ -48,8 +48,13 @@ def extractors(
         with exact_numerics(device):
             return exact(on_device)
 
+    def channels_last() -> object:
+        with mock.patch.object(exact, "layout", return_value=torch.channels_last):
+            return ours()
+
     found: dict[str, Callable[[], object]] = {
         "ours, exact": ours,
+        "ours, exact, channels_last": channels_last,
         "ours, fast": lambda: fast(on_device),
     }
     if find_spec("pytorch_fid"):

@@ -14,7 +14,14 @@ def shuffle(count: int, seed: int, epoch: int, device: torch.device) -> tuple[Te
     random = np.random.default_rng([seed, epoch])  # a hash of both, unlike seed + epoch
     order = torch.from_numpy(random.permutation(count))
     mirrored = torch.from_numpy(random.random(count) < 0.5)
-    return order.to(device), mirrored.to(device)
+    return moved(order, device), moved(mirrored, device)
+
+
+def moved(values: Tensor, device: torch.device) -> Tensor:
+    """Returns a copy on the device; nothing waits for the GPU, as copies of pageable memory do."""
+    if device.type == "cuda":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)
 
 
 @dataclass(frozen=True)
