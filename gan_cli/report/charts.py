@@ -25,8 +25,8 @@ class Curve:
     best: Point | None = None
 
 
-def chart(title: str, curves: Sequence[Curve], x: Axis) -> Markup:
-    """A chart of `curves` over the steps `x`, with a title and a legend."""
+def chart(title: str, curves: Sequence[Curve], x: Axis, caption: str | None = None) -> Markup:
+    """A chart of `curves` over the steps `x`, with a title, a legend and a sentence below."""
     values = [value for curve in curves for value in finite_values(list(curve.points))]
     y = Axis.around(values)
     lines = [draw_curve(curve, i, x, y) for i, curve in enumerate(curves)]
@@ -40,7 +40,8 @@ def chart(title: str, curves: Sequence[Curve], x: Axis) -> Markup:
     )
     scale = tag("small", "log scale") if y.log else None
     heading = tag("figcaption", tag("b", title), scale, legend(curves))
-    return tag("figure", heading, picture, class_="chart")
+    below = tag("p", caption, class_="wanted") if caption else None
+    return tag("figure", heading, picture, below, class_="chart")
 
 
 def legend(curves: Sequence[Curve]) -> Markup:

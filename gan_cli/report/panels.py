@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from gan_cli.report.axes import Axis
+from gan_cli.report.captions import caption
 from gan_cli.report.charts import Curve, chart
 from gan_cli.report.html import Markup, tag
 from gan_cli.report.records import Point, Record
@@ -24,7 +25,8 @@ def curve_panels(record: Record) -> list[Markup]:
         charts = []
         for title, lines in panels.items():
             curves = [Curve(k, series[n], best_point(n, best, series)) for k, n in lines.items()]
-            charts.append(chart(title, curves, x))
+            wanted = next(filter(None, map(caption, lines.values())), None)
+            charts.append(chart(title, curves, x, wanted))
         blocks += [tag("h3", heading), tag("div", *charts, class_="charts")]
     return [*blocks, range_table(series)]
 
