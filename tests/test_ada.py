@@ -370,6 +370,21 @@ def test_p_of_a_checkpoint_is_that_of_the_run(tmp_path):
     run.feed.close()
 
 
+def test_a_run_may_go_on_with_augmentation(tmp_path):
+    words = ("model=dcgan", *NARROW, "every.checkpoint=2")
+    trained(small(*words), tmp_path)
+    changed = ("augment=ada", "augment.initial=0.3", "allow_changes=true", "steps=4")
+    run = trained(small(*words, *changed), tmp_path)
+    assert run.game.augment.probability.item() == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("p", [math.nan, -0.1, 1.5])
+def test_a_state_without_a_probability_is_refused(p):
+    ada = adaptive()
+    with pytest.raises(ValueError, match="is no probability"):
+        ada.load_state_dict({**ada.state_dict(), "p": torch.tensor(p)})
+
+
 # ---- Refusals
 
 ADAPTED = ("augment=ada",)

@@ -99,5 +99,9 @@ class ADA(Pipe):
         return {name: value.clone() for name, value in state.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        if not state:  # of a run without augmentation, which allow_changes=true continues
+            return
+        if not 0 <= float(state["p"]) <= 1:
+            raise ValueError(f"augment.p: {float(state['p'])} is no probability")
         for name, value in {"p": self.probability, **self.controller.state}.items():
             value.copy_(torch.as_tensor(state[name]))

@@ -5,8 +5,6 @@ L(z) = h(z) h(1/z) / 2 and H(z) = 1 - L(z) of the wavelet sym2: L(z) L(z^2) L(z^
 L(z) L(z^2) H(z^4), L(z) H(z^2) and H(z), whose sum is 1.
 """
 
-from functools import cache
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -18,8 +16,8 @@ SYM2 = (-0.12940952255126037, 0.2241438680420134, 0.8365163037378079, 0.48296291
 POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of natural images in the bands, whose spectrum is 1 / f
 
 
-@cache
-def bank(dtype: torch.dtype, device: torch.device) -> Tensor:
+@constant
+def bank() -> np.ndarray:
     """The 4 filters, lowest band first, each with 43 taps, symmetric about the middle one."""
     low = np.convolve(SYM2, SYM2[::-1]) / 2  # 7 taps
     high = -low
@@ -33,7 +31,7 @@ def bank(dtype: torch.dtype, device: torch.device) -> Tensor:
     ]
     taps = len(filters[0])
     padded = [np.pad(f, (taps - len(f)) // 2) for f in filters]
-    return constant(np.stack(padded), dtype, device)
+    return np.stack(padded)
 
 
 def spread(taps: np.ndarray, by: int) -> np.ndarray:

@@ -2,21 +2,30 @@
 
 import math
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-Place = TypeVar("Place", int, Tensor)
+Place = TypeVar("Place", int, Tensor, np.ndarray)
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def constant(values: np.ndarray, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """A constant on the device; to be cached, since the copy waits for the device."""
-    with torch.inference_mode(False):
-        return torch.tensor(values, dtype=dtype, device=device)
+def constant(values: Callable[..., np.ndarray]) -> Callable[..., Tensor]:
+    """Makes a function of sizes one of (*sizes, dtype, device), whose tensors are cached.
+
+    Each copy of numbers to a device waits for it.
+    """
+
+    @cache
+    def cached(*key: Any) -> Tensor:
+        *sizes, dtype, device = key
+        with torch.inference_mode(False):
+            return torch.tensor(values(*sizes), dtype=dtype, device=device)
+
+    return cached
 
 
 def uniform(like: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
@@ -62,10 +71,15 @@ def mirrored(position: Place, size: int) -> Place:
 def mirror_pad(images: Tensor, margin: int) -> Tensor:
     """Images with `margin` mirrored pixels on all sides, also more than the image has."""
     for axis in (2, 3):
-        size = images.shape[axis]
-        position = torch.arange(-margin, size + margin, device=images.device)
-        images = images.index_select(axis, mirrored(position, size))
+        index = margins(margin, images.shape[axis], torch.int64, images.device)
+        images = images.index_select(axis, index)
     return images
+
+
+@constant
+def margins(margin: int, size: int) -> np.ndarray:
+    """Indices of the pixels of a mirrored line and its margins."""
+    return mirrored(np.arange(-margin, size + margin), size)
 
 
 def box_mask(like: Tensor, centre: tuple[Tensor, Tensor], sides: tuple[float, float]) -> Tensor:
@@ -84,13 +98,15 @@ def box_mask(like: Tensor, centre: tuple[Tensor, Tensor], sides: tuple[float, fl
 def in_full_precision(method: Method) -> Method:
     """Calls the method without autocast, on images that are float32 at least.
 
-    Coordinates in bfloat16 are off by whole pixels.
+    Coordinates in bfloat16 are off by whole pixels. torch.compile leaves the method out: it would
+    make the cached constants anew in each call, and fails on some of the indices.
     """
 
+    @torch.compiler.disable
     @wraps(method)
     def wrapped(self: Any, images: Tensor, *others: Tensor) -> Any:
         with torch.autocast(images.device.type, enabled=False):
             every = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (images, *others))
             return method(self, *every)
 
-    return wrapped  # type: ignore[return-value]
+    return wrapped

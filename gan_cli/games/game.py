@@ -127,8 +127,9 @@ class Game:
         return self.augment.together(sample, *given)
 
     def after_critic(self, terms: Terms) -> None:
-        """Clips weights and updates the augmentation; called after each turn of a critic."""
+        """Clips weights, adapts penalties and the augmentation; called after a critic's turn."""
         self.constrain()
+        self.objective.after(terms.observed)
         self.augment.after(terms.observed)
 
     def constrain(self) -> None:
@@ -145,10 +146,15 @@ class Game:
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the state besides that of networks, as plain tensors and containers."""
-        return {"augment": self.augment.state_dict()}
+        state: dict[str, Any] = {"augment": self.augment.state_dict()}
+        if penalties := self.objective.state_dict() if hasattr(self, "objective") else {}:
+            state["penalties"] = penalties
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.augment.load_state_dict(state["augment"])
+        if hasattr(self, "objective"):
+            self.objective.load_state_dict(state.get("penalties", {}))
 
     def with_networks(self, replacements: Mapping[str, nn.Module]) -> "Game":
         """Returns a copy of the game with other networks, such as their moving averages."""

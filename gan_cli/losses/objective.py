@@ -12,6 +12,7 @@ from gan_cli.losses.penalty import (
     CriticTurn,
     GeneratorTurn,
     Penalty,
+    Remembers,
     Sample,
     critic_pass,
 )
@@ -77,8 +78,10 @@ class Objective:
         self.strength = {name: torch.zeros(()) for name in self.penalties}
 
     def place(self, device: torch.device) -> None:
-        """Moves the strengths of penalties to the device."""
+        """Moves the strengths and the state of penalties to the device."""
         self.strength = {name: value.to(device) for name, value in self.strength.items()}
+        for penalty in self.remembering.values():
+            penalty.place(device)
 
     def schedule(self, step: int) -> tuple[str, ...]:
         """Sets the strengths of penalties at `step`; returns the names of those applied."""
@@ -99,7 +102,8 @@ class Objective:
         real_logits, real_gradient = critic_pass(critic, real, "real", "real" in wanted)
         fake_logits, fake_gradient = critic_pass(critic, fake, "fake", "fake" in wanted)
         real_logits, fake_logits = real_logits.float(), fake_logits.float()
-        turn = CriticTurn(critic, real, fake, real_gradient, fake_gradient)
+        logits = (real_logits, fake_logits)
+        turn = CriticTurn(critic, real, fake, real_gradient, fake_gradient, *logits)
         terms = {"adversarial": self.loss.critic(real_logits, fake_logits)}
         for name in self.penalties_of("critic", due):
             terms[name] = self.strength[name] * self.penalties[name](turn)
@@ -148,6 +152,26 @@ class Objective:
             shares["real_accuracy"] = self.looks_real(real).float().mean()
             shares["fake_accuracy"] = 1 - self.looks_real(fake).float().mean()
         return shares
+
+    @property
+    def remembering(self) -> dict[str, Remembers]:
+        """The penalties that have a state, by name."""
+        return {name: p for name, p in self.penalties.items() if isinstance(p, Remembers)}
+
+    def after(self, observed: Mapping[str, Tensor]) -> None:
+        """Updates the state of penalties with the values that a critic's turn has observed."""
+        for penalty in self.remembering.values():
+            penalty.after(observed)
+
+    def state_dict(self) -> dict[str, dict[str, Tensor]]:
+        """Returns the state of penalties by name; empty if none has one."""
+        return {name: penalty.state_dict() for name, penalty in self.remembering.items()}
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Restores the state of penalties; those that are new start with their own."""
+        for name, penalty in self.remembering.items():
+            if name in state:
+                penalty.load_state_dict(state[name])
 
     @torch.no_grad()
     def constrain(self, critic: nn.Module) -> None:

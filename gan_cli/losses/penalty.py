@@ -1,8 +1,8 @@
 """What a penalty is, and what it sees of a turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -67,6 +67,8 @@ class CriticTurn:
     fake: Sample
     real_gradient: Callable[[], Sample]
     fake_gradient: Callable[[], Sample]
+    real_logits: Tensor | None = None  # of the same pass, (N, ...)
+    fake_logits: Tensor | None = None
 
 
 @dataclass
@@ -92,6 +94,23 @@ class Penalty:
     def __call__(self, turn: Any) -> Tensor:
         """Returns the unweighted penalty, 0-d, for a CriticTurn or a GeneratorTurn by `player`."""
         raise NotImplementedError
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A penalty with a state: tensors on the device, which are changed in place."""
+
+    def place(self, device: torch.device) -> None:
+        """Moves the state to the device, once."""
+        ...
+
+    def after(self, observed: Mapping[str, Tensor]) -> None:
+        """Updates the state; called after each turn of a critic with its observed values."""
+        ...
+
+    def state_dict(self) -> dict[str, Tensor]: ...
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None: ...
 
 
 penalties: Registry[Penalty] = Registry("penalty")
