@@ -22,7 +22,7 @@ from gan_cli.networks.layers.minibatch import (
 from gan_cli.utils.errors import ConfigError
 from tests.helpers import names, small, tensors_of, trained
 
-MODELS = ("mlp", "dcgan", "resnet")
+MODELS = ("mlp", "dcgan", "resnet", "r3gan")
 WIDTHS = ("model.networks.generator.width=8", "model.networks.discriminator.width=8")
 
 
