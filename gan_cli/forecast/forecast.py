@@ -8,7 +8,7 @@ from typing import Any
 from gan_cli.checkpoints.files import Checkpoints
 from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Joint
-from gan_cli.data.feeds.feed import size_in_bytes
+from gan_cli.data.feeds.resident import size_in_bytes
 from gan_cli.forecast.disk import Disk, disk_of, times_due
 from gan_cli.forecast.trial import Trial
 from gan_cli.games.game import Evaluates

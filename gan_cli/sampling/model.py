@@ -18,6 +18,7 @@ from gan_cli.games.request import Request
 from gan_cli.games.restore import build_network, restore_game
 from gan_cli.networks.layers.latent import slerp
 from gan_cli.runtime.runtime import Runtime
+from gan_cli.sampling.memory import check_batch, check_count
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import unknown
 
@@ -64,7 +65,10 @@ class Model:
 
     def draw(self, request: Request, batch_size: int = BATCH) -> Tensor:
         """Returns samples (N, *shape) in stored form (images uint8), on the CPU."""
-        kind = kind_of(self.field(request.target))
+        field = self.field(request.target)
+        check_count(len(request), field)
+        check_batch(self.game, request, batch_size, field)
+        kind = kind_of(field)
         total = -(-len(request) // batch_size)
         batches = track(
             draw(self.game, request, batch_size),

@@ -55,6 +55,7 @@ def refuse_what_cannot_fit(run: Run) -> None:
 
     Costs nothing unless the batch is large compared with the free memory.
     """
+    run.evaluation.check_memory()
     free = free_memory(run.runtime.device)
     world = run.runtime.processes.world
     batch = run.config.batch_size // world

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import torch
 
+from gan_cli.utils.errors import OutOfMemoryError
+from gan_cli.utils.memory import as_size
+
+CPU = torch.device("cpu")
 MEMINFO = Path("/proc/meminfo")
 GROUPS = Path("/sys/fs/cgroup")
-LIMITS = (  # of a container, with what it uses: versions 2 and 1 of control groups
-    ("memory.max", "memory.current", "memory.stat"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
-)
+OWN_GROUP = Path("/proc/self/cgroup")
+LIMITS = {  # of a control group, with what it uses: versions 2 and 1
+    "": ("", "memory.max", "memory.current"),
+    "memory": ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+}
 
 
 def free_memory(device: torch.device) -> int | None:
@@ -22,6 +27,16 @@ def free_memory(device: torch.device) -> int | None:
         return int(free + unused)
     found = [amount for amount in (system_memory(), container_memory()) if amount is not None]
     return min(found, default=None)
+
+
+def check_free(size: float, device: torch.device, what: str, advice: str) -> None:
+    """Raises OutOfMemoryError if `size` bytes, which `what` takes, are more than is free."""
+    free = free_memory(device)
+    if free is not None and size > free:
+        raise OutOfMemoryError(
+            f"{what} takes about {as_size(size)} of memory on {device.type}, and {as_size(free)} "
+            f"are free; {advice}"
+        )
 
 
 def system_memory() -> int | None:
@@ -39,17 +54,30 @@ def system_memory() -> int | None:
 
 
 def container_memory() -> int | None:
-    """Bytes that are left of the limit of the container; None without a limit."""
-    return min(container_limits(), default=None)
+    """Bytes that are left of the limit of the container, or of the groups of this process."""
+    return min(limits_left(), default=None)
 
 
-def container_limits() -> Iterator[int]:
+def limits_left() -> Iterator[int]:
     """What is left of each limit; pages of files that the system can drop count as free."""
-    for limit, used, statistics in LIMITS:
+    for folder, limit, used in groups():
         try:
-            most, now = int((GROUPS / limit).read_text()), int((GROUPS / used).read_text())
-            lines = (GROUPS / statistics).read_text().splitlines()
+            most, now = int((folder / limit).read_text()), int((folder / used).read_text())
+            lines = (folder / "memory.stat").read_text().splitlines()
             cached = dict(line.split()[:2] for line in lines).get("inactive_file", "0")
             yield max(0, most - now + int(cached))
         except (OSError, ValueError):  # no such file, or "max"
             continue
+
+
+def groups() -> Iterator[tuple[Path, str, str]]:
+    """The control groups of this process and all above them, with the names of their files."""
+    try:
+        own = [line.split(":", 2)[1:] for line in OWN_GROUP.read_text().splitlines()]
+    except OSError:
+        own = []
+    paths = {name: Path(path) for names, path in own for name in names.split(",")}
+    for name, (folder, limit, used) in LIMITS.items():
+        path = paths.get(name, Path("/"))
+        for group in (path, *path.parents):
+            yield GROUPS / folder / group.relative_to("/"), limit, used

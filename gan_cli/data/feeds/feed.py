@@ -11,7 +11,7 @@ from gan_cli.data.dataset import Joint, MapDataset
 from gan_cli.data.feeds.batch_sampler import BatchSampler
 from gan_cli.data.feeds.decode import Batch
 from gan_cli.data.feeds.endless import Endless, EndlessFeed
-from gan_cli.data.feeds.resident import ResidentFeed
+from gan_cli.data.feeds.resident import ResidentFeed, size_in_bytes
 from gan_cli.data.feeds.streaming import StreamingFeed
 
 log = logging.getLogger(__name__)
@@ -114,9 +114,3 @@ def warn_of_repetition(count: int, batch_size: int) -> None:
             "more than once" if batch_size >= 2 * count else "once, and some of them twice",
             count,
         )
-
-
-def size_in_bytes(dataset: MapDataset) -> int:
-    """Returns the size of all samples in stored form."""
-    one = dataset[0]
-    return len(dataset) * sum(value.numel() * value.element_size() for value in one.values())

@@ -11,6 +11,7 @@ import torch
 from gan_cli.data.dataset import MapDataset
 from gan_cli.data.feeds.batch_sampler import BatchSampler
 from gan_cli.data.feeds.decode import Batch, decode
+from gan_cli.utils.free_memory import CPU, check_free
 
 
 class ResidentFeed:
@@ -19,7 +20,12 @@ class ResidentFeed:
     kind: ClassVar[str] = "resident"
 
     def __init__(self, dataset: MapDataset, sampler: BatchSampler, device: torch.device) -> None:
-        tensors = dataset.tensors() or load(dataset)
+        tensors = dataset.tensors()
+        for needed, place in ((tensors is None, CPU), (device.type != "cpu", device)):
+            what = f"device.resident: a data set of {len(dataset):,} samples"
+            if needed:
+                check_free(size_in_bytes(dataset), place, what, "type device.resident=false")
+        tensors = tensors or load(dataset)
         self.tensors = {key: value.contiguous().to(device) for key, value in tensors.items()}
         self.fields, self.hflip = dataset.spec.fields, dataset.hflip
         self.sampler, self.device = sampler, device
@@ -35,6 +41,12 @@ class ResidentFeed:
 
     def close(self) -> None:
         pass
+
+
+def size_in_bytes(dataset: MapDataset) -> int:
+    """Returns the size of all samples in stored form."""
+    one = dataset[0]
+    return len(dataset) * sum(value.numel() * value.element_size() for value in one.values())
 
 
 def load(dataset: MapDataset) -> Batch:

@@ -15,6 +15,7 @@ from torch import Tensor
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.files.damage import check_damage
 from gan_cli.data.files.depth import check_range, eight_bits
+from gan_cli.utils.free_memory import CPU, check_free
 
 Resize = Literal["none", "crop", "stretch", "pad"]
 
@@ -141,6 +142,8 @@ def fit_all(images: Tensor, size: int | None, resize: Resize) -> Tensor:
     height, width = images.shape[2:]
     if size is None or (height, width) == square(size):
         return images
+    total = len(images) * images.shape[1] * size * size
+    check_free(total, CPU, f"dataset.size: {len(images):,} images", "type a smaller dataset.size")
     if resize == "pad" and max(height, width) <= size:
         left, top = (size - width) // 2, (size - height) // 2
         return F.pad(images, (left, size - width - left, top, size - height - top))

@@ -10,6 +10,7 @@ import torch
 from gan_cli.config.ranges import Natural, Pixels, Samples, Seed
 from gan_cli.data.dataset import datasets
 from gan_cli.data.sets.in_memory import InMemory
+from gan_cli.utils.free_memory import CPU, check_free
 
 
 @datasets.register("synthetic")
@@ -35,6 +36,8 @@ class Synthetic(InMemory):
         hflip: bool = False,
     ) -> None:
         shape = (channels, size if height is None else height, size if width is None else width)
+        total = 3 * 8 * count * math.prod(shape)  # stripes() computes in float64
+        check_free(total, CPU, f"dataset.count: {count:,} images", "type a smaller dataset.count")
         random = np.random.default_rng(seed)
         labels = np.arange(count) % max(classes, 1)  # (N,)
         images = stripes(math.pi * labels / max(classes, 1), shape, random)
