@@ -6,7 +6,7 @@ layers, one stage for each size.
 
 import math
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -109,7 +109,7 @@ class R3GANDiscriminator(nn.Module):
         self.stages.append(residual_stage(channels[-1], *shape))
         self.pool = WeightedSum(channels[-1], size.seed)
         self.minibatch, features = minibatch_layer(minibatch, channels[-1])
-        self.head = head(conditioning, features, channels[-1], spec.classes)
+        self.head: Any = head(conditioning, features, channels[-1], spec.classes)
         scaled_normal(self.input)
         scaled_normal(self.pool)
         if spectral_norm:
