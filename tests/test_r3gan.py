@@ -160,7 +160,6 @@ def test_labels_reach_the_image():
     latent, label = torch.randn(5, 64), torch.arange(5)
     same, other = generator(latent, label), generator(latent, (label + 1) % 5)
     assert (same - other).abs().amax((1, 2, 3)).min() > 1e-3
-    assert torch.equal(same, generator(latent, label))
 
 
 def test_initial_embeddings_are_those_of_a_linear_layer():
