@@ -15,6 +15,7 @@ from gan_cli.data.spec import Spec
 from gan_cli.games.dann import reverse_gradient
 from gan_cli.games.dann_evaluation import balanced_accuracy
 from gan_cli.networks import networks
+from gan_cli.networks.dann import cell_means
 from gan_cli.training.session import end_message
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
@@ -157,6 +158,14 @@ SOURCES = (
     "+dataset@dataset.more_sources.second=synthetic",
     "dataset.more_sources.second={count: 30, size: 16, seed: 2}",
 )
+
+
+@pytest.mark.parametrize("size", [(1, 2), (3, 4), (5, 7), (8, 13)])
+def test_features_are_pooled_as_adaptive_pooling_does(size):
+    images = torch.randn(2, 3, *size, dtype=torch.float64)
+    rows, columns = (cell_means(n).double() for n in size)
+    expected = torch.nn.functional.adaptive_avg_pool2d(images, 4)
+    assert torch.allclose(rows @ images @ columns.mT, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("model", ["dann", "dann_alternating"])

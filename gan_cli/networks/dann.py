@@ -28,6 +28,9 @@ class DANNFeatureExtractor(nn.Module):
     a decoder (DRCN, Ghifary et al. 2016, arXiv:1607.03516) for the reconstruction loss of the game.
     """
 
+    rows: Tensor
+    columns: Tensor
+
     def __init__(
         self,
         spec: Spec,
@@ -51,18 +54,30 @@ class DANNFeatureExtractor(nn.Module):
         self.second = nn.Conv2d(width, maps, 5)
         self.norms = nn.ModuleList(Normalize(norm, channels) for channels in (width, maps))
         self.decoder = Decoder(spec, maps, width) if reconstructs else None
+        for name, size in zip(("rows", "columns"), spec.shape[1:], strict=True):
+            self.register_buffer(name, cell_means(((size - 4) // 2 - 4) // 2), persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
         """Images (N, C, H, W) to features (N, F)."""
         h = image
         for conv, norm in zip((self.first, self.second), self.norms, strict=True):
             h = F.max_pool2d(F.relu(norm(conv(h))), 2)  # of 28x28: (N, width, 12, 12), then 4x4
-        return F.adaptive_avg_pool2d(h, GRID).flatten(1)
+        # Not adaptive_avg_pool2d, whose gradient is not deterministic on GPUs.
+        return (self.rows.to(h.dtype) @ h @ self.columns.to(h.dtype).mT).flatten(1)
 
     def reconstruct(self, features: Tensor) -> Tensor:
         """Features (N, F) to images (N, C, H, W)."""
         assert self.decoder is not None, "only an extractor with reconstructs=true has a decoder"
         return self.decoder(features.unflatten(1, (-1, GRID, GRID)))
+
+
+def cell_means(size: int) -> Tensor:
+    """Matrix (GRID, size) of the means over GRID parts of a row: those of adaptive_avg_pool2d."""
+    means = torch.zeros(GRID, size)
+    for cell in range(GRID):
+        start, end = cell * size // GRID, -((-(cell + 1) * size) // GRID)
+        means[cell, start:end] = 1 / (end - start)
+    return means
 
 
 class Decoder(nn.Module):

@@ -66,7 +66,7 @@ class Graphs:
                 result = compute(inputs)
             finally:
                 torch.cuda.set_sync_debug_mode(before)
-        waits = [w for w in caught if "synchronizing" in str(w.message)]
+        waits = [w for w in caught if str(w.message).startswith("called a synchronizing")]
         if waits:
             where = f"{waits[0].filename}, line {waits[0].lineno}"
             self.refuse(key, f"it waits for the GPU ({where})")

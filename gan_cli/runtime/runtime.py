@@ -8,6 +8,7 @@ from gan_cli.config.schema import Device
 from gan_cli.runtime.device import check_precision, configure_torch, pick_device
 from gan_cli.runtime.graphs import Graphs
 from gan_cli.runtime.processes import Processes
+from gan_cli.runtime.random_state import seed_generators
 from gan_cli.utils.errors import ConfigError
 
 
@@ -57,12 +58,13 @@ class Runtime:
 
         Each process computes them from its own share of a batch.
         """
-        self.processes.average([b for b in networks.buffers() if b.is_floating_point()])
+        if self.processes.world > 1:
+            self.processes.average([b for b in networks.buffers() if b.is_floating_point()])
 
     def seed(self, *entropy: int) -> None:
         """Seeds the global random state as a function of `entropy` and the rank."""
         state = np.random.SeedSequence([*entropy, self.processes.rank]).generate_state(1, np.uint64)
-        torch.manual_seed(int(state[0]))
+        seed_generators(self.device, int(state[0]))
 
     def autocast(self) -> torch.autocast:
         """Returns the autocast context of the precision."""

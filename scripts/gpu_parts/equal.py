@@ -146,7 +146,7 @@ def waits(run: Run) -> int:
         torch.cuda.set_sync_debug_mode("warn")
         play(run, 3)
         torch.cuda.set_sync_debug_mode("default")
-    found = [w for w in caught if "synchronizing" in str(w.message)]
+    found = [w for w in caught if str(w.message).startswith("called a synchronizing")]
     for warning in found[:4]:
         print("   waits:", warning.filename, warning.lineno)
     return len(found)
