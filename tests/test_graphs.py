@@ -46,7 +46,6 @@ SETTINGS = {
     "bigan": ("model=bigan", *WIDTHS),
     "unrolled": ("model=unrolled", "model.game.unroll=2", *WIDTHS),
     "adaptive augmentation": ("augment=ada", f"augment={ADAPTED}", *WIDTHS),
-    "scheduled augmentation": ("augment=r3gan", "loss=r3gan", *WIDTHS),
     "differentiable augmentation": ("augment=diffaugment", "loss=r1", *WIDTHS),
     "latent regressor": ("model=latent_regressor", *WIDTHS),
     "dann": ("model=dann", *DOMAINS),
