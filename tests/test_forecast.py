@@ -1,6 +1,9 @@
 """gan-train check=true forecasts what a run takes, and lists the problems of its data."""
 
+import base64
+import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -204,15 +207,15 @@ def test_each_problem_is_one_line_that_names_files(home, capsys):
     lines = problems(capsys, "dataset.skip_broken=true")
     for words in (
         "1 broken file left out (400.png: ",
-        "4 of 69 images are smaller than 32x32 and are enlarged, which blurs them (200.png, 201",
-        "1 of 69 images lose more than half of their area",
-        "2 of 69 images are gray among coloured ones",
+        "4 of 70 images are smaller than 32x32 and are enlarged, which blurs them (200.png, 201",
+        "1 of 70 images lose more than half of their area",
+        "2 of 70 images are gray among coloured ones",
         "1 image with transparent pixels",
         "1 sample of one colour only (300.png)",
         "2 exact copies of other samples (000.png = 100.png, 001.png = 101.png)",
         "1 pair of images that look the same (005.png ~ 305.png)",
     ):
-        assert sum(words in line for line in lines) == 1, words
+        assert sum(words in line for line in lines) == 1, (words, lines)
     assert len(lines) == 9  # and that they are few
     assert all(len(line) < 300 for line in lines)
 
@@ -279,13 +282,26 @@ def test_samples_of_the_page_are_those_of_the_first_batches(home, capsys):
     words = (*FOLDER, "dataset.resize=crop", "batch_size=16")
     save(home / "photos", photos(40))
     told(capsys, *words, "check=data.html")
-    run = trained(small(*FAST, *words, "every.preview=4"), home / "run")
-    run.logger.close()
-    import base64
-    import io
-    import re
-
-    text = re.search(r'base64,([^"]+)"', Path("data.html").read_text())[1]
-    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
+    trained(small(*FAST, *words, "every.preview=4"), home / "run")
+    shown = pictures_of(Path("data.html").read_text())[0]
     saved = np.asarray(Image.open(next((home / "run/samples").glob("*-0000000.png"))))
     assert np.array_equal(shown, saved)
+
+
+def test_the_page_shows_the_augmentation(home, capsys):
+    save(home / "photos", photos(40))
+    words = (*FOLDER, "dataset.resize=crop", "augment=ada")
+    told(capsys, *words, "check=adapted.html")
+    told(capsys, *words, "augment.p=0", "check=none.html")
+    adapted, none = (Path(name).read_text() for name in ("adapted.html", "none.html"))
+    assert "augment=ada at p=0.5 (the run adapts p, from 0 on)" in adapted
+    (plain, strong), (same, weak) = (pictures_of(page) for page in (adapted, none))
+    assert np.array_equal(plain, same)
+    assert np.array_equal(weak, same)
+    assert np.abs(strong.astype(int) - plain).mean() > 10
+
+
+def pictures_of(page: str) -> list[np.ndarray]:
+    """The embedded pictures of a page."""
+    texts = re.findall(r'base64,([^"]+)"', page)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))) for text in texts]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_cli.augment import Augment, augments
 from gan_cli.data.dataset import part_with, pick
 from gan_cli.data.kinds import Context, kind_of
 from gan_cli.forecast.inspection import Inspection
@@ -20,6 +21,7 @@ from gan_cli.training.previews import Previews
 from gan_cli.utils.files import write_text
 
 PAIRS, GROUPS = 60, 100  # similar pairs that are shown, groups of copies that are listed
+SHOWN = 0.5  # strength at which an augmentation is shown that the run adapts
 EDGES = (8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096)  # pixels
 
 
@@ -68,14 +70,24 @@ def pictures(trial: Trial) -> Iterator[tuple[str, Markup, str]]:
         if augmented and field.kind in trial.game.augment.kinds:
             seen = kind.data_picture(field, Context(augment(trial, samples)))
             if seen is not None:
-                note = f"the same samples with augment={trial.whole.augment['name']}"
+                note = f"the same samples with {augmentation(trial)[1]}"
                 yield f"What the critics see{name}", embed_array(seen, "augmented samples"), note
 
 
 def augment(trial: Trial, samples: Tensor) -> Tensor:
     """Samples with the augmentation of the run."""
     with torch.no_grad(), fixed_random_state(trial.runtime.device, trial.whole.seed):
-        return trial.game.augment(samples)
+        return augmentation(trial)[0](samples)
+
+
+def augmentation(trial: Trial) -> tuple[Augment, str]:
+    """The augmentation of the run, and its name; one that is adapted is shown at some strength."""
+    options, name = trial.whole.augment, f"augment={trial.whole.augment['name']}"
+    if "initial" not in options or options.get("p") is not None:
+        return trial.game.augment, name
+    shown = min(SHOWN, options["limit"])
+    words = f"{name} at p={shown:g} (the run adapts p, from {options['initial']:g} on)"
+    return augments.build({**options, "initial": shown}, where="augment"), words
 
 
 def tables(found: Inspection) -> Iterator[Markup]:

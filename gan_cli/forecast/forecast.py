@@ -58,7 +58,8 @@ class Forecast:
         shape = "x".join(map(str, self.shape))
         yield "data", f"{self.samples:,} samples ({self.kind}, {shape}), {self.feed}{size}"
         rate = self.images_per_second
-        yield "speed", f"{rate:,.4g} images/s, over {self.measured_steps} steps"
+        speed = f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+        yield "speed", f"{speed} images/s, over {self.measured_steps} steps"
         yield "time", self.time_in_words()
         where = "of the GPU" if self.on_gpu else "of the process"
         yield "memory", f"{as_size(self.memory)} {where} at most" if self.memory else "not known"

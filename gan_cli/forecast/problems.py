@@ -132,7 +132,7 @@ def copies(found: Inspection, config: Config) -> Iterator[str]:  # noqa: ARG001
     extra = sum(len(group) - 1 for group in found.copies)
     first = [" = ".join(map(found.name, group[:2])) for group in found.copies]
     yield (
-        f"{counted(extra, 'sample')} are exact copies of others ({listed(first)}); delete them: "
+        f"{counted(extra, 'exact copy')} of other samples ({listed(first)}); delete them: "
         "what is there twice is learnt, and scored, twice"
     )
 

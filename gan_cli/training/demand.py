@@ -28,6 +28,7 @@ ACTIVATIONS = 2000
 MEASURED = 2, 6  # samples of the measured steps
 GROWTH = 2.0  # of the peak between them, so that samples, and not weights, decide it
 LARGER = 16  # times as many samples otherwise
+CUDA_MARGIN = 2.0  # a GPU says itself that its memory is full, and workspaces of cuDNN are counted
 USABLE = 0.5  # share of the free memory that advice plans with
 log = logging.getLogger("gan_cli")
 
@@ -63,7 +64,8 @@ def refuse_what_cannot_fit(run: Run) -> None:
         return
     demand = measured(run, batch)
     parts = run.config.accumulate
-    if demand is not None and demand.of(batch, parts) > free:
+    certain = CUDA_MARGIN if run.runtime.device.type == "cuda" else 1.0
+    if demand is not None and demand.of(batch, parts) > free * certain:
         advice = advised(demand, batch, free * USABLE, world, run.game.packing)
         raise OutOfMemoryError(
             f"batch_size: a step of {run.config.batch_size} samples"

@@ -31,9 +31,13 @@ def peak_memory(device: torch.device) -> int | None:
 def peak_of(device: torch.device) -> Iterator[Callable[[], int]]:
     """Yields a function that returns the most bytes that the context has allocated at a time."""
     if device.type == "cuda":
+        benchmark, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, False
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
-        yield lambda: int(torch.cuda.max_memory_allocated(device) - before)
+        try:
+            yield lambda: int(torch.cuda.max_memory_allocated(device) - before)
+        finally:
+            torch.backends.cudnn.benchmark = benchmark  # whose trials take much memory
         return
     with Allocations() as allocations:
         yield lambda: allocations.most
