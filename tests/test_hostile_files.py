@@ -87,6 +87,16 @@ def test_what_is_no_npz_file(content, tmp_path):
     one_line(error)
 
 
+def test_a_message_that_quotes_the_file_is_cut(tmp_path):
+    """The length of a name in a local header makes zipfile quote as much of the file."""
+    content = bytearray(saved(tmp_path / "a.npz", images=IMAGES).read_bytes())
+    content[26:28] = struct.pack("<H", 60_000)
+    (tmp_path / "a.npz").write_bytes(bytes(content) + bytes(70_000))
+    with pytest.raises(ConfigError, match="not an intact npz file") as error:
+        read_npz(tmp_path / "a.npz", "real")
+    assert len(one_line(error)) < 500
+
+
 def test_an_npz_file_with_a_flipped_byte_at_any_place(tmp_path):
     """It is read as it was, or refused: the checksums of a zip archive cover its arrays."""
     content = saved(tmp_path / "a.npz", images=IMAGES[:1], labels=np.arange(1)).read_bytes()

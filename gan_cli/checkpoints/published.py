@@ -20,6 +20,7 @@ from gan_cli.checkpoints.fit import nonfinite
 from gan_cli.config.registry import Registry
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import user_path
+from gan_cli.utils.text import said
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def download(entry: Published) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(entry.url, str(target), entry.sha256, progress=os.isatty(2))
     except (OSError, RuntimeError, http.client.HTTPException) as error:
-        reason = " ".join(str(error).split())  # no network, no room or another checksum
+        reason = said(error)  # no network, no room or another checksum
         raise entry.error(
             f"{entry.title} is not in {target.parent} and cannot be downloaded ({reason})"
         ) from None

@@ -14,6 +14,7 @@ from torch import Tensor
 from gan_cli.utils.errors import ConfigError, StorageError
 from gan_cli.utils.files import atomic_file
 from gan_cli.utils.strict_json import dumps
+from gan_cli.utils.text import said
 
 SAFETENSORS = ".safetensors"  # their suffix
 KEY = "gan_cli"  # of the metadata
@@ -55,7 +56,7 @@ def read_state(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise StorageError(f"{path}: no such file") from None
     except (SafetensorError, OSError, ValueError) as error:
-        raise StorageError(f"{path} is damaged ({error})") from error
+        raise StorageError(f"{path} is damaged ({said(error)})") from error
     if not isinstance(metadata, dict):
         raise StorageError(f"{path} is no model of gan_cli: its metadata has no '{KEY}'")
     kept = {key: metadata[key] for key in STORED if key in metadata}

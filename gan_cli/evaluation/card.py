@@ -12,6 +12,7 @@ from typing import Any
 from gan_cli.evaluation.evaluation import Evaluation, MetricSet, Scorecard
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.strict_json import numbers, write_json
+from gan_cli.utils.text import said
 from gan_cli.utils.versions import versions
 
 FORMAT = 1
@@ -96,7 +97,7 @@ def read_card(path: Path) -> Card:
     try:
         card = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: is not a metric card ({error})") from None
+        raise ConfigError(f"{path}: is not a metric card ({said(error)})") from None
     if not isinstance(card, dict) or card.get("card") != FORMAT:
         raise ConfigError(f"{path}: is not a metric card of gan-fid (format {FORMAT})")
     card |= {key: numbers(card[key]) for key in VALUES if key in card}

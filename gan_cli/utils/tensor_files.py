@@ -10,6 +10,7 @@ import torch
 from gan_cli.utils.errors import StorageError
 from gan_cli.utils.files import atomic_file
 from gan_cli.utils.storage import free_space
+from gan_cli.utils.text import LONGEST, shown
 
 # pickle documents that unpickling may raise more than UnpicklingError on a damaged file.
 DAMAGE = (
@@ -51,4 +52,5 @@ def read_tensors(path: Path, device: torch.device | str = "cpu") -> Any:
 
 
 def first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return shown(lines[0], LONGEST)

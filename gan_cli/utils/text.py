@@ -10,6 +10,14 @@ def shown(word: str, length: int = 80) -> str:
     return printable if len(printable) <= length else printable[: length - 3] + "..."
 
 
+LONGEST = 200  # characters of a library's message, which may quote the bytes of a file
+
+
+def said(error: BaseException) -> str:
+    """What an exception of a library says, on one line and cut; its type if it says nothing."""
+    return shown(" ".join(str(error).split()), LONGEST) or type(error).__name__
+
+
 def as_typed(value: object) -> str:
     """A value of a config in a message, cut if it is long: a text in quotes."""
     try:

@@ -10,6 +10,7 @@ from torch.utils.data import default_collate
 from gan_cli.data.dataset import MapDataset
 from gan_cli.data.feeds.decode import Batch
 from gan_cli.utils.errors import DataError
+from gan_cli.utils.text import said
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +47,8 @@ def unreadable(error: Exception, what: str) -> Unreadable:
     """Describes the error of a data set, which names the file itself if it raises DataError."""
     if isinstance(error, DataError):
         return Unreadable(str(error))
-    reason = next(iter(str(error).splitlines()), "")
     trace = "" if isinstance(error, OSError) else traceback.format_exc()
-    return Unreadable(f"{what} ({type(error).__name__}: {reason})", trace)
+    return Unreadable(f"{what} ({type(error).__name__}: {said(error)})", trace)
 
 
 def readable(batches: Iterable[Batch | Unreadable]) -> Iterator[Batch]:

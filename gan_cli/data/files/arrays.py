@@ -10,6 +10,7 @@ import numpy as np
 from gan_cli.data.files.zip_members import DAMAGE, check_bomb, unreadable
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.storage import binary_size
+from gan_cli.utils.text import said
 
 HEADERS = {  # versions of the npy format that hold numbers and text
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -38,8 +39,7 @@ def read_npz(path: Path, where: str) -> dict[str, np.ndarray]:
                 arrays[name] = read_array(archive, info)
             return arrays
     except (*DAMAGE, *BAD_HEADER) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        reason = " ".join(reason.split()) or type(error).__name__
+        reason = (error.strerror if isinstance(error, OSError) else None) or said(error)
         array = f"array {name}: " if name else ""
         raise ConfigError(f"{where}: {path} is not an intact npz file ({array}{reason})") from None
 

@@ -14,6 +14,7 @@ from gan_cli.data.files.published_files import is_damaged, published_files
 from gan_cli.utils.errors import UserError
 from gan_cli.utils.files import temporary_folder
 from gan_cli.utils.paths import user_path
+from gan_cli.utils.text import said
 
 log = logging.getLogger(__name__)
 allowed = ContextVar("allowed", default=True)  # may data sets be downloaded?
@@ -50,9 +51,9 @@ def fetch(name: str, root: str, **options: Any) -> Any:
     except MemoryError:
         raise
     except ImportError as error:
-        raise ConfigError(f"dataset: {name} cannot be read ({reason(error)})") from error
+        raise ConfigError(f"dataset: {name} cannot be read ({said(error)})") from error
     except Exception as error:  # torchvision's "not found or corrupted", or that of a damaged file
-        fault = file_fault(dataset_class, folder, options.get("split"), reason(error))
+        fault = file_fault(dataset_class, folder, options.get("split"), said(error))
         found = downloaded(dataset_class, folder, fault, options)
     check_labels(found, name, folder)
     return found
@@ -88,7 +89,7 @@ def downloaded(dataset_class: Any, folder: Path, fault: str | None, options: dic
         what = f"{fault}; {name}" if fault else f"no {name} in {folder}, and it"
         elsewhere = "of a sound copy" if fault else "if it is elsewhere"
         raise ConfigError(
-            f"dataset.root: {what} cannot be downloaded ({reason(error)}); type dataset.root=DIR "
+            f"dataset.root: {what} cannot be downloaded ({said(error)}); type dataset.root=DIR "
             f"{elsewhere}, or use dataset=mnist_5k (needs no download) or dataset=folder "
             "dataset.path=DIR_OR_ZIP (your own images)"
         ) from error
@@ -111,10 +112,6 @@ def check_labels(found: Any, name: str, folder: Path) -> None:
         "among its files; remove them and type the command again to download them, or type "
         "dataset.root=DIR of a sound copy"
     )
-
-
-def reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def install(staged: Path, target: Path) -> None:

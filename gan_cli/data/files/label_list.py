@@ -13,6 +13,7 @@ from gan_cli.data.files.entry_names import plain_name
 from gan_cli.data.files.image_names import listing
 from gan_cli.data.files.zip_members import DAMAGE
 from gan_cli.data.label_values import label_numbers
+from gan_cli.utils.text import said
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +56,9 @@ def read_list(archive: Archive, where: str) -> bytes:
     try:
         return archive.read(where)
     except DAMAGE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(
-            f"dataset.labels: {archive.where(where)} cannot be read ({reason}); pack it again, "
-            f"{UNLABELLED}"
+            f"dataset.labels: {archive.where(where)} cannot be read ({said(error)}); pack it "
+            f"again, {UNLABELLED}"
         ) from None
 
 

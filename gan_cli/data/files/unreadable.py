@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from PIL import UnidentifiedImageError
 
 from gan_cli.utils.errors import DataError
-from gan_cli.utils.text import shown
-
-LONGEST = 200  # characters of a library's message, which may quote the bytes of a file
+from gan_cli.utils.text import said
 
 
 @contextmanager
@@ -30,6 +28,6 @@ def reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return "no longer in the archive"
     if isinstance(error, zipfile.BadZipFile):
-        return f"the archive is damaged or was replaced: {shown(str(error), LONGEST)}"
+        return f"the archive is damaged or was replaced: {said(error)}"
     system = error.strerror if isinstance(error, OSError) else None
-    return system or shown(" ".join(str(error).split()), LONGEST) or type(error).__name__
+    return system or said(error)
