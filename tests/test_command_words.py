@@ -155,7 +155,7 @@ def test_long_names_are_shortened_in_messages():
     [
         ["hydra/launcher=submitit_slurm", "-m", "seed=0,1"],
         ["hydra/launcher=quux", "-m", "seed=0,1"],
-        ["hydra/sweeper=optuna", "-m"],
+        ["hydra/sweeper=ax", "-m"],
         ["hydra.launcher=null", "-m"],
         ["hydra=x"],
         ["hydra.mode=x"],
@@ -210,8 +210,8 @@ def test_lists_and_mappings_in_the_wrong_place_are_told_in_our_words(
 
 def test_a_missing_launcher_is_a_missing_package(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    line = refused(run("train", "-m", "hydra/launcher=submitit_slurm", "seed=0,1"))
-    assert line.endswith("type pip install hydra-submitit-launcher")
+    line = refused(run("train", "-m", "hydra/launcher=rq", "seed=0,1"))
+    assert line.endswith("type pip install hydra-rq-launcher")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,14 @@ from gan_cli.config.quoting import is_text_key, quoted, shown
 from gan_cli.config.search_path import config_folders, group_choices, home_expanded, search_errors
 from gan_cli.utils.errors import ConfigError
 
+# Configs of ours in place of those of the plugins, which have other defaults. Hydra does not allow
+# a file with the name of a plugin's config.
+READY_CONFIGS = {
+    "hydra/launcher=joblib": "hydra/launcher=joblib_jobs",
+    "hydra/launcher=ray": "hydra/launcher=ray_gpus",
+    "hydra/sweeper=optuna": "hydra/sweeper=optuna_study",
+}
+
 
 def hydra_arguments(words: list[str], config_name: str = "train") -> list[str]:
     """The command line in the form that is passed to Hydra.
@@ -53,6 +61,7 @@ def hydra_arguments(words: list[str], config_name: str = "train") -> list[str]:
     if line.sweeps:
         overrides += job_folders.constant_keys(overrides)
     overrides = [part for word in overrides for part in expand_metrics(word)]
+    overrides = [READY_CONFIGS.get(word, word) for word in overrides]
     return [*flags.typed_flags(line), *(forced(word, groups) for word in overrides)]
 
 

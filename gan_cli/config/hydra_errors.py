@@ -10,13 +10,13 @@ from yaml import MarkedYAMLError, YAMLError
 from gan_cli.config.quoting import shown
 from gan_cli.utils.errors import ConfigError
 
-# Packages that provide launchers and sweepers, by the first word of their names.
+# What to install for launchers and sweepers, by the first word of their names.
 PLUGINS = {
-    "hydra/launcher/submitit": "hydra-submitit-launcher",
-    "hydra/launcher/joblib": "hydra-joblib-launcher",
-    "hydra/launcher/ray": "hydra-ray-launcher",
+    "hydra/launcher/submitit": "'gan-cli[slurm]'",
+    "hydra/launcher/joblib": "'gan-cli[joblib]'",
+    "hydra/launcher/ray": "'gan-cli[ray]'",
     "hydra/launcher/rq": "hydra-rq-launcher",
-    "hydra/sweeper/optuna": "hydra-optuna-sweeper",
+    "hydra/sweeper/optuna": "'gan-cli[optuna]'",
     "hydra/sweeper/ax": "hydra-ax-sweeper",
     "hydra/sweeper/nevergrad": "hydra-nevergrad-sweeper",
 }
@@ -39,6 +39,11 @@ def message(error: BaseException) -> str:
         return f"{config_file(undecoded)}: is not UTF-8: {undecoded.reason}"
     if (misfit := misfit_message(error, chain)) is not None:
         return misfit
+    if any(isinstance(link, RuntimeError) and '"srun"' in str(link) for link in chain):
+        return (
+            "hydra/launcher: there is no SLURM on this machine (no program srun); type "
+            "hydra/launcher=local for processes of this machine"
+        )
     text = own_message(error)
     if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException):
         text += f": {own_message(error.__cause__)}"

@@ -21,6 +21,8 @@ class SweepReport(Callback):
     """
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        if "sqlite" in str(config.hydra.sweeper.get("storage")):  # which makes no folders itself
+            Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         if is_reported(config):
             mode = str(config.get("log"))
             keep_launcher_off_stdout(config, mode)
