@@ -27,11 +27,12 @@ def squared_distances(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
     b = b.to("cpu", torch.float64, copy=True)
     center = b.mean(0)
     b -= center
+    own = b.square().sum(1)  # (M,)
     step = max(1, CELLS // len(b))
     for start in range(0, len(a), step):
         rows = slice(start, min(start + step, len(a)))
         part = a[rows].cpu().double() - center  # (n, D)
-        norms = part.square().sum(1, keepdim=True) + b.square().sum(1)  # (n, M)
+        norms = part.square().sum(1, keepdim=True) + own  # (n, M)
         squared = torch.addmm(norms, part, b.T, alpha=-2)
         distances = squared.masked_fill_(squared <= norms.mul_(RESOLUTION), 0).float()
         if not distances.isfinite().all():

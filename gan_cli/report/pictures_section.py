@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
@@ -25,7 +26,7 @@ def evenly_spaced(items: Sequence[T], most: int) -> list[T]:
 def embed_image(path: Path, budget: int, alt: str, rows: int | None = None) -> Markup:
     """An <img> of at most about `budget` bytes, cropped to the top `rows` pixel rows if given."""
     try:
-        kind, data, (width, height) = encode_image(path, budget, rows)
+        kind, data, (width, height) = encode_image(path, path.stat().st_mtime_ns, budget, rows)
     except (OSError, SyntaxError):  # a truncated PNG, e.g. after the disk was full
         return tag("p", f"{path.name} cannot be read", class_="muted")
     return embedded(kind, data, (width, height), alt)
@@ -46,23 +47,31 @@ def embedded(kind: str, data: bytes, size: tuple[int, int], alt: str) -> Markup:
     return tag("img", src=uri, alt=alt, width=width, height=height, class_=pixels)
 
 
-def encode_image(path: Path, budget: int, rows: int | None) -> tuple[str, bytes, tuple[int, int]]:
+@lru_cache(maxsize=128)  # a report is written anew at each evaluation
+def encode_image(
+    path: Path,
+    changed: int,  # noqa: ARG001  # when the file was: another picture then
+    budget: int,
+    rows: int | None,
+) -> tuple[str, bytes, tuple[int, int]]:
     """Format ("png" or "jpeg"), bytes, and (width, height) of the picture to embed."""
     with Image.open(path) as image:
-        height = min(rows or image.height, image.height)
-        if height == image.height and path.stat().st_size <= budget:
+        height, size = min(rows or image.height, image.height), path.stat().st_size
+        if height == image.height and size <= budget:
             return "png", path.read_bytes(), image.size
         picture = image.crop((0, 0, image.width, height))
         data = BytesIO()
-        picture.save(data, "png")
-        while len(data.getvalue()) > budget:
+        if size * height <= 2 * budget * image.height:  # PNG is slow; is it likely to fit?
+            picture.save(data, "png")
+            if len(data.getvalue()) <= budget:
+                return "png", data.getvalue(), picture.size
+        picture = without_alpha(picture)
+        while True:
             data = BytesIO()
-            without_alpha(picture).save(data, "jpeg", quality=QUALITY)
-            if min(picture.size) < 64:
-                break
+            picture.save(data, "jpeg", quality=QUALITY)
+            if len(data.getvalue()) <= budget or min(picture.size) < 64:
+                return "jpeg", data.getvalue(), picture.size
             picture = picture.resize((picture.width * 3 // 4, picture.height * 3 // 4))
-        kind = "png" if data.getvalue().startswith(b"\x89PNG") else "jpeg"
-        return kind, data.getvalue(), picture.size
 
 
 def without_alpha(image: Image.Image) -> Image.Image:

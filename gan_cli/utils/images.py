@@ -31,10 +31,13 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> np.ndarray
     return sheet
 
 
+LARGE = 1_000_000  # pixels; zlib then takes seconds at its default level, for a tenth of the bytes
+
+
 def save_png(path: Path, picture: np.ndarray) -> None:
     """Writes a picture (height, width, C) uint8, with C = 1, 3 or 4, as a PNG file, atomically."""
     from PIL import Image
 
     image = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
     with atomic_file(path, durable=False) as file:
-        image.save(file, "png")
+        image.save(file, "png", compress_level=1 if image.width * image.height > LARGE else 6)

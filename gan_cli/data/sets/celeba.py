@@ -15,6 +15,7 @@ from gan_cli.data.files.image import Resize, fit, read_image, square, to_tensor
 from gan_cli.data.files.unreadable import naming_file
 from gan_cli.data.spec import image_spec
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.kept import kept
 
 
 @datasets.register("celeba")
@@ -61,6 +62,7 @@ class CelebA:
     def modes(self) -> None:
         return None
 
+    @kept
     def fingerprint(self) -> str:
         """Returns a hash of the file names; the content is verified when it is downloaded."""
         return hashlib.blake2b("\n".join(self.files).encode(), digest_size=8).hexdigest()

@@ -21,6 +21,7 @@ from gan_cli.data.files.survey import broken_images, check_sizes, survey
 from gan_cli.data.files.unreadable import naming_file
 from gan_cli.data.spec import image_spec
 from gan_cli.utils.errors import DataError
+from gan_cli.utils.kept import kept
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,7 @@ class Folder:
     def modes(self) -> None:
         return None
 
+    @kept
     def fingerprint(self) -> str:
         """Returns a hash of names, file contents and labels, equal for a folder and its zip."""
         labels = [] if self.label is None else self.label.tolist()

@@ -12,6 +12,7 @@ from gan_cli.data.kinds import recognized
 from gan_cli.data.label_values import label_numbers, row_name
 from gan_cli.data.spec import Field, Spec
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.kept import kept
 
 
 class InMemory:
@@ -58,6 +59,7 @@ class InMemory:
     def modes(self) -> "Modes | None":
         return None
 
+    @kept
     def fingerprint(self) -> str:
         digest = hashlib.blake2b(digest_size=8)  # 0.1 s for the 61 MB of MNIST at 32x32
         for key, values in sorted(self.stacked.items()):

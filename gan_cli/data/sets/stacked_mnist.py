@@ -17,6 +17,7 @@ from gan_cli.data.sets.mixtures import PROVIDED
 from gan_cli.data.sets.mnist_5k import MNIST5k
 from gan_cli.data.sets.torchvision_sets import MNIST
 from gan_cli.data.spec import image_spec
+from gan_cli.utils.kept import kept
 
 KEPT_BYTES = 2 * 2**30  # largest size held in memory; larger sets are built sample by sample
 BATCH = 1024  # digits classified at a time
@@ -72,6 +73,7 @@ class StackedMNIST:
     def labels(self) -> Tensor:
         return self.label
 
+    @kept
     def fingerprint(self) -> str:
         digest = hashlib.blake2b(self.digits.fingerprint().encode(), digest_size=8)
         digest.update(self.triples.numpy().data)
