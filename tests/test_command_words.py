@@ -238,7 +238,8 @@ def test_groups_of_other_folders_are_found(given, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "conf/model").mkdir(parents=True)
     (tmp_path / "conf/model/mine.yaml").write_text("defaults: [mlp, _self_]\n")
-    assert run("train", given, "model=mine", "dataset=ring", "check=true").status == 0
+    words = ("model=mine", "dataset=ring", "metrics=fd_identity", "check=true")
+    assert run("train", given, *words).status == 0
     config = composed("train", [given, "model=mine", "dataset=ring"])
     assert config.model.networks.generator.name == "mlp_generator"
 
