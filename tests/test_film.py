@@ -1,5 +1,6 @@
 """A film of the pictures that a training took."""
 
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from gan_cli.sampling.perform import perform
 from gan_cli.sampling.tasks import film
 from gan_cli.utils.errors import ConfigError, StorageError
 from gan_cli.utils.images import save_png
+from tests.fuzz.outcome import outcome_of
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +117,32 @@ def test_pictures_of_data_alone_are_no_film():
     take("real", 0, 9)
     with pytest.raises(ConfigError, match="has no pictures"):
         shot()
+
+
+def main_of(command):
+    return import_module(f"gan_cli.{command}").main
+
+
+@pytest.mark.slow
+def test_the_command_writes_a_film_of_a_training_that_can_be_read_back():
+    pytest.importorskip("av")
+    imageio = pytest.importorskip("imageio.v3")
+    words = ("steps=6", "every.preview=2", "every.log=0", "metrics=none", "score_scale=false")
+    sizes = ("model.networks.generator.width=8", "model.networks.discriminator.width=8")
+    data = ("dataset=digits", "dataset.size=16", "batch_size=16", "device=cpu", "health=false")
+    trained = outcome_of(main_of("train"), ["run=x", *data, *words, *sizes], limit=300)
+    assert trained.status == 0, trained.err
+    drawn = outcome_of(
+        main_of("sample"), ["run=x", "task=film", "format=mp4", "output=there"], limit=300
+    )
+    assert drawn.status == 0, drawn.err
+    assert Path(drawn.out.splitlines()[-1]) == Path("there/samples.mp4")
+    frames = imageio.imread("there/samples.mp4", plugin="pyav")
+    assert len(frames) == 3 + 2 * 2  # at steps 2, 4 and 6, and the last for two seconds more
+    pictures = sorted(Path("outputs/x/samples").glob("samples-*.png"))
+    assert len(pictures) == 3
+    last = np.asarray(Image.open(pictures[-1]).convert("L"), float)
+    height, width = last.shape
+    factor = max(1, 256 // max(height, width))
+    shown = frames[-1][: height * factor : factor, : width * factor : factor].mean(2)
+    assert np.abs(shown - last).mean() < 12  # of 255; H.264 loses a little
