@@ -3,6 +3,7 @@
     python scripts/benchmark.py [--steps 50] [--pairs 5] [--device cpu] [--only loops startup]
     python scripts/benchmark.py metrics     see benchmark_metrics.py
     python scripts/benchmark.py sampling    see benchmark_sampling.py
+    python scripts/benchmark.py costs       see benchmark_costs.py
 
 Everything is measured in one run, in turns (A B C A B C ...), and a ratio is the median of the
 ratios within a round: a machine that slows down slows all of them. Same networks (DCGAN, width 64),
@@ -20,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
+import benchmark_costs
 import benchmark_metrics
 import benchmark_sampling
 import torch
@@ -40,7 +42,7 @@ from gan_cli.utils.stop_signals import StopSignal
 from gan_cli.validation.validate import validate
 
 BATCH = 64
-WHATS = ("training", "metrics", "sampling")
+WHATS = ("training", "metrics", "sampling", "costs")
 WARM_UP = 3  # untimed steps before each block: the caches and queues hold another loop's data
 SETTING = [
     *("model=dcgan", "dataset=synthetic", "dataset.size=32", "dataset.channels=3"),
@@ -126,7 +128,12 @@ def main() -> None:
     parser.add_argument("what", nargs="?", choices=WHATS, default="training")
     options = parser.parse_args()
     if options.what != "training":
-        {"metrics": benchmark_metrics, "sampling": benchmark_sampling}[options.what].main()
+        others = {
+            "metrics": benchmark_metrics,
+            "sampling": benchmark_sampling,
+            "costs": benchmark_costs,
+        }
+        others[options.what].main()
         return
     device = [f"device={options.device}"]
     if "startup" in options.only:
