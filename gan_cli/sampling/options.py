@@ -63,6 +63,9 @@ class SampleOptions:
     target: str | None = None  # which field of a sample; None: the first
     anomalous: Any = None  # classes, by number or name
     attribute: Any = None  # two of them
+    method: Literal["sefa", "ganspace", "jacobian"] | None = None  # None: as the generator allows
+    layer: str | None = None  # None: the first one that reads the latent
+    directions: Count | None = None
     strength: Finite | None = None
     steps: Count | None = None
     count: Samples | None = None
@@ -81,6 +84,11 @@ class SampleOptions:
     def formats(self) -> list[str]:
         """The export formats asked for; [] if none."""
         return [] if self.format is None else several(self.format)
+
+    @property
+    def labels(self) -> list[Any] | None:
+        """The classes asked for, by number or name; None if none."""
+        return None if self.label is None else several(self.label)
 
     def given_keys(self) -> set[str]:
         """Returns the keys that differ from their defaults, except those of all tasks."""
