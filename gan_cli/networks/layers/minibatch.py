@@ -14,6 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gan_cli.networks.layers.equalized import at_least_float32
+
 Minibatch = Literal["none", "std", "discrimination"]
 KERNELS, DIMENSIONS = 100, 5  # B and C of Salimans et al. 2016
 
@@ -31,6 +33,27 @@ class MinibatchStd(nn.Module):
         # 1e-8 as in the authors' code: the derivative of the root is finite for equal samples.
         deviation = (variance + 1e-8).sqrt().mean()
         return torch.cat((x, deviation.to(x.dtype).expand(len(x), 1)), 1)
+
+
+class GroupedMinibatchStd(nn.Module):
+    """Minibatch standard deviation of feature maps over groups of the batch, as in StyleGAN2.
+
+    A batch that `group` does not divide has the largest groups below it that do.
+    """
+
+    def __init__(self, group: int) -> None:
+        super().__init__()
+        self.group = group
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C + 1, H, W)."""
+        count, height, width = len(x), *x.shape[2:]
+        group = max(g for g in range(1, min(self.group, count) + 1) if count % g == 0)
+        groups = at_least_float32(x).unflatten(0, (group, -1))  # (group, N / group, C, H, W)
+        deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
+        maps = deviation.to(x.dtype).repeat(group).view(-1, 1, 1, 1)  # (N, 1, 1, 1)
+        maps = maps.expand(-1, 1, height, width)
+        return torch.cat((x, maps), 1)
 
 
 class MinibatchDiscrimination(nn.Module):
