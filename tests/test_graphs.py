@@ -40,6 +40,12 @@ SETTINGS = {
     "momentum": ("optimizer=sgd", "optimizer.momentum=0.5", "optimizer.lr=1e-3", *WIDTHS),
     "classes": ("model=acgan", *WIDTHS),
     "r3gan": ("model=r3gan", "loss=r3gan", "dataset.size=16"),
+    "stylegan2": (
+        "model=stylegan2",
+        "loss.penalties.r1.every=2",
+        "loss.penalties.path_length.every=2",
+        *WIDTHS,
+    ),
     "diffaugment": ("augment=diffaugment", *WIDTHS),
     "ada": ("augment=ada", "loss=r1", "augment.interval=1", "augment.speed=64", *WIDTHS),
     "scheduled augmentation": ("augment=r3gan", "loss=r3gan", *WIDTHS),

@@ -11,6 +11,8 @@ NAMES = 20  # class names that are listed at most
 def in_words(exportable: Exportable, name: str) -> str:
     """Returns which values an input takes."""
     model, spec = exportable.model, exportable.model.spec
+    if name == "noise":
+        return NORMAL
     if name == "latent":
         uniform = model.game.networks["generator"].prior == "uniform"
         return "uniform on [-1, 1]" if uniform else NORMAL

@@ -18,7 +18,7 @@ from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.penalty import Critic, GeneratorTurn, Sample
 from gan_cli.losses.terms import Terms
-from gan_cli.networks.layers.latent import draw_latent
+from gan_cli.networks.layers.latent import draw_latent, draw_stages
 
 
 @games.register("bigan")
@@ -56,7 +56,8 @@ class BiGAN(Game):
     def turns(self, step: int) -> Iterator[Turn]:
         """Yields the generator's turn first; the critic's first turn then reuses its pairs."""
         due = tuple(self.objective.penalties_of("generator", self.objective.schedule(step)))
-        yield Turn("generator", partial(self.generator_loss, due=due), variant=due)
+        loss = partial(self.generator_loss, due=due)
+        yield Turn("generator", loss, variant=due, after=self.after_generator)
         yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
@@ -81,7 +82,9 @@ class BiGAN(Game):
         batch |= {key: value.detach() for key, value in made.items()}  # for the critic's turn
         critic = self.critic("discriminator", batch)
         terms = self.objective.encoder_terms(critic, (real, inferred), (generated, latent))
-        turn = GeneratorTurn(self.networks["generator"], latent, generated)
+        generator = self.networks["generator"]
+        stages = partial(draw_stages, generator, None, real.device)
+        turn = GeneratorTurn(generator, latent, generated, stages)
         terms |= self.objective.generator_penalties(turn, due)
         return terms | self.cycle_terms(real, inferred, latent, generated)
 
@@ -103,7 +106,7 @@ class BiGAN(Game):
         return draw_latent(self.networks["generator"], len(real), real.device)
 
     def sample(self, request: Request) -> Tensor:
-        return self.networks["generator"](self.latent(request))
+        return self.synthesized(request)
 
     def encode(self, samples: Tensor) -> Tensor:
         """Returns latents (N, latent_dim) of samples (N, *shape) in model form."""

@@ -18,7 +18,7 @@ from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.penalty import Critic
 from gan_cli.losses.terms import Terms
-from gan_cli.networks.layers.latent import seeded_latent
+from gan_cli.networks.layers.latent import HasStyles, seeded_latent
 from gan_cli.networks.network import reads_labels
 
 if TYPE_CHECKING:
@@ -132,6 +132,10 @@ class Game:
         self.objective.after(terms.observed)
         self.augment.after(terms.observed)
 
+    def after_generator(self, terms: Terms) -> None:
+        """Adapts penalties on the generator; called after its turn."""
+        self.objective.after(terms.observed, "generator")
+
     def constrain(self) -> None:
         """Clips the weights of the critics if the loss requires it."""
         for role in self.critics:
@@ -189,6 +193,20 @@ class Game:
         if latent is None:
             latent = seeded_latent(self.networks["generator"], request.noise, request.truncation)
         return latent.to(self.device)
+
+    def synthesized(self, request: Request, label: Tensor | None = None) -> Tensor:
+        """Returns what the generator makes of the latents of a request, in eval mode.
+
+        A generator with `noise_size` gets its noise from the seeds; one with styles truncates them.
+        """
+        generator: Any = self.networks["generator"]
+        options: dict[str, Any] = {}
+        if size := getattr(generator, "noise_size", 0):
+            options["noise"] = request.layer_noise.normal(size).to(self.device)
+        if isinstance(generator, HasStyles) and request.truncation is not None:
+            options["truncation"] = request.truncation
+        labels = () if label is None else (label,)
+        return generator(self.latent(request), *labels, **options)
 
     def preview(self, batch: Batch) -> dict[str, PreviewContent]:  # noqa: ARG002
         """Returns pictures besides samples, by name; called in eval mode, without gradients."""

@@ -18,7 +18,7 @@ from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.penalty import Critic, GeneratorTurn, Sample, TwoHeaded
 from gan_cli.losses.terms import Terms
-from gan_cli.networks.layers.latent import draw_latent
+from gan_cli.networks.layers.latent import draw_latent, draw_stages
 from gan_cli.networks.network import reads_labels
 
 
@@ -87,7 +87,8 @@ class GAN(Game):
         Since turns alternate, the order matters only at step 0; it saves one pass of the generator.
         """
         due = tuple(self.objective.penalties_of("generator", self.objective.schedule(step)))
-        yield Turn("generator", partial(self.generator_loss, due=due), variant=due)
+        loss = partial(self.generator_loss, due=due)
+        yield Turn("generator", loss, variant=due, after=self.after_generator)
         yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
@@ -116,7 +117,9 @@ class GAN(Game):
         self, batch: Batch, latent: Tensor, fake: Tensor, due: tuple[str, ...]
     ) -> Terms:
         """Returns the objective's penalties on the generator."""
-        turn = GeneratorTurn(lambda z: self.generate(batch, z), latent, fake)
+        label = batch.get("label") if self.conditional else None
+        stages = partial(draw_stages, self.networks["generator"], label, fake.device)
+        turn = GeneratorTurn(lambda z: self.generate(batch, z), latent, fake, stages)
         return self.objective.generator_penalties(turn, due)
 
     def critic(self, role: str, batch: Batch) -> Critic:
@@ -174,7 +177,7 @@ class GAN(Game):
 
     def sample(self, request: Request) -> Tensor:
         label = None if request.label is None else request.label.to(self.device)
-        return self.networks["generator"](self.latent(request), label)
+        return self.synthesized(request, label)
 
     @torch.no_grad()
     def logits(self, samples: Tensor) -> Tensor | None:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from gan_cli.utils.noise import Noise
 
+SPREAD = 0xD1342543DE82EF95  # an odd number of 64 bits, which maps near seeds to distant ones
+
 
 class Given(Protocol):
     """Inputs (N, *shape) in model form: a tensor, or an object that loads them when indexed."""
@@ -28,7 +30,7 @@ class Request:
     label: Tensor | None = None  # (N,) int64
     given: Mapping[str, Given] = field(default_factory=dict)  # inputs by batch key, model form
     latent: Tensor | None = None  # (N, latent_dim), instead of latents drawn from the seeds
-    truncation: float | None = None  # bound of the latents
+    truncation: float | None = None  # bound of the latents, or psi of styles
     target: str | None = None  # batch key to generate; None: the target of the data set
 
     def __len__(self) -> int:
@@ -38,6 +40,14 @@ class Request:
     def noise(self) -> Noise:
         """The random numbers of the samples, N streams."""
         return Noise(self.seeds)
+
+    @cached_property
+    def layer_noise(self) -> Noise:
+        """Other random numbers of the samples, for noise inside of a network.
+
+        They are the same whether the latents were drawn from the seeds or given.
+        """
+        return Noise([(seed * SPREAD + 1) % 2**64 for seed in self.seeds])
 
     def batches(self, size: int) -> Iterator["Request"]:
         """Yields requests of exactly `size` samples; the last is padded with its last sample."""

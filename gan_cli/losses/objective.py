@@ -118,7 +118,8 @@ class Objective:
     def generator_penalties(self, turn: GeneratorTurn, due: tuple[str, ...]) -> Terms:
         """Returns the penalties on the generator, such as mode seeking."""
         names = self.penalties_of("generator", due)
-        return Terms({name: self.strength[name] * self.penalties[name](turn) for name in names})
+        terms = {name: self.strength[name] * self.penalties[name](turn) for name in names}
+        return Terms(terms, turn.observed)
 
     def encoder_terms(self, critic: Critic, real: Sample, fake: Sample) -> Terms:
         """Returns the loss of a player that makes both sides, as generator and encoder of BiGAN."""
@@ -158,10 +159,10 @@ class Objective:
         """The penalties that have a state, by name."""
         return {name: p for name, p in self.penalties.items() if isinstance(p, Remembers)}
 
-    def after(self, observed: Mapping[str, Tensor]) -> None:
-        """Updates the state of penalties with the values that a critic's turn has observed."""
-        for penalty in self.remembering.values():
-            penalty.after(observed)
+    def after(self, observed: Mapping[str, Tensor], player: str = "critic") -> None:
+        """Updates the state of the player's penalties with what its turn has observed."""
+        for name in self.penalties_of(player, tuple(self.remembering)):
+            self.remembering[name].after(observed)
 
     def state_dict(self) -> dict[str, dict[str, Tensor]]:
         """Returns the state of penalties by name; empty if none has one."""

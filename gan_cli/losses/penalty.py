@@ -13,6 +13,7 @@ from gan_cli.config.schedules import Schedule, Weight
 
 Sample = tuple[Tensor, ...]  # what a critic sees: (image,) in a GAN, (image, latent) in a BiGAN
 Critic = Callable[..., Tensor]  # samples to logits; conditioning and augmentation are bound
+Stages = tuple[Tensor, Callable[[Tensor], Tensor]]  # styles, and the function from them to samples
 
 
 def logits_and_gradient(
@@ -78,6 +79,17 @@ class GeneratorTurn:
     generator: Callable[[Tensor], Tensor]  # latents (N, latent_dim) to fakes, conditioning bound
     latent: Tensor  # (N, latent_dim)
     fake: Tensor  # generator(latent), (N, *shape)
+    stages: Callable[[int], Stages] | None = None  # see draw_stages; None: the generator has one
+    observed: dict[str, Tensor] = field(default_factory=dict)  # values that penalties add to log
+
+    def draw_stages(self, count: int) -> Stages:
+        """Draws styles of `count` new samples, for the first labels of the batch.
+
+        Returns them and the function from them to samples. Without styles, they are latents.
+        """
+        if self.stages is None:
+            return self.latent[:count], self.generator
+        return self.stages(count)
 
 
 @dataclass(kw_only=True)
@@ -105,7 +117,7 @@ class Remembers(Protocol):
         ...
 
     def after(self, observed: Mapping[str, Tensor]) -> None:
-        """Updates the state; called after each turn of a critic with its observed values."""
+        """Updates the state with what a turn has observed; called after each turn of `player`."""
         ...
 
     def state_dict(self) -> dict[str, Tensor]: ...

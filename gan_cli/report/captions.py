@@ -57,6 +57,8 @@ CAPTIONS: tuple[tuple[str, str], ...] = (
         "Penalty on steep critics: should stay small; growth means that it is too weak.",
     ),
     (r".*/mode_seeking", "Should fall: different latents give different samples."),
+    (r".*/path_length", "Variance of the path lengths: should stay small."),
+    (r".*/mean_path_length", "Mean change of images with styles: should level off."),
     (r".*/lecam", "Penalty on logits that drift: should stay small."),
     (r".*/logit_drift", "Penalty on the level of the logits: should stay small."),
     (r".*/augment_p|.*_strength", "Strength of the augmentation: should level off well below 0.8."),

@@ -74,7 +74,8 @@ class LoadedModel:
             Inputs of the model, such as images (N, C, H, W), uint8 or float in [-1, 1]; a mapping
             by batch key if it takes several.
         truncation
-            Bound of the latents, for models with a normal prior.
+            Bound of the latents, for models with a normal prior. For StyleGAN2 it is psi: styles
+            become w_avg + psi (w - w_avg).
         target
             The batch key to generate, for models that can generate several.
         batch_size
@@ -123,7 +124,8 @@ class LoadedModel:
         generator, noise = model.game.networks["generator"], Request(chosen).noise
         latent = model.walk(seeded_latent(generator, noise, truncation), between)
         repeated = None if labels is None else labels[:1].expand(len(latent))
-        frames = Request([chosen[0]] * len(latent), repeated, latent=latent, target=target)
+        same = [chosen[0]] * len(latent)
+        frames = Request(same, repeated, latent=latent, truncation=truncation, target=target)
         return self._draw(frames, batch_size)
 
     @memory_errors(SAMPLING)

@@ -1,7 +1,8 @@
 """Latent vectors: drawn from the prior of a generator, and interpolated."""
 
 import math
-from typing import Literal, cast
+from collections.abc import Callable
+from typing import Literal, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,20 @@ from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.noise import Noise
 
 Prior = Literal["normal", "uniform"]  # N(0, I), or uniform on [-1, 1]^d
+
+
+@runtime_checkable
+class HasStyles(Protocol):
+    """A generator that maps latents to styles first; it also has the mean style `w_avg`.
+
+    Its forward takes `truncation`, which is psi in w_avg + psi (w - w_avg).
+    """
+
+    w_avg: Tensor
+
+    def styles(self, latent: Tensor, label: Tensor | None = None) -> Tensor: ...
+
+    def synthesis(self, styles: Tensor, noise: Tensor | None = None) -> Tensor: ...
 
 
 def draw_latent(generator: nn.Module, count: int, device: torch.device) -> Tensor:
@@ -23,13 +38,28 @@ def draw_latent(generator: nn.Module, count: int, device: torch.device) -> Tenso
 def seeded_latent(generator: nn.Module, noise: Noise, truncation: float | None = None) -> Tensor:
     """Latents (N, latent_dim) from the prior of `generator`, on the CPU, one for each stream.
 
-    `truncation` is the bound of Brock et al. 2019 (arXiv:1809.11096), Section 3.1.
+    `truncation` is the bound of Brock et al. 2019 (arXiv:1809.11096), Section 3.1. The latents of a
+    generator with styles have none, since it truncates the styles.
     """
     length = cast(int, generator.latent_dim)
-    if truncation is not None:
+    if truncation is not None and not isinstance(generator, HasStyles):
         check_truncation(truncation, cast(Prior, generator.prior))
         return truncated_normal(noise.uniform(length), truncation)
     return noise.uniform(length) * 2 - 1 if generator.prior == "uniform" else noise.normal(length)
+
+
+def draw_stages(
+    generator: nn.Module, label: Tensor | None, device: torch.device, count: int
+) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Draws styles of `count` new samples; returns them and the function from them to samples.
+
+    A generator without styles has its latents in their place. The labels are the first ones.
+    """
+    latent = draw_latent(generator, count, device)
+    labels = () if label is None else (label[:count],)
+    if isinstance(generator, HasStyles):
+        return generator.styles(latent, *labels), generator.synthesis
+    return latent, lambda z: generator(z, *labels)
 
 
 def check_truncation(truncation: float, prior: Prior) -> None:

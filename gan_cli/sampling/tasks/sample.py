@@ -72,7 +72,8 @@ def draw_walk(model: Model, options: SampleOptions, field: Field) -> DrawnSample
     ends = seeded_latent(model.game.networks["generator"], noise, options.truncation)
     latent = model.walk(ends, options.interpolate)
     every = None if label is None else label[:1].expand(len(latent))
-    frames = Request([seeds[0]] * len(latent), every, latent=latent)
+    same = [seeds[0]] * len(latent)
+    frames = Request(same, every, latent=latent, truncation=options.truncation)
     return drawn_samples(model, frames, options, field, seeds)
 
 
