@@ -63,11 +63,14 @@ def train(*overrides: str, **settings: Any) -> TrainedRun:
     ConfigError
         If anything is wrong with the settings; its message has a line for each fault.
     """
+    from gan_cli.presets.settle import settled
     from gan_cli.training.session import run_training
     from gan_cli.validation.continuing import job_of
 
     started = time.time()
-    job = job_of(*composed_with_start("train", [*overrides, *typed(settings)]), run_folder)
+    with torch_settings_kept():
+        words = composed_with_start("train", [*overrides, *typed(settings)])
+        job = job_of(*settled(*words, run_folder), run_folder)
     if job.config.check:
         raise ConfigError("check: train() checks every config before it starts; leave it out")
     with torch_settings_kept():

@@ -40,9 +40,10 @@ def train(composed: DictConfig) -> float | None:
         if first:
             announce(done.message, str(composed.get("log")), "done")
         return done.objective
-    from gan_cli.validation.continuing import job_of  # torch is imported here, after --help
+    from gan_cli.presets.settle import settled  # torch is imported here, after --help
+    from gan_cli.validation.continuing import job_of
 
-    job = job_of(composed, start, run_folder)
+    job = job_of(*settled(composed, start, run_folder), run_folder)
     if job.config.check:
         check(job.config)
         return None

@@ -119,4 +119,5 @@ class Config:
     on_nonfinite: Literal["stop", "rollback"] = "stop"
     allow_changes: bool = False  # resume although the settings differ
     imports: tuple[str, ...] = ()
+    preset: Literal["none", "auto", "quality", "fast", "tiny"] = "none"  # what chose the settings
     check: bool | str = False  # a file: a new one, for a page about the data

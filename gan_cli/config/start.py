@@ -36,10 +36,13 @@ class Start:
 
     words: tuple[str, ...] = ()
     choices: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)  # of settings that a preset has chosen
 
     def entries(self) -> dict[str, Any]:
-        """The entry of run.json."""
-        return {"start": asdict(self)}
+        """The entries of run.json; the reasons are those of the first start, and stay."""
+        start = asdict(self)
+        reasons = start.pop("reasons")
+        return {"start": start, **({"preset": reasons} if reasons else {})}
 
     def with_typed(self, typed: Sequence[str]) -> tuple[str, ...]:
         """The words of the run with those of a command on top.

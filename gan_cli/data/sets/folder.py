@@ -13,7 +13,7 @@ from gan_cli.config.ranges import Pixels
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.archive import open_archive
-from gan_cli.data.files.facts import FileFacts
+from gan_cli.data.files.facts import FileFacts, sizes_of
 from gan_cli.data.files.image import Resize, Shape, fit, read_image, to_tensor
 from gan_cli.data.files.image_names import image_names
 from gan_cli.data.files.labels import Labels, labels_of
@@ -23,6 +23,7 @@ from gan_cli.data.spec import image_spec
 from gan_cli.utils.errors import DataError
 from gan_cli.utils.kept import kept
 
+MEASURED = 2000  # files whose sizes are read before a size is chosen
 log = logging.getLogger(__name__)
 
 
@@ -75,6 +76,14 @@ class Folder:
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
         return frozenset({"real"} if options["labels"] == "none" else {"real", "label"})
+
+    @classmethod
+    def file_sizes(cls, options: Mapping[str, Any]) -> list[tuple[int, int]]:
+        """Height and width of at most MEASURED readable files, which are spread over the data."""
+        archive = open_archive(options["path"])
+        names = image_names(archive, options["path"])
+        every = -(-len(names) // MEASURED)
+        return sizes_of(archive, names[::every])
 
     def __len__(self) -> int:
         return len(self.names)
