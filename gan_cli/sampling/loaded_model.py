@@ -1,19 +1,23 @@
 """The trained model of the Python API."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from gan_cli.config.schema import Device
 from gan_cli.data.spec import Field, Spec
 from gan_cli.runtime.restored_settings import torch_settings_kept
+from gan_cli.sampling.options import Way
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.memory import SAMPLING, memory_errors
+from gan_cli.utils.text import unknown
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from gan_cli.games.request import Request
     from gan_cli.sampling.model import Model
+
+WAYS = get_args(Way)
 
 
 class LoadedModel:
@@ -101,13 +105,16 @@ class LoadedModel:
         *,
         label: Any = None,
         truncation: float | None = None,
+        way: Way | None = None,
+        loop: bool = False,
         batch_size: int = 64,
     ) -> "Tensor":
         """Returns an interpolation from each seed to the next, frames (N, *shape) in stored form.
 
         There are `between` frames between two seeds, so that K seeds have N = (K - 1)(between + 1)
-        + 1 frames. Interpolation is spherical for a normal prior, and linear for a uniform one. A
-        conditional model needs one `label`.
+        + 1 frames. With `loop`, the last ones lead back to the first seed, and N = K (between + 1).
+        The default way is slerp for a normal prior, and linear for a uniform one; cubic is a smooth
+        curve through the seeds. A conditional model needs one `label`.
         """
         from gan_cli.games.request import Request
         from gan_cli.networks.layers.latent import seeded_latent
@@ -118,11 +125,14 @@ class LoadedModel:
             raise ConfigError("interpolate: the model's generator does not take a latent")
         if len(chosen) < 2 or between < 1:
             raise ConfigError("seeds: an interpolation needs two or more, and a frame between")
+        if way not in (None, *WAYS):
+            raise ConfigError(f"way: {unknown('way', way, WAYS)}")
         labels = model.labels(several_labels(label), chosen)
         if labels is not None and len(labels.unique()) > 1:
             raise ConfigError("label: interpolation stays within one class; pass label=0, say")
         generator, noise = model.game.networks["generator"], Request(chosen).noise
-        latent = model.walk(seeded_latent(generator, noise, truncation), between)
+        latent = model.walk(seeded_latent(generator, noise, truncation), between, way, loop)
+        latent = latent[:-1] if loop else latent  # the end is the first frame
         repeated = None if labels is None else labels[:1].expand(len(latent))
         same = [chosen[0]] * len(latent)
         frames = Request(same, repeated, latent=latent, truncation=truncation, target=target)

@@ -1,7 +1,6 @@
 """A trained model: the game of a checkpoint, from which samples are drawn."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -16,9 +15,10 @@ from gan_cli.games.draw import BATCH, draw
 from gan_cli.games.game import Samples
 from gan_cli.games.request import Request
 from gan_cli.games.restore import build_network, restore_game
-from gan_cli.networks.layers.latent import slerp
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.sampling.memory import check_batch, check_count
+from gan_cli.sampling.options import Way
+from gan_cli.sampling.walks import walk
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import unknown
 
@@ -80,16 +80,15 @@ class Model:
         with self.runtime.autocast():
             return torch.cat([kind.to_stored(samples).cpu() for samples in batches])
 
-    def walk(self, latents: Tensor, between: int) -> Tensor:
+    def walk(
+        self, latents: Tensor, between: int, way: Way | None = None, loop: bool = False
+    ) -> Tensor:
         """Returns `latents` with `between` interpolated ones from each to the next.
 
-        Interpolation is spherical for a normal prior and linear for a uniform one.
+        The default way is spherical for a normal prior and linear for a uniform one.
         """
         generator: Any = self.game.networks["generator"]
-        path = slerp if generator.prior == "normal" else torch.lerp
-        times = torch.arange(between + 1)[:, None] / (between + 1)  # (T, 1)
-        parts = [path(a.expand(len(times), -1), b, times) for a, b in pairwise(latents)]
-        return torch.cat([*parts, latents[-1:]])
+        return walk(latents, between, generator.prior, way, loop)
 
     @property
     def has_latent(self) -> bool:

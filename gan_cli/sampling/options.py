@@ -22,6 +22,7 @@ from gan_cli.utils.text import unknown
 TRAINING_KEYS = ("compile", "graphs", "resident", "resident_gib", "workers")  # of the device group
 EVERY_TASK = frozenset({"task", "run", "checkpoint", "output", "imports", "device"})
 EVERY_MODEL = frozenset({"which", "weights"})  # read by all tasks that open a checkpoint
+Way = Literal["slerp", "linear", "cubic"]  # of interpolations
 
 
 class Seeds(tuple[int, ...]):
@@ -73,6 +74,8 @@ class SampleOptions:
     label: Any = None  # a class, by number or name, or a list of them
     truncation: Truncation | None = None
     interpolate: Count | None = None
+    way: Way | None = None  # None: as the prior suggests
+    loop: bool = False
     format: Any = None  # names of export formats
     columns: Count | None = None
     batch_size: BatchSize = 64  # samples drawn at a time
@@ -154,6 +157,10 @@ def number_errors(options: SampleOptions) -> Iterator[str]:
     walks = options.task == "sample" and options.interpolate
     if walks and len(options.all_seeds(default_count=8)) < 2:
         yield "interpolate: goes from seed to seed; name two or more, as in seeds=3,7"
+    if options.task == "sample" and not options.interpolate:
+        for key in ("way", "loop"):
+            if getattr(options, key):
+                yield f"{key}: is for interpolations; add interpolate=8, or leave it out"
 
 
 def output_errors(options: SampleOptions) -> Iterator[str]:

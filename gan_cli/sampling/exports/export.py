@@ -27,6 +27,7 @@ class DrawnSamples:
     between: int | None = None  # frames between two seeds of a walk
     columns: int | None = None  # of a grid
     named: bool = False  # do the classes have names, besides numbers?
+    loop: bool = False  # does a walk end where it begins?
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """task=interpolate: interpolation between the latents of given images."""
 
-from itertools import pairwise
-
 import torch
 
 from gan_cli.sampling.task import Job, task
@@ -15,10 +13,13 @@ SHOWN = 8  # default number of images
 @task(
     "interpolate",
     needs=["model", "encoder", "inputs", "shows"],
-    keys=["input", "dataset", "count", "interpolate"],
+    keys=["input", "dataset", "count", "interpolate", "way", "loop"],
 )
 def interpolate(job: Job) -> list[str]:
-    """Writes strip.png: in each row an image, the interpolation to the next one, and that one."""
+    """Writes strip.png: in each row an image, the interpolation to the next one, and that one.
+
+    With `loop`, the last row leads back to the first image.
+    """
     autoencoder = job.autoencoder
     samples = job.inputs.samples if job.options.count else job.inputs.samples[:SHOWN]
     if len(samples) < 2:
@@ -26,12 +27,14 @@ def interpolate(job: Job) -> list[str]:
     if not autoencoder.has_picture:
         kind = autoencoder.field.kind
         raise ConfigError(f"task: interpolation shows images, and the model makes {kind}")
-    latents = autoencoder.encode(samples)
     between = job.options.interpolate or FRAMES
+    latents = autoencoder.encode(samples)
+    path = job.model.walk(latents, between, job.options.way, job.options.loop)
+    ends = torch.cat([samples, samples[:1]]) if job.options.loop else samples
     rows = []
-    for i, j in pairwise(range(len(samples))):
-        path = job.model.walk(latents[[i, j]], between)  # (between + 2, latent_dim)
-        frames = autoencoder.kind.to_stored(autoencoder.generate(path))
-        rows += [samples[[i]], frames, samples[[j]]]
+    for i in range(len(ends) - 1):
+        start = i * (between + 1)
+        made = autoencoder.generate(path[start : start + between + 2])
+        rows += [ends[[i]], autoencoder.kind.to_stored(made), ends[[i + 1]]]
     save_png(job.folder / "strip.png", grid(torch.cat(rows), between + 4))
     return [str(job.folder / "strip.png")]

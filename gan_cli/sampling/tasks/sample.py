@@ -15,12 +15,12 @@ from gan_cli.sampling.model import Model, class_names
 from gan_cli.sampling.options import SampleOptions
 from gan_cli.sampling.task import Job, task
 from gan_cli.utils.errors import ConfigError
-from gan_cli.utils.lists import several
 
 IMAGES, POINTS, ENDS = 64, 2000, 8  # default number of samples: in general, of a plot, of a walk
 LISTED = 16  # largest number of seeds, labels or files listed in the report
 
-KEYS = ("count", "seeds", "label", "truncation", "interpolate", "format", "columns", "batch_size")
+WALK_KEYS = ("interpolate", "way", "loop")
+KEYS = ("count", "seeds", "label", "truncation", *WALK_KEYS, "format", "columns", "batch_size")
 
 
 @task("sample", needs=["model"], keys=[*KEYS, "target", "input", "dataset"])
@@ -70,7 +70,7 @@ def draw_walk(model: Model, options: SampleOptions, field: Field) -> DrawnSample
     assert options.interpolate is not None
     noise = Request(seeds).noise
     ends = seeded_latent(model.game.networks["generator"], noise, options.truncation)
-    latent = model.walk(ends, options.interpolate)
+    latent = model.walk(ends, options.interpolate, options.way, options.loop)
     every = None if label is None else label[:1].expand(len(latent))
     same = [seeds[0]] * len(latent)
     frames = Request(same, every, latent=latent, truncation=options.truncation)
@@ -95,13 +95,13 @@ def drawn_samples(
         options.interpolate,
         options.columns,
         bool(model.spec.class_names),
+        options.loop,
     )
 
 
 def labels_of(model: Model, options: SampleOptions, seeds: Sequence[int]) -> torch.Tensor | None:
     """Returns the label of each seed (N,), or None if the model takes no labels."""
-    wanted = None if options.label is None else several(options.label)
-    return model.labels(wanted, seeds)
+    return model.labels(options.labels, seeds)
 
 
 def check_distinct(seeds: Sequence[int], label: torch.Tensor | None) -> None:
