@@ -72,6 +72,11 @@ class Objective:
         self.loss = loss
         self.looks_real = loss.looks_real if isinstance(loss, HasDecisionBoundary) else None
         self.penalties = dict(penalties)
+        # Tuples of names by side: PyTorch 2.8 compiles no loop over a set.
+        self.differentiates = {
+            side: tuple(name for name, p in self.penalties.items() if side in p.differentiates)
+            for side in ("real", "fake")
+        }
         self.critic_steps = critic_steps
         self.weight_clip = weight_clip
         # 0-d tensors, so that a schedule neither recompiles a turn nor invalidates a CUDA graph.
@@ -97,10 +102,12 @@ class Objective:
         self, critic: Critic, real: Sample, fake: Sample, due: tuple[str, ...]
     ) -> Terms:
         """Returns loss and penalties of the critic on N real and N fake samples."""
-        wanted = {side for name in due for side in self.penalties[name].differentiates}
+        wants = {
+            side: any(name in names for name in due) for side, names in self.differentiates.items()
+        }
         real, fake = as_float32(real), as_float32(fake)
-        real_logits, real_gradient = critic_pass(critic, real, "real", "real" in wanted)
-        fake_logits, fake_gradient = critic_pass(critic, fake, "fake", "fake" in wanted)
+        real_logits, real_gradient = critic_pass(critic, real, "real", wants["real"])
+        fake_logits, fake_gradient = critic_pass(critic, fake, "fake", wants["fake"])
         real_logits, fake_logits = real_logits.float(), fake_logits.float()
         logits = (real_logits, fake_logits)
         turn = CriticTurn(critic, real, fake, real_gradient, fake_gradient, *logits)
