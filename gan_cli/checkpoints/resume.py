@@ -32,6 +32,7 @@ class Resumable(Protocol):
     folder: Path
     dataset: Any  # has a spec and a fingerprint()
     game: Any  # has networks, and like the rest a state_dict()
+    turns: Any  # split a batch into `accumulate` parts
     ema: Any  # has averaged networks by role
     players: Any  # have an optimizer and a gradient scaler each, by name
     scores: Any
@@ -47,6 +48,7 @@ def state_of(run: Resumable) -> State:
         "drawn": run.drawn,
         "images": run.step * run.config.batch_size,
         "rollbacks": run.rollbacks,
+        "accumulate": run.turns.accumulate,
         "config": plain(run.config),
         "spec": plain(run.dataset.spec),
         "data": run.dataset.fingerprint(),
@@ -133,6 +135,7 @@ def refuse_changes(run: Resumable, state: State) -> list[str]:
 
 def load_state(run: Resumable, state: State) -> None:
     run.step, run.drawn, run.rollbacks = state["step"], state["drawn"], state["rollbacks"]
+    run.turns.accumulate = accumulation(run, state)
     for role, network in run.game.networks.items():
         load_network(network, state, "networks", role)
     for role, network in run.ema.networks.items():
@@ -147,6 +150,19 @@ def load_state(run: Resumable, state: State) -> None:
     run.health.tracker.load_state_dict(state["health"])
     if "meters" in state:  # the first checkpoints of format 2 lack them
         run.meters.load_state_dict(state["meters"])
+
+
+def accumulation(run: Resumable, state: State) -> int:
+    """The parts of a batch: more than in the config if the memory did not suffice for those.
+
+    Checkpoints of earlier versions have the config alone. A changed config decides by itself.
+    """
+    now, own = run.config.accumulate, run.turns.accumulate
+    if "accumulate" not in state or state["config"].get("accumulate") != now:
+        return int(own)
+    parts = max(int(own), whole_number(state, "accumulate"))
+    share = parts * run.turns.runtime.processes.world
+    return parts if run.config.batch_size % share == 0 else int(own)
 
 
 def nonfinite_weight(run: Resumable) -> str | None:

@@ -14,9 +14,7 @@ def fixed_random_state(device: torch.device, seed: int = 0) -> Iterator[Callable
     Unlike torch.random.fork_rng, it serves MPS, too. Yields a function that says whether random
     numbers have been drawn since.
     """
-    sources: list[Any] = [torch.random]  # modules that have the random state of a device
-    if device.type != "cpu":
-        sources.append(torch.get_device_module(device))
+    sources = random_sources(device)
     before = [source.get_rng_state() for source in sources]
     seed_generators(device, seed)
     seeded = [source.get_rng_state() for source in sources]
@@ -28,6 +26,11 @@ def fixed_random_state(device: torch.device, seed: int = 0) -> Iterator[Callable
     finally:
         for source, state in zip(sources, before, strict=True):
             source.set_rng_state(state)
+
+
+def random_sources(device: torch.device) -> list[Any]:
+    """The modules that have the random state of the CPU and of a device."""
+    return [torch.random] + ([] if device.type == "cpu" else [torch.get_device_module(device)])
 
 
 def seed_generators(device: torch.device, seed: int) -> None:

@@ -27,6 +27,7 @@ from gan_cli.training.pretrained import load_pretrained
 from gan_cli.training.previews import Previews
 from gan_cli.training.progress import Display
 from gan_cli.training.scoring import score
+from gan_cli.training.shortage import reporter
 from gan_cli.training.together import check_processes, stop_if_asked
 from gan_cli.training.turns import turns_of
 from gan_cli.utils.errors import NonFiniteError, StorageError
@@ -106,6 +107,7 @@ class Run:
         finite; StorageError if a checkpoint cannot be written.
         """
         self.logger, self.display = logger, display
+        self.turns.on_shortage = reporter(self)
         if self.runtime.processes.rank == 0:
             self.checkpoints.set_aside_later(self.step)
             self.previews = Previews(self.ema.game, self.dataset, self.feed.batches(0))

@@ -14,6 +14,8 @@ from gan_cli.games.game import Batch, Game, Turn, no_effect
 from gan_cli.losses.terms import Terms, Values, mean_terms
 from gan_cli.optim.optimizers import Player
 from gan_cli.runtime.runtime import Runtime
+from gan_cli.training.shortage import Shortage
+from gan_cli.utils.memory import lacks_memory, shortage_in_words
 
 log = logging.getLogger("gan_cli")
 Loss = Callable[[Batch], Terms]
@@ -29,12 +31,18 @@ class Turns:
         clip_norm: float | None = None,
         compile: bool = False,
         capturable: bool = True,
+        shortage: Shortage | None = None,
     ) -> None:
-        """`capturable` says whether the runtime may record the turns as CUDA graphs."""
+        """`capturable` says whether the runtime may record the turns as CUDA graphs.
+
+        With a `shortage`, turns that run out of memory are played again, with more parts.
+        """
         self.runtime, self.accumulate = runtime, accumulate
         self.clip_norm, self.compile = clip_norm, compile
         self.graphs = runtime.graphs if capturable else None
         self.compiled: dict[Hashable, Loss] = {}
+        self.shortage = shortage
+        self.on_shortage: Callable[[str], object] = str  # called with what has failed
 
     def player(self, networks: Iterable[nn.Module], options: Component) -> Player:
         """Returns the player that trains `networks`, with an optimizer built from `options`."""
@@ -73,10 +81,9 @@ class Turns:
 
     def gradients(self, turn: Turn, player: Player, batch: Batch) -> tuple[Values, list[Tensor]]:
         """Returns the values of the turn and the gradients of the player, averaged and clipped."""
-        loss = self.loss_of(turn)
         player.train(True)
         try:
-            parts = [self.backward(loss, part, player) for part in self.parts(batch)]
+            parts = self.backward_all(turn, player, batch)
             gradients = player.gradients()
             values = self.average(gradients, mean_terms(parts).stacked())
             player.scaler.unscale_(player.optimizer)
@@ -87,6 +94,24 @@ class Turns:
             player.train(False)
             player.give(None)  # also after an error: nothing is left to add to
         return values.and_observed("gradient_norm", norm), gradients
+
+    def backward_all(self, turn: Turn, player: Player, batch: Batch) -> list[Terms]:
+        """Adds the gradients of the whole batch; in more parts if the memory does not suffice."""
+        loss = self.loss_of(turn)
+        while True:
+            shortage = self.shortage
+            attempt = None if shortage is None else shortage.attempt(batch, self.accumulate)
+            try:
+                return [self.backward(loss, part, player) for part in self.parts(batch)]
+            except (RuntimeError, MemoryError) as error:
+                if attempt is None or shortage is None or not lacks_memory(error):
+                    raise
+                why = shortage_in_words(error)
+            player.give(None)  # here, since the error holds the tensors of the attempt
+            shortage.undo(attempt, batch)
+            self.forget()
+            self.accumulate = attempt.parts
+            self.on_shortage(why)
 
     def backward(self, loss: Loss, part: Batch, player: Player) -> Terms:
         """Adds the gradients of one part of the batch; returns its detached terms."""
@@ -101,7 +126,7 @@ class Turns:
         return values
 
     def forget(self) -> None:
-        """Forgets what was recorded; called when a checkpoint has replaced optimizer states."""
+        """Forgets what was recorded, since the tensors or the parts of a batch have changed."""
         if self.graphs is not None:
             self.graphs.clear()
 
@@ -127,9 +152,13 @@ class Turns:
 
 
 def turns_of(game: Game, runtime: Runtime, config: Config) -> Turns:
-    """Returns the turns of a run; a game allows CUDA graphs in its own class, not in a base."""
+    """Returns the turns of a run; a game allows CUDA graphs in its own class, not in a base.
+
+    The losses of a game that allows them change none of its state.
+    """
     capturable = bool(vars(type(game)).get("capturable", False))
     if runtime.graphs is not None and not capturable:
         log.info("device.graphs: game '%s' does not allow them", config.model.game["name"])
     compiled = config.device.compile
-    return Turns(runtime, config.accumulate, config.clip_norm, compiled, capturable)
+    shortage = Shortage(game, runtime, keeps_state=not capturable)
+    return Turns(runtime, config.accumulate, config.clip_norm, compiled, capturable, shortage)

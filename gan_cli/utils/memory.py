@@ -14,6 +14,7 @@ SAYINGS = re.compile(
     re.IGNORECASE,
 )
 SIZE = re.compile(r"allocate (\d[\d.,]*) ?(bytes|[KMGTPE]iB)", re.IGNORECASE)
+LACKING = "out of memory"
 TRAINING = (
     "lower batch_size, raise accumulate (parts of a batch, one after the other), or lower the "
     "width of the networks or the size of the images; checkpoints are as they were"
@@ -33,9 +34,13 @@ def memory_errors(advice: str) -> Iterator[None]:
     except (MemoryError, RuntimeError, ValueError, OSError) as error:
         if not lacks_memory(error):
             raise
-        size = SIZE.search(str(error))
-        asked = f" (it takes another {readable(size[1], size[2])})" if size else ""
-        raise OutOfMemoryError(f"out of memory{asked}: {advice}") from error
+        raise OutOfMemoryError(f"{shortage_in_words(error)}: {advice}") from error
+
+
+def shortage_in_words(error: Exception) -> str:
+    """What has failed, with the size if the error tells it."""
+    size = SIZE.search(str(error))
+    return f"out of memory (it takes another {readable(size[1], size[2])})" if size else LACKING
 
 
 def lacks_memory(error: Exception) -> bool:
