@@ -25,18 +25,39 @@ class Exportable:
 
     model: Model
     role: str
-    network: nn.Module  # takes the inputs by position
+    network: nn.Module
     examples: Mapping[str, Tensor]  # name -> (EXAMPLES, ...), in the order of the arguments
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """Returns the outputs of the network."""
         with torch.no_grad():
-            return as_tuple(self.network(*inputs.values()))
+            return as_tuple(self.network(**inputs))
+
+    @property
+    def positional(self) -> nn.Module:
+        """The network as a function of the inputs by position; those between them are left out."""
+        names = list(self.examples)
+        if names == list(inspect.signature(self.network.forward).parameters)[: len(names)]:
+            return self.network
+        return Positional(self.network, names).eval()
 
     def inputs(self, count: int) -> dict[str, Tensor]:
         """Returns `count` samples of each input, repeating the examples."""
         index = torch.arange(count) % EXAMPLES
         return {name: example[index] for name, example in self.examples.items()}
+
+
+class Positional(nn.Module):
+    """A network as a function of some of its inputs, in the order of `names`."""
+
+    def __init__(self, network: nn.Module, names: list[str]) -> None:
+        super().__init__()
+        self.network, self.names = network, names
+
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        result: Tensor | tuple[Tensor, ...]
+        result = self.network(**dict(zip(self.names, inputs, strict=True)))
+        return result
 
 
 def as_tuple(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:

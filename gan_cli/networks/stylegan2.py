@@ -110,7 +110,7 @@ class StyleGAN2Generator(nn.Module):
 
     def synthesis(self, styles: Tensor, noise: Tensor | None = None) -> Tensor:
         """Styles (N, styled, style_dim) and noise (N, noise_size) to images (N, C, H, W)."""
-        count = len(styles)
+        count = styles.shape[0]  # unlike len(), not a constant of a trace
         if noise is None and self.training:
             noise = torch.randn(count, self.noise_size, device=styles.device)
         planes = iter([None] * self.styled if noise is None else noise.split(self.noise_sizes, 1))

@@ -26,7 +26,7 @@ def write(exportable: "Exportable", path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own code
         program = torch.onnx.export(
-            exportable.network,
+            exportable.positional,
             examples,
             input_names=list(exportable.examples),
             output_names=[f"output_{i}" for i in range(outputs)] if outputs > 1 else ["output"],

@@ -1,5 +1,6 @@
 """format=torch_export: a torch.export program, for PyTorch itself, AOTInductor and ExecuTorch."""
 
+import inspect
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +14,16 @@ if TYPE_CHECKING:
     from gan_cli.deployment.exportable import Exportable
 
 
-def dynamic_batch(exportable: "Exportable") -> tuple[dict[int, Any], ...]:
+def dynamic_batch(exportable: "Exportable") -> tuple[Any, ...]:
     """Returns the dynamic shapes of all inputs: their first dimension is one and the same."""
     import torch
 
     batch = torch.export.Dim("batch", min=1)
-    return tuple({0: batch} for _ in exportable.examples)
+    shapes: tuple[Any, ...] = tuple({0: batch} for _ in exportable.examples)
+    signature = inspect.signature(exportable.positional.forward).parameters.values()
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in signature):
+        return (shapes,)
+    return shapes
 
 
 def write(exportable: "Exportable", path: Path) -> None:
@@ -27,7 +32,9 @@ def write(exportable: "Exportable", path: Path) -> None:
 
     examples = tuple(exportable.examples.values())
     shapes = dynamic_batch(exportable)
-    program = torch.export.export(exportable.network, examples, dynamic_shapes=shapes, strict=False)
+    program = torch.export.export(
+        exportable.positional, examples, dynamic_shapes=shapes, strict=False
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's own code
         torch.export.save(program, path)

@@ -35,7 +35,7 @@ def run(
 
     network = build_network(Checkpoint.load(path), exportable.role, averaged=False)
     with torch.no_grad():
-        return as_tuple(network(*inputs.values()))
+        return as_tuple(network(**inputs))
 
 
 def without_folders(value: Any) -> Any:

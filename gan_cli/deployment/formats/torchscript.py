@@ -20,7 +20,7 @@ def write(exportable: "Exportable", path: Path) -> None:
     examples = tuple(exportable.examples.values())
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of torch, which prefers torch.export
-        torch.jit.save(torch.jit.trace(exportable.network, examples), str(path))
+        torch.jit.save(torch.jit.trace(exportable.positional, examples), str(path))
 
 
 def run(path: Path, _: "Exportable", inputs: "Mapping[str, Tensor]") -> "tuple[Tensor, ...]":
