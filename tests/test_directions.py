@@ -11,6 +11,7 @@ from torch import nn
 from gan_cli.checkpoints.choice import run_folder
 from gan_cli.data.spec import Field, Spec, image_spec, sample_spec, vector_spec
 from gan_cli.networks import networks
+from gan_cli.sampling.directions import mean_metric
 from gan_cli.sampling.latent_layer import activations, find_layer
 from gan_cli.sampling.options import checked_options
 from gan_cli.sampling.perform import perform
@@ -241,6 +242,30 @@ def test_the_first_layer_of_a_network_is_affine_in_the_latent(name, conditioning
         both, zero = output(a + b, labels), output(0 * a, labels)
         assert both + zero == pytest.approx(output(a, labels) + output(b, labels), abs=1e-4)
         assert not torch.allclose(both, zero, atol=1e-3)
+
+
+SMALL_NETWORKS = {
+    "mlp_generator": {},
+    "dcgan_generator": {"width": 4},
+    "resnet_generator": {"width": 4},
+    "r3gan_generator": {"width": 8, "blocks": 1, "group_width": 4},
+    "stylegan2_generator": {"width": 4, "max_width": 8, "style_dim": 8, "mapping_depth": 2},
+}
+
+
+@pytest.mark.parametrize("name", SMALL_NETWORKS)
+def test_derivatives_in_forward_mode_are_those_of_autograd(name):
+    node = {"name": name, "latent_dim": 3, **SMALL_NETWORKS[name]}
+    torch.manual_seed(0)
+    network = networks.build(node, image_spec((1, 8, 8)), where="it").eval()
+    points = torch.randn(2, 3)
+    expected = torch.zeros(3, 3)
+    for point in points:
+        columns = torch.autograd.functional.jacobian(network, point[None]).reshape(64, 3)
+        expected += columns.T @ columns / 2
+    with torch.no_grad():
+        found = mean_metric(lambda z, _: network(z), points, None, batch_size=2).float()
+    assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-4 * expected.max().item())
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from rich.progress import track
 from torch import Tensor
 from torch.func import jvp
 
 from gan_cli.utils.errors import ConfigError
 
 POINTS = 32  # latents over which J^T J is averaged
+PROGRESS = 256  # smallest number of derivatives for which a progress bar is shown
 SMALLEST = 1e-6  # share of the largest eigenvalue; J^T J has the accuracy of float32
 # Latents (N, D) and labels (N,) or None to samples or activations (N, ...)
 Function = Callable[[Tensor, Tensor | None], Tensor]
@@ -49,7 +51,8 @@ def mean_metric(
     length = latents.shape[1]
     basis = torch.eye(length, device=latents.device)
     total = torch.zeros(length, length, dtype=torch.float64)
-    for i in range(len(latents)):
+    short = latents.numel() < PROGRESS
+    for i in track(range(len(latents)), "derivatives", transient=True, disable=short):
         columns = [
             derivative(function, latents[i], None if labels is None else labels[i], part)
             for part in basis.split(batch_size)
