@@ -40,6 +40,12 @@ def fid(composed: DictConfig) -> float:
     from gan_cli.evaluation.report import print_card  # torch is imported here, after all checks
     from gan_cli.evaluation.score import score
 
+    if options.truncations is not None:
+        from gan_cli.evaluation.truncation import print_curve, truncation_curve
+
+        curve, files = truncation_curve(options, folder)
+        print_curve(curve, files)
+        return next(iter(curve.values.values()))[-1]
     started = time.monotonic()
     card, path = score(options, folder)
     print_card(card, path, time.monotonic() - started)

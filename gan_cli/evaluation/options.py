@@ -52,6 +52,7 @@ class FidOptions:
     which: Any = "latest"
     weights: Literal["average", "live"] = "average"
     truncation: Truncation | None = None
+    truncations: tuple[Truncation, ...] | None = None
     seeds: Seeds | None = None
     real: str | None = None
     fake: str | None = None
@@ -92,11 +93,13 @@ def side_errors(options: FidOptions) -> Iterator[str]:
     if options.fake is None:
         yield from source_errors(options, "gan-fid", " or, for files, real=PATH fake=PATH")
     else:
-        for key in "run", "checkpoint", "truncation", "seeds":
+        for key in "run", "checkpoint", "truncation", "truncations", "seeds":
             if getattr(options, key) is not None:
                 yield f"{key}: is for samples of a model, not of fake={options.fake}; drop one"
         if options.real is None and not options.dataset:
             yield "real: has no value; type real=PATH, or dataset=NAME"
+    if options.truncations is not None:
+        yield from curve_errors(options)
     if options.real is not None and options.dataset:
         yield "real: excludes dataset; leave one of them out"
     if options.images != ImageFiles() and not any(map(holds_images, (options.real, options.fake))):
@@ -104,6 +107,17 @@ def side_errors(options: FidOptions) -> Iterator[str]:
             "images: says how folders and zip archives of real= and fake= are read, and there are "
             "none; leave it out, or with dataset=folder type dataset.size=, dataset.resize=, ..."
         )
+
+
+def curve_errors(options: FidOptions) -> Iterator[str]:
+    """Yields errors of a curve of scores against the truncation."""
+    if not options.truncations:
+        yield "truncations: lists none; type truncations=0.5,0.7,1,1.5,2"
+    if options.truncation is not None:
+        yield "truncation: is one of truncations; leave one of them out"
+    for key in "output", "save":
+        if getattr(options, key) is not None:
+            yield f"{key}: is one file, and truncations write several; leave it out"
 
 
 def holds_images(path: str | None) -> bool:

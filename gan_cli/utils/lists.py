@@ -2,7 +2,7 @@
 
 from typing import Any
 
-LISTS = ("seeds", "label", "anomalous", "attribute", "format", "imports")  # keys of commands
+LISTS = ("seeds", "label", "anomalous", "attribute", "format", "imports", "truncations")
 
 
 def several(value: Any) -> list[Any]:
