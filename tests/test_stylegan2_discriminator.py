@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from gan_cli.games.freezing import blocks_of
 from gan_cli.losses.path_length import path_lengths
 from gan_cli.networks.layers.minibatch import GroupedMinibatchStd
 from tests.stylegan2_networks import build, shaken
@@ -102,3 +103,10 @@ def test_path_lengths_can_differentiate_the_generator_twice():
         return path_lengths(generator.styles(z), generator.synthesis).square().mean()
 
     check_slope(penalty, generator)
+
+
+def test_blocks_that_can_be_frozen_begin_at_the_image():
+    network = build("discriminator", (3, 32, 32))
+    blocks = blocks_of(network)
+    assert [block[-1] for block in blocks] == list(network.blocks)
+    assert blocks[0][0] is network.input
