@@ -94,6 +94,10 @@ def test_games_of_other_kinds(name, tmp_path):
 TASKS = (
     ("sample", {}),
     ("sample", {"interpolate": 2, "seeds": "0-2"}),
+    ("sample", {"interpolate": 2, "seeds": "0-2", "way": "cubic", "loop": True}),
+    ("directions", {"method": "sefa", "directions": 1}),
+    ("directions", {"method": "ganspace", "directions": 1, "seeds": "0-1"}),
+    ("directions", {"method": "jacobian", "directions": 1, "seeds": "0-1", "strength": 1}),
     ("encode", {"dataset": {"name": "synthetic", "count": 20}}),
     ("reconstruct", {"dataset": {"name": "synthetic", "count": 20}}),
     ("anomaly", {"dataset": {"name": "synthetic", "count": 20}, "anomalous": [0]}),

@@ -112,7 +112,7 @@ def execute(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
         check_generator(function, args, kwargs)
     if any(isinstance(x, StrictTensor) for x in given) and kwargs.get("dtype") in WIDE:
         raise StrictDeviceError(f"{function}: converts a tensor of the device to float64")
-    plain_args, plain_kwargs = tree_map_only(StrictTensor, lambda x: x.values, (args, kwargs))
+    plain_args, plain_kwargs = tree_map_only(StrictTensor, values_of, (args, kwargs))
     with device_random_state() if strict else ExitStack():
         out = function(*plain_args, **plain_kwargs)
     same = {id(x.values): x for x in given if isinstance(x, StrictTensor)}  # changed in place
@@ -125,6 +125,11 @@ def execute(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     if function is aten.copy_.default:
         return args[0]
     return tree_map_only(Tensor, wrapped, out) if strict else out
+
+
+def values_of(x: StrictTensor) -> Tensor:
+    """Returns the values of a tensor; derivatives in forward mode have zeros without memory."""
+    return torch.zeros(x.shape, dtype=x.dtype) if x.values._is_zerotensor() else x.values
 
 
 def check_devices(function: Any, given: list[Tensor]) -> None:

@@ -13,6 +13,7 @@ from gan_cli.data.kinds import Context, kind_of
 from gan_cli.games.draw import isolated_evaluation
 from gan_cli.games.request import Request
 from gan_cli.networks.layers.latent import seeded_latent
+from gan_cli.runtime.numerics import exact_numerics
 from gan_cli.sampling.arrays import write_npz
 from gan_cli.sampling.directions import Directions
 from gan_cli.sampling.find_directions import find_directions
@@ -71,7 +72,7 @@ def directions(job: Job) -> list[str]:
     formats, count = formats_of(job), options.directions or min(COUNT, length)
     strength = STRENGTH if options.strength is None else options.strength
     starts = starts_of(model, options, strength)
-    with isolated_evaluation(model.game.networks):
+    with isolated_evaluation(model.game.networks), exact_numerics(model.runtime.device):
         method, found = find_directions(model, options, count)
     arrays = {name: tensor.numpy() for name, tensor in vars(found).items()}
     arrays["strengths"] = np.linspace(-strength, strength, COLUMNS)
