@@ -272,6 +272,14 @@ def test_typos_are_told_before_the_data_are_opened(photos, monkeypatch):
         train("preset=auto", "stepps=4")
 
 
+def test_a_check_downloads_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GAN_CLI_CACHE", str(tmp_path / "cache"))
+    root = f"dataset.root={tmp_path / 'data'}"
+    with pytest.raises(ConfigError, match=r"^preset: looks at the data, and .*leave check out"):
+        api.train("preset=auto", "dataset=cifar10", root, "check=true", "device=cpu")
+
+
 def test_several_processes_are_refused(photos, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ConfigError, match="preset: one process measures"):

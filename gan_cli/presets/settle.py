@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_cli.config.schema import Config
 from gan_cli.config.start import Start, key_of
+from gan_cli.data.files.download import NotHereError, without_downloads
 from gan_cli.presets import rules
 from gan_cli.presets.facts import Facts, Machine, facts_of, file_sizes, machine_of
 from gan_cli.presets.levels import LEVELS, Level
@@ -36,7 +38,13 @@ def settled(composed: DictConfig, start: Start, folder_of: FolderOf) -> tuple[Di
         return composed, start
     refuse(start)
     plan = Plan(composed, start)
-    settle(plan, LEVELS[name], folder_of)
+    try:
+        with without_downloads() if composed.get("check") else nullcontext():
+            settle(plan, LEVELS[name], folder_of)
+    except NotHereError as missing:
+        raise ConfigError(
+            f"preset: looks at the data, and {missing}; leave check out to download them"
+        ) from None
     config, settled_start = plan.applied()
     announce_settings(plan, str(composed.get("log")))
     return named(config, composed, start, settled_start), settled_start
