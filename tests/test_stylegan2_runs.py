@@ -1,5 +1,7 @@
 """StyleGAN2 in runs: its recipes, samples of seeds, truncation, every part in motion."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -140,3 +142,19 @@ def test_latents_of_a_generator_with_styles_are_not_truncated(run):
     generator = run.ema.networks["generator"]
     z, other = (seeded_latent(generator, Noise(range(9)), bound) for bound in (None, 0.1))
     assert torch.equal(z, other)
+
+
+def test_whole_turns_are_compiled_without_a_break(tmp_path, monkeypatch):
+    """With the path lengths' own derivative; traced and differentiated, but not made into C++."""
+    compiled = partial(torch.compile, backend="aot_eager", fullgraph=True)
+    monkeypatch.setattr(torch, "compile", compiled)
+    words = (*SMALL, "dataset.size=8", "steps=2")
+    eager = trained(small(*words), tmp_path / "eager").meters.first
+    run = trained(small(*words, "device.compile=true"), tmp_path / "compiled")
+    assert set(run.turns.compiled) == {
+        ("generator", ("path_length",)),
+        ("generator", ()),
+        ("discriminator", (("r1",), False)),
+        ("discriminator", ((), False)),
+    }
+    assert run.meters.first == pytest.approx(eager, rel=1e-4, abs=1e-6)

@@ -93,9 +93,9 @@ class Game:
     def critic_turns(self, player: str, loss: Callable[..., Terms], step: int) -> Iterator[Turn]:
         """Yields the critic's critic_steps turns, all but the first on new batches.
 
-        `loss` takes a batch and `due`, the names of the penalties applied at this step.
+        `loss` takes a batch and `due`, the names of the critic's penalties applied at this step.
         """
-        due = self.objective.schedule(step)
+        due = tuple(self.objective.penalties_of("critic", self.objective.schedule(step)))
         for i in range(self.objective.critic_steps):
             variant = (due, i > 0)  # the first one may reuse the fakes of the turn before it
             turn = partial(self.observing, loss, due=due)
