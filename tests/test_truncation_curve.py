@@ -17,6 +17,7 @@ from gan_cli.evaluation.options import checked_options
 from gan_cli.evaluation.truncation import print_curve, truncation_curve
 from gan_cli.networks import networks
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.lists import as_list
 from tests import checkpoint_files
 from tests.checkpoint_files import Deaf
 
@@ -71,6 +72,21 @@ def test_the_distance_of_a_truncated_normal_law_follows_its_deviation(capsys):
     assert Image.open(picture).size == (512, 200 * len(curve.values))
     print_curve(curve, [table, picture])
     assert "none" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("truncations=0.5,1", "truncations=[0.5,1]"),
+        ("truncations=0.5", "truncations=[0.5]"),
+        ("truncations=[0.5]", "truncations=[0.5]"),
+        ("truncations=null", "truncations=null"),
+        ("truncations=", "truncations="),
+        ("seeds=5", "seeds=5"),
+    ],
+)
+def test_bounds_are_typed_without_brackets(typed, meant):
+    assert as_list(typed) == meant
 
 
 def test_each_bound_has_a_card_of_its_own():

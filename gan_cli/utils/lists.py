@@ -3,6 +3,7 @@
 from typing import Any
 
 LISTS = ("seeds", "label", "anomalous", "attribute", "format", "imports", "truncations")
+ALWAYS = ("truncations",)
 
 
 def several(value: Any) -> list[Any]:
@@ -13,7 +14,11 @@ def several(value: Any) -> list[Any]:
 
 
 def as_list(word: str) -> str:
-    """Returns seeds=3,7 as seeds=[3,7], since Hydra interprets the former as a sweep."""
+    """Returns seeds=3,7 as seeds=[3,7], since Hydra interprets the former as a sweep.
+
+    Keys that are always lists also get brackets around a single value.
+    """
     key, equals, value = word.partition("=")
-    listed = key in LISTS and "," in value and value[0] not in "[\"'"
+    single = key in ALWAYS and value not in ("", "null")
+    listed = key in LISTS and (single or "," in value) and value[0] not in "[\"'"
     return f"{key}{equals}[{value}]" if listed else word
