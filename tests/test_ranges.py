@@ -96,10 +96,15 @@ def within(number: float, kind: Any, bounds: Range) -> bool:
     return (low is None or low <= number) and (high is None or number <= high)
 
 
+def without_none(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) in (Union, types.UnionType) else kind
+
+
 def shaped(kind: Any, value: Any) -> Any:
     """`value` in the form that a key of the type takes: a list of lists' length, or itself."""
-    if get_origin(kind) in (Union, types.UnionType):
-        return shaped(get_args(kind)[0], value)
+    kind = without_none(kind)
+    if get_origin(kind) is dict:
+        return {"name": value}
     count = 1 if Ellipsis in get_args(kind) else len(get_args(kind))
     return [value] * count if get_origin(kind) is tuple else value
 
@@ -128,7 +133,8 @@ def judged(kind: Any, where: str, check: Any) -> None:
         faults = faults_of(lambda v=value: check(shaped(kind, v)), where)
         assert bool(faults) != within(value, number_kind, bounds), (where, value, faults)
     for value in TEXTS:
-        if value == [] and Ellipsis in get_args(kind):
+        own = without_none(kind)
+        if (value == [] and Ellipsis in get_args(own)) or (value == {} and get_origin(own) is dict):
             continue
         assert faults_of(lambda v=value: check(v), where), (where, value)
 

@@ -93,6 +93,13 @@ COMPANY = {  # what a choice cannot do without
     "digits_to_mnist_5k": ["model=dann"],
     "pair": ["model=dann"],
     "dann_mnist_m": ["dataset.target.photos=x"],
+    "ffhq256_r3gan": ["dataset.path=x"],
+    "ffhq256_stylegan2": ["dataset.path=x"],
+    "ffhq64_r3gan": ["dataset.path=x"],
+    "folder_r3gan": ["dataset.path=x"],
+    "folder_stylegan2": ["dataset.path=x"],
+    "imagenet32_r3gan": ["dataset.path=x"],
+    "imagenet64_r3gan": ["dataset.path=x"],
 }
 
 

@@ -63,13 +63,13 @@ class ADA(Pipe):
     @in_full_precision
     def __call__(self, samples: Tensor) -> Tensor:
         p = self.on(samples.device)
-        return self.recolor(self.move(samples, p), p)
+        return self.recolor(self.reshaped(samples, p), p)
 
     @in_full_precision
     def together(self, sample: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
         p = self.on(sample.device)
         images = (sample, *given)
-        moved = self.move(torch.cat(images, 1), p).split([x.shape[1] for x in images], 1)
+        moved = self.reshaped(torch.cat(images, 1), p).split([x.shape[1] for x in images], 1)
         return self.recolor(moved[0], p), *moved[1:]
 
     def on(self, device: torch.device) -> Tensor:

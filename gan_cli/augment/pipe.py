@@ -45,7 +45,7 @@ class Pipe:
     noise: Share = 0.0  # of standard deviation |N(0, 0.1^2)|
     cutout: Share = 0.0  # a square of half the size at any place becomes gray
 
-    def move(self, images: Tensor, p: Tensor) -> Tensor:
+    def reshaped(self, images: Tensor, p: Tensor) -> Tensor:
         """Transforms the places of pixels."""
         return self.warp(self.blit(images, p), p)
 

@@ -14,6 +14,9 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from gan_cli.utils.errors import StorageError
+from gan_cli.utils.files import atomic_file
+
 RECORD = "multirun.yaml"  # what Hydra writes to the folder of a sweep
 
 
@@ -44,9 +47,10 @@ def is_empty_sweep(config: DictConfig) -> bool:
 
 def restore(record: Path, before: bytes | None, made: list[Path]) -> None:
     """Puts the record of the sweep back, and removes the folders `made`, if they are empty."""
-    with suppress(OSError):
+    with suppress(OSError, StorageError):
         if before is not None:
-            record.write_bytes(before)
+            with atomic_file(record) as file:
+                file.write(before)
         else:
             record.unlink()
         for folder in made:
