@@ -134,9 +134,10 @@ def judged(kind: Any, where: str, check: Any) -> None:
         assert bool(faults) != within(value, number_kind, bounds), (where, value, faults)
     for value in TEXTS:
         own = without_none(kind)
-        if (value == [] and Ellipsis in get_args(own)) or (value == {} and get_origin(own) is dict):
-            continue
-        assert faults_of(lambda v=value: check(v), where), (where, value)
+        empty_list = value == [] and Ellipsis in get_args(own)
+        keys = isinstance(value, dict) and get_origin(own) is dict  # of roles, say
+        if not (empty_list or keys):
+            assert faults_of(lambda v=value: check(v), where), (where, value)
 
 
 @pytest.mark.parametrize(
