@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.dev lint
 	@echo "== tests"
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	@echo "== lint and types"
