@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from gan_cli.data.kinds import Context, kind_of
 from gan_cli.data.sets import datasets
 from gan_cli.data.spec import Field, vector_spec
+from gan_cli.games.abilities import HasLogits
 from gan_cli.games.build import build_game
 from gan_cli.games.draw import draw_all, logits_function
-from gan_cli.games.game import Game, HasLogits, PreviewContent
+from gan_cli.games.game import Game, PreviewContent
 from gan_cli.games.request import Request
 from gan_cli.training.previews import Previews
 from tests.helpers import small, tensors_of, trained

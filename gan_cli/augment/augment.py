@@ -33,6 +33,19 @@ class Augment(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
+class Stateless:
+    """The part of the protocol of an augmentation that adapts to nothing."""
+
+    def after(self, observed: dict[str, Tensor]) -> None:
+        pass
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+
 @runtime_checkable
 class HasStrength(Protocol):
     """An augmentation whose strength changes, by a schedule or adapted, and is logged."""

@@ -1,11 +1,11 @@
 """Differentiable augmentation (DiffAugment): Zhao et al. 2020 (arXiv:2006.10738)."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from gan_cli.augment.augment import augments
+from gan_cli.augment.augment import Stateless, augments
 from gan_cli.augment.blit import translate
 from gan_cli.augment.draws import box_mask, column, in_full_precision, uniform, whole
 from gan_cli.config.ranges import Share
@@ -15,7 +15,7 @@ Policy = Literal["color", "translation", "cutout"]
 
 
 @augments.register("diffaugment")
-class DiffAugment:
+class DiffAugment(Stateless):
     """Applies the transforms of `policy` to every image, in this order, each with its own draw.
 
     `translation` is the largest distance and `cutout` the side of the square, as shares of the
@@ -73,15 +73,6 @@ class DiffAugment:
         ]
         box = box_mask(images, (middle[0], middle[1]), (sides[0], sides[1]))
         return images.masked_fill(box, 0)
-
-    def after(self, observed: dict[str, Tensor]) -> None:
-        pass
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
 
 
 def recolored(images: Tensor) -> Tensor:

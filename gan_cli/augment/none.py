@@ -1,14 +1,14 @@
 """No augmentation."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
-from gan_cli.augment.augment import augments
+from gan_cli.augment.augment import Stateless, augments
 
 
 @augments.register("none")
-class NoAugment:
+class NoAugment(Stateless):
     """The identity."""
 
     kinds: ClassVar[frozenset[str]] = frozenset({"image", "vector", "audio", "tokens"})
@@ -18,12 +18,3 @@ class NoAugment:
 
     def together(self, sample: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
         return (sample, *given)
-
-    def after(self, observed: dict[str, Tensor]) -> None:
-        pass
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass

@@ -11,7 +11,8 @@ from torch.nn.utils import parametrize
 
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Field, Spec
-from gan_cli.games.game import Game, Samples
+from gan_cli.games.abilities import Samples
+from gan_cli.games.game import Game
 from gan_cli.games.request import Request
 from gan_cli.sampling.model import Model
 from gan_cli.utils.errors import ConfigError

@@ -25,29 +25,35 @@ def in_words(exportable: Exportable, name: str) -> str:
 
 def in_torch(exportable: Exportable) -> list[str]:
     """Returns a line of code for each input, which draws a tensor."""
-    lines = []
-    for name in exportable.examples:
-        shape = shape_of(exportable, name)
-        if not exportable.examples[name].is_floating_point():
-            lines.append(f"{name} = torch.arange({SHOWN}) % {exportable.model.spec.classes}")
-        elif in_words(exportable, name) == NORMAL:
-            lines.append(f"{name} = torch.randn({shape})")
-        else:
-            lines.append(f"{name} = torch.rand({shape}) * 2 - 1")
-    return lines
+    forms = {
+        "label": "torch.arange({count})",
+        "normal": "torch.randn({shape})",
+        "uniform": "torch.rand({shape})",
+    }
+    return in_code(exportable, forms)
 
 
 def in_numpy(exportable: Exportable) -> list[str]:
     """Returns a line of code for each input, which draws an array."""
+    drawn = '(({shape}), dtype="float32")'
+    forms = {
+        "label": "numpy.arange({count})",
+        "normal": f"numpy.random.default_rng().standard_normal{drawn}",
+        "uniform": f"numpy.random.default_rng().random{drawn}",
+    }
+    return in_code(exportable, forms)
+
+
+def in_code(exportable: Exportable, forms: dict[str, str]) -> list[str]:
+    """Returns a line for each input; `forms` are whole numbers from 0, N(0, 1), and [0, 1)."""
     lines = []
-    for name in exportable.examples:
-        drawn = f'(({shape_of(exportable, name)}), dtype="float32")'
-        if not exportable.examples[name].is_floating_point():
-            lines.append(f"{name} = numpy.arange({SHOWN}) % {exportable.model.spec.classes}")
-        elif in_words(exportable, name) == NORMAL:
-            lines.append(f"{name} = numpy.random.default_rng().standard_normal{drawn}")
-        else:
-            lines.append(f"{name} = numpy.random.default_rng().random{drawn} * 2 - 1")
+    for name, example in exportable.examples.items():
+        label = not example.is_floating_point()
+        normal = not label and in_words(exportable, name) == NORMAL
+        form = forms["label" if label else "normal" if normal else "uniform"]
+        code = form.format(count=SHOWN, shape=shape_of(exportable, name))
+        after = f" % {exportable.model.spec.classes}" if label else "" if normal else " * 2 - 1"
+        lines.append(f"{name} = {code}{after}")
     return lines
 
 

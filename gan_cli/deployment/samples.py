@@ -4,8 +4,8 @@ from pathlib import Path
 
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.kinds.kind import Context
+from gan_cli.games.abilities import Samples
 from gan_cli.games.draw import draw_all
-from gan_cli.games.game import Samples
 from gan_cli.games.request import Request
 from gan_cli.sampling.model import Model, class_names
 from gan_cli.utils.images import save_png

@@ -24,8 +24,9 @@ from gan_cli.evaluation.collect import (
     no_progress,
 )
 from gan_cli.evaluation.generated import request_of
+from gan_cli.games.abilities import Evaluates
 from gan_cli.games.draw import draw, isolated_evaluation, logits_function
-from gan_cli.games.game import Evaluates, Game
+from gan_cli.games.game import Game
 from gan_cli.games.request import Request
 from gan_cli.metrics.counts import too_few
 from gan_cli.metrics.metric import (

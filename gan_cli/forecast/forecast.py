@@ -11,7 +11,7 @@ from gan_cli.data.dataset import Joint
 from gan_cli.data.feeds.resident import size_in_bytes
 from gan_cli.forecast.disk import Disk, disk_of, times_due
 from gan_cli.forecast.trial import Trial
-from gan_cli.games.game import Evaluates
+from gan_cli.games.abilities import Evaluates
 from gan_cli.report.words import duration
 from gan_cli.utils.memory import as_size
 

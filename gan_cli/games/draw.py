@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from gan_cli.games.game import Game, HasLogits, Samples
+from gan_cli.games.abilities import HasLogits, Samples
+from gan_cli.games.game import Game
 from gan_cli.games.request import Request
 from gan_cli.runtime.random_state import fixed_random_state
 from gan_cli.utils.modes import evaluation_mode

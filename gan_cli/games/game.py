@@ -1,10 +1,9 @@
 """A game: its networks, the players that train them, and the order of their turns."""
 
 import copy
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn, optim
@@ -14,36 +13,16 @@ from gan_cli.augment.none import NoAugment
 from gan_cli.config.registry import Component, Registry
 from gan_cli.config.schema import Config
 from gan_cli.data.spec import Spec
+from gan_cli.games.abilities import Samples
 from gan_cli.games.request import Request
+from gan_cli.games.turn import Batch as Batch
+from gan_cli.games.turn import PreviewContent as PreviewContent
+from gan_cli.games.turn import Turn as Turn
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.penalty import Critic
 from gan_cli.losses.terms import Terms
 from gan_cli.networks.layers.latent import HasStyles, seeded_latent
 from gan_cli.networks.network import reads_labels
-
-if TYPE_CHECKING:
-    from gan_cli.data.dataset import Dataset
-    from gan_cli.metrics.scorecard import Scorecard
-
-Batch = dict[str, Tensor]  # "real": (N, C, H, W) in [-1, 1], "label": (N,) int64, ...
-# One picture of a preview: samples (N, *shape), a tuple of samples shown side by side, or features
-# (N, F) of several groups.
-PreviewContent = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
-
-
-def no_effect(terms: Terms) -> None:
-    """Does nothing; the default of Turn.after."""
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One optimizer step of one player."""
-
-    player: str
-    loss: Callable[[Batch], Terms]
-    draw: bool = True  # draw a new batch, or reuse that of the previous turn
-    variant: Hashable = None  # turns of a player that differ in this are compiled separately
-    after: Callable[[Terms], None] = no_effect  # called after the optimizer step
 
 
 class Game:
@@ -211,36 +190,6 @@ class Game:
     def preview(self, batch: Batch) -> dict[str, PreviewContent]:  # noqa: ARG002
         """Returns pictures besides samples, by name; called in eval mode, without gradients."""
         return {}
-
-
-@runtime_checkable
-class Samples(Protocol):
-    """A game that draws samples, which metrics of generated data require."""
-
-    def sample(self, request: Request) -> Tensor:
-        """Returns samples (N, *shape) in model form; called in eval mode, without gradients."""
-        ...
-
-
-@runtime_checkable
-class HasLogits(Protocol):
-    """A game with a critic of single samples, whose level sets can be drawn."""
-
-    def logits(self, samples: Tensor) -> Tensor | None:
-        """Returns logits (N,) of samples (N, *shape), without gradients.
-
-        Returns None if a logit depends on a pack of samples, on a label or on the whole batch.
-        """
-        ...
-
-
-@runtime_checkable
-class Evaluates(Protocol):
-    """A game with scores of its own, such as the accuracy of a classifier."""
-
-    def evaluate(self, dataset: "Dataset") -> "Scorecard":
-        """Returns scores on held-out data; called in eval mode, without gradients."""
-        ...
 
 
 games: Registry[Game] = Registry("game")

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.dataset import Dataset, Lookup, part_with
+from gan_cli.games.abilities import Samples
 from gan_cli.games.draw import draw_all
-from gan_cli.games.game import Game, Samples
+from gan_cli.games.game import Game
 from gan_cli.games.request import Request
 from gan_cli.health.findings import Finding, FindingTracker
 from gan_cli.health.player_signals import (

@@ -16,6 +16,7 @@ from gan_cli.config.ranges import Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_conditioning
 from gan_cli.networks.layers.conditioning import (
+    Discriminator,
     DiscriminatorConditioning,
     GeneratorConditioning,
     Head,
@@ -69,7 +70,7 @@ class DCGANGenerator(nn.Module):
 
 
 @networks.register("dcgan_discriminator")
-class DCGANDiscriminator(nn.Module):
+class DCGANDiscriminator(Discriminator):
     """Discriminator of strided convolutions with leaky ReLU, and a linear layer."""
 
     first_blocks: ClassVar = ("downs", "norms")
@@ -114,15 +115,6 @@ class DCGANDiscriminator(nn.Module):
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) to logits (N,)."""
         return self.head(self.features(image, label), label)
-
-    def classify(self, image: Tensor) -> Tensor:
-        """Class logits (N, classes) of the auxiliary classifier."""
-        return self.head.classify(self.features(image, None))
-
-    def logits_and_classes(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (N, C, H, W) to logits (N,) and class logits (N, classes), in one pass."""
-        features = self.features(image, None)
-        return self.head(features, None), self.head.classify(features)
 
 
 def initialize(network: nn.Module) -> None:

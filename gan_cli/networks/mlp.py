@@ -14,6 +14,7 @@ from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_conditioning
 from gan_cli.networks.layers.conditioning import (
+    Discriminator,
     DiscriminatorConditioning,
     GeneratorConditioning,
     Head,
@@ -80,7 +81,7 @@ class MLPGenerator(nn.Module):
 
 
 @networks.register("mlp_discriminator")
-class MLPDiscriminator(nn.Module):
+class MLPDiscriminator(Discriminator):
     """Discriminator with `depth` hidden layers of `width` units."""
 
     first_blocks: ClassVar = ("hidden", "norms")
@@ -124,12 +125,3 @@ class MLPDiscriminator(nn.Module):
     def forward(self, sample: Tensor, label: Tensor | None = None) -> Tensor:
         """Samples (N, *shape) to logits (N,)."""
         return self.head(self.features(sample, label), label)
-
-    def classify(self, sample: Tensor) -> Tensor:
-        """Class logits (N, classes) of the auxiliary classifier."""
-        return self.head.classify(self.features(sample, None))
-
-    def logits_and_classes(self, sample: Tensor) -> tuple[Tensor, Tensor]:
-        """Samples (N, *shape) to logits (N,) and class logits (N, classes), in one pass."""
-        features = self.features(sample, None)
-        return self.head(features, None), self.head.classify(features)

@@ -6,7 +6,7 @@ layers, one stage for each size.
 
 import math
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,12 @@ from gan_cli.config.ranges import Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.bottleneck import Bottleneck, scaled_normal
 from gan_cli.networks.layers.checks import check_conditioning
-from gan_cli.networks.layers.conditioning import DiscriminatorConditioning, Head, SampleLabel
+from gan_cli.networks.layers.conditioning import (
+    Discriminator,
+    DiscriminatorConditioning,
+    Head,
+    SampleLabel,
+)
 from gan_cli.networks.layers.latent import Prior
 from gan_cli.networks.layers.minibatch import Minibatch, minibatch_layer
 from gan_cli.networks.layers.norm import apply_spectral_norm
@@ -73,7 +78,7 @@ class R3GANGenerator(nn.Module):
 
 
 @networks.register("r3gan_discriminator")
-class R3GANDiscriminator(nn.Module):
+class R3GANDiscriminator(Discriminator):
     """Discriminator: stages that halve the size, then a weighted sum over the smallest map."""
 
     first_blocks: ClassVar = ("input", "stages")
@@ -109,7 +114,7 @@ class R3GANDiscriminator(nn.Module):
         self.stages.append(residual_stage(channels[-1], *shape))
         self.pool = WeightedSum(channels[-1], size.seed)
         self.minibatch, features = minibatch_layer(minibatch, channels[-1])
-        self.head: Any = head(conditioning, features, channels[-1], spec.classes)
+        self.head = head(conditioning, features, channels[-1], spec.classes)
         scaled_normal(self.input)
         scaled_normal(self.pool)
         if spectral_norm:
@@ -127,15 +132,6 @@ class R3GANDiscriminator(nn.Module):
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) to logits (N,)."""
         return self.head(self.features(image, label), label)
-
-    def classify(self, image: Tensor) -> Tensor:
-        """Class logits (N, classes) of the auxiliary classifier."""
-        return self.head.classify(self.features(image, None))
-
-    def logits_and_classes(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (N, C, H, W) to logits (N,) and class logits (N, classes), in one pass."""
-        features = self.features(image, None)
-        return self.head(features, None), self.head.classify(features)
 
 
 class Basis(nn.Module):

@@ -16,6 +16,7 @@ from gan_cli.config.ranges import Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_conditioning
 from gan_cli.networks.layers.conditioning import (
+    Discriminator,
     DiscriminatorConditioning,
     GeneratorConditioning,
     Head,
@@ -69,7 +70,7 @@ class ResNetGenerator(nn.Module):
 
 
 @networks.register("resnet_discriminator")
-class ResNetDiscriminator(nn.Module):
+class ResNetDiscriminator(Discriminator):
     """Discriminator: residual blocks, then pooling over positions and a linear layer.
 
     All blocks but the last `flat_blocks` halve the size.
@@ -120,12 +121,3 @@ class ResNetDiscriminator(nn.Module):
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) to logits (N,)."""
         return self.head(self.features(image, label), label)
-
-    def classify(self, image: Tensor) -> Tensor:
-        """Class logits (N, classes) of the auxiliary classifier."""
-        return self.head.classify(self.features(image, None))
-
-    def logits_and_classes(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (N, C, H, W) to logits (N,) and class logits (N, classes), in one pass."""
-        features = self.features(image, None)
-        return self.head(features, None), self.head.classify(features)

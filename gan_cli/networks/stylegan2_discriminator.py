@@ -12,7 +12,11 @@ from torch import Tensor, nn
 from gan_cli.config.ranges import Depth, Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_conditioning
-from gan_cli.networks.layers.conditioning import DiscriminatorConditioning, SampleLabel
+from gan_cli.networks.layers.conditioning import (
+    Discriminator,
+    DiscriminatorConditioning,
+    SampleLabel,
+)
 from gan_cli.networks.layers.equalized import (
     EqualConv2d,
     EqualLinear,
@@ -31,7 +35,7 @@ Architecture = Literal["resnet", "orig"]
 
 
 @networks.register("stylegan2_discriminator")
-class StyleGAN2Discriminator(nn.Module):
+class StyleGAN2Discriminator(Discriminator):
     """Discriminator: residual blocks that halve the size, and fully connected layers."""
 
     first_blocks: ClassVar = ("input", "blocks")
@@ -66,7 +70,7 @@ class StyleGAN2Discriminator(nn.Module):
         pairwise_layer = minibatch if minibatch == "discrimination" else "none"
         self.minibatch, features = minibatch_layer(pairwise_layer, last)
         depth = mapping_depth if conditioning == "projection" else 0
-        self.head: Any = StyleHead(features, last, spec.classes, depth)
+        self.head = StyleHead(features, last, spec.classes, depth)
         self.classifier: Any = EqualLinear(features, spec.classes) if self.auxiliary else None
         if spectral_norm:
             normalize_weights(self)
@@ -83,14 +87,8 @@ class StyleGAN2Discriminator(nn.Module):
         """Images (N, C, H, W) to logits (N,)."""
         return self.head(self.features(image, label), label)
 
-    def classify(self, image: Tensor) -> Tensor:
-        """Class logits (N, classes) of the auxiliary classifier."""
-        return self.classifier(self.features(image, None))
-
-    def logits_and_classes(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (N, C, H, W) to logits (N,) and class logits (N, classes), in one pass."""
-        features = self.features(image, None)
-        return self.head(features, None), self.classifier(features)
+    def class_logits(self, features: Tensor) -> Tensor:
+        return self.classifier(features)
 
 
 class Block(nn.Module):

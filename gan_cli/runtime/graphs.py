@@ -16,6 +16,7 @@ from torch import Tensor
 log = logging.getLogger("gan_cli")
 Inputs = dict[str, Tensor]
 Compute = Callable[[Inputs], Any]
+Key = tuple[Hashable, ...]  # name, variant and shapes of the inputs
 WARM_UP = 3  # eager calls, in which kernels are chosen and optimizers get their state
 
 
@@ -29,9 +30,9 @@ class Graphs:
 
     def __init__(self) -> None:
         self.pool: Any = None
-        self.calls: Counter[Hashable] = Counter()
-        self.recordings: dict[Hashable, Recording] = {}
-        self.eager: dict[Hashable, str] = {}  # why these keys are not recorded
+        self.calls: Counter[Key] = Counter()
+        self.recordings: dict[Key, Recording] = {}
+        self.eager: dict[Key, str] = {}  # why these keys are not recorded
 
     def __call__(self, name: str, variant: Hashable, compute: Compute, inputs: Inputs) -> Any:
         """Returns compute(inputs), whose tensors the next call of any key may overwrite.
@@ -56,7 +57,7 @@ class Graphs:
         self.recordings[key] = recording
         return recording.replay(inputs)
 
-    def watch(self, key: Hashable, compute: Compute, inputs: Inputs) -> Any:
+    def watch(self, key: Key, compute: Compute, inputs: Inputs) -> Any:
         """Returns compute(inputs); refuses to record it if it waits for the device."""
         before = torch.cuda.get_sync_debug_mode()
         with warnings.catch_warnings(record=True) as caught:
@@ -72,9 +73,8 @@ class Graphs:
             self.refuse(key, f"it waits for the GPU ({where})")
         return result
 
-    def refuse(self, key: Hashable, why: str) -> None:
-        assert isinstance(key, tuple)
-        if key[0] not in {known[0] for known in self.eager if isinstance(known, tuple)}:
+    def refuse(self, key: Key, why: str) -> None:
+        if key[0] not in {name for name, *_ in self.eager}:
             log.info("device.graphs: the turn of the %s is not recorded: %s", key[0], why)
         self.eager[key] = why
 

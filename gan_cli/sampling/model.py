@@ -11,8 +11,8 @@ from gan_cli.checkpoints.contents import Checkpoint
 from gan_cli.config.schema import Device
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Field, Spec
+from gan_cli.games.abilities import Samples
 from gan_cli.games.draw import BATCH, draw
-from gan_cli.games.game import Samples
 from gan_cli.games.request import Request
 from gan_cli.games.restore import build_network, restore_game
 from gan_cli.runtime.runtime import Runtime

@@ -13,9 +13,10 @@ from gan_cli.data.feeds.feed import open_feed
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.sets import datasets
 from gan_cli.evaluation.evaluation import Evaluation
+from gan_cli.games.abilities import Evaluates
 from gan_cli.games.build import build_game
 from gan_cli.games.freezing import freeze_first_blocks
-from gan_cli.games.game import Batch, Evaluates
+from gan_cli.games.game import Batch
 from gan_cli.health import Health
 from gan_cli.optim.optimizers import options_of
 from gan_cli.runtime.runtime import Runtime

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from gan_cli.config.registry import Component
 from gan_cli.config.schema import Config
-from gan_cli.games.game import Batch, Game, Turn, no_effect
+from gan_cli.games.game import Batch, Game, Turn
+from gan_cli.games.turn import no_effect
 from gan_cli.losses.terms import Terms, Values, mean_terms
 from gan_cli.optim.optimizers import Player
 from gan_cli.runtime.runtime import Runtime

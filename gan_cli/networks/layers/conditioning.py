@@ -1,7 +1,7 @@
 """Layers that condition a network on labels. With conditioning "none", labels are ignored."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -95,3 +95,26 @@ class Head(nn.Module):
         """Class logits (N, classes)."""
         assert self.classifier is not None, "only conditioning=auxiliary has a classifier"
         return self.classifier(features)
+
+
+class Discriminator(nn.Module):
+    """A discriminator that consists of features and a head, which a subclass defines.
+
+    So is `forward`: the names of its parameters are those of the inputs of an exported network.
+    """
+
+    features: Any  # method: samples (N, *shape) and labels (N,) or None to features (N, F)
+    head: Any  # features (N, F) and labels to logits (N,)
+
+    def class_logits(self, features: Tensor) -> Tensor:
+        """Features (N, F) to the class logits (N, classes) of the auxiliary classifier."""
+        return self.head.classify(features)
+
+    def classify(self, sample: Tensor) -> Tensor:
+        """Samples (N, *shape) to class logits (N, classes)."""
+        return self.class_logits(self.features(sample, None))
+
+    def logits_and_classes(self, sample: Tensor) -> tuple[Tensor, Tensor]:
+        """Samples (N, *shape) to logits (N,) and class logits (N, classes), in one pass."""
+        features = self.features(sample, None)
+        return self.head(features, None), self.class_logits(features)

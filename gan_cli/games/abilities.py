@@ -1,0 +1,41 @@
+"""What some games can do besides training."""
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from gan_cli.games.request import Request
+
+if TYPE_CHECKING:
+    from gan_cli.data.dataset import Dataset
+    from gan_cli.metrics.scorecard import Scorecard
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """A game that draws samples, which metrics of generated data require."""
+
+    def sample(self, request: Request) -> Tensor:
+        """Returns samples (N, *shape) in model form; called in eval mode, without gradients."""
+        ...
+
+
+@runtime_checkable
+class HasLogits(Protocol):
+    """A game with a critic of single samples, whose level sets can be drawn."""
+
+    def logits(self, samples: Tensor) -> Tensor | None:
+        """Returns logits (N,) of samples (N, *shape), without gradients.
+
+        Returns None if a logit depends on a pack of samples, on a label or on the whole batch.
+        """
+        ...
+
+
+@runtime_checkable
+class Evaluates(Protocol):
+    """A game with scores of its own, such as the accuracy of a classifier."""
+
+    def evaluate(self, dataset: "Dataset") -> "Scorecard":
+        """Returns scores on held-out data; called in eval mode, without gradients."""
+        ...
