@@ -15,6 +15,7 @@ import torch
 
 import gan_cli
 from gan_cli.config.start import Start, continued_arguments, continuing_command, with_run_name
+from gan_cli.losses import losses
 from gan_cli.train import main
 from gan_cli.training import together
 from gan_cli.utils.errors import ConfigError, SignalError
@@ -92,7 +93,8 @@ def test_a_schedule_that_follows_steps_follows_those_typed_on_top():
     assert gan_cli.train(run="pets", steps=4).config.optimizer["lr"].over == 4
 
 
-def test_settings_of_a_recipe_and_of_an_own_module_need_not_be_typed_again(tmp_path):
+def test_settings_of_a_recipe_and_of_an_own_module_need_not_be_typed_again(monkeypatch):
+    monkeypatch.setattr(losses, "entries", dict(losses.entries))
     Path("own_lines.py").write_text(
         "from gan_cli.training.run import Run\n"
         "from gan_cli.losses import losses\n"

@@ -65,16 +65,9 @@ def outcome_of(main: Callable[[], object], words: list[str], limit: int = 60) ->
 
 @contextlib.contextmanager
 def redirected(out: io.StringIO, err: io.StringIO) -> Iterator[None]:
-    """Standard output and error, and with them the terminal and the log of the program."""
-    from gan_cli.utils.console import console
-
-    terminal = console.file
-    console.file = out
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            yield
-    finally:
-        console.file = terminal
+    """Standard output and error, which the terminal and the log of the program follow."""
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        yield
 
 
 @contextlib.contextmanager
