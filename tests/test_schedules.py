@@ -30,7 +30,7 @@ def test_cosine_of_r3gan():
 
 @given(st.floats(-1, 1), st.floats(-1, 1), st.integers(1, 50), st.integers(0, 200))
 def test_stays_between_its_ends(start, end, over, step):
-    for shape in ("linear", "cosine"):
+    for shape in ("linear", "linear_after_half", "cosine"):
         value = Schedule(start, end, over, shape)(step)
         assert min(start, end) - 1e-12 <= value <= max(start, end) + 1e-12
 
@@ -48,6 +48,14 @@ def test_annealing_of_dann():
     schedule = Schedule(0.01, 0.01 / 11**0.75, over=1000, shape="inverse")
     for step, value in {0: 0.01, 500: 0.0026085, 1000: 0.0016556, 5000: 0.0016556}.items():
         assert schedule(step) == pytest.approx(value, abs=1e-7)
+
+
+def test_annealing_of_pix2pix():
+    """Constant over 100 epochs, then 1 - (n - 100) / 100 of it: Isola et al. 2017."""
+    schedule = Schedule(2e-4, 0.0, over=200, shape="linear_after_half")
+    for epoch in (0, 50, 100, 101, 150, 199, 200, 300):
+        expected = 2e-4 * (1 - max(0, min(epoch, 200) - 100) / 100)
+        assert schedule(epoch) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("end", [None, 0.0, -1.0, 2.0])

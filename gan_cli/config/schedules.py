@@ -98,6 +98,15 @@ def linear(done: float, start: float, end: float) -> float:
     return start + done * (end - start)
 
 
+@shapes.register("linear_after_half")
+def linear_after_half(done: float, start: float, end: float) -> float:
+    """`start` over the first half, then a straight line: Isola et al. 2017 (arXiv:1611.07004).
+
+    The learning rate of pix2pix and CycleGAN.
+    """
+    return linear(max(0.0, 2 * done - 1), start, end)
+
+
 @shapes.register("cosine")
 def cosine(done: float, start: float, end: float) -> float:
     """Half a cosine: Loshchilov & Hutter 2017 (arXiv:1608.03983), Equation 5, without restarts."""
