@@ -1,0 +1,27 @@
+"""What networks from image to image share."""
+
+from torch import nn
+
+from gan_cli.data.spec import Spec
+from gan_cli.networks.layers.norm import Norm, normalization
+from gan_cli.utils.errors import ConfigError
+
+
+def check_images(spec: Spec, key: str) -> None:
+    """Raises ConfigError unless the data set has images under the batch key `key`."""
+    field = spec.fields.get(key)
+    if field is None:
+        raise ConfigError(
+            f"name: this network makes images from images, and the data set has no '{key}'; use "
+            "dataset=paired"
+        )
+    if field.kind != "image":
+        raise ConfigError(
+            f"name: this network is for images, and '{key}' is of kind {field.kind}; use a data "
+            "set of images"
+        )
+
+
+def map_norm(norm: Norm, channels: int) -> nn.Module:
+    """A norm layer of maps; instance norm without gain and bias, as in pix2pix and CycleGAN."""
+    return normalization(norm, channels, affine=norm != "instance", maps=True)
