@@ -32,6 +32,10 @@ class Terms:
         )
         return Terms(losses, observed)
 
+    def times(self, weight: float) -> "Terms":
+        """The same terms, with losses that are `weight` times as strong."""
+        return Terms({name: weight * loss for name, loss in self.losses.items()}, self.observed)
+
     def total(self) -> Tensor:
         """The sum of the losses, 0-d."""
         return torch.stack(list(self.losses.values())).sum()
