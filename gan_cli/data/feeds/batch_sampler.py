@@ -1,5 +1,6 @@
 """Selects the samples of each batch as a function of the seed, so that runs can be resumed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,13 @@ def shuffle(count: int, seed: int, epoch: int, device: torch.device) -> tuple[Te
     order = torch.from_numpy(random.permutation(count))
     mirrored = torch.from_numpy(random.random(count) < 0.5)
     return moved(order, device), moved(mirrored, device)
+
+
+@lru_cache(maxsize=4)
+def corners(count: int, seed: int, epoch: int, device: torch.device) -> Tensor:
+    """Returns where an epoch's images are cut, (count, 2) in [0, 1): from the top and the left."""
+    random = np.random.default_rng([seed, epoch, 1])  # other numbers than those of `shuffle`
+    return moved(torch.from_numpy(random.random((count, 2), np.float32)), device)
 
 
 def moved(values: Tensor, device: torch.device) -> Tensor:
@@ -40,16 +48,26 @@ class BatchSampler:
 
     def batch(self, number: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Returns indices (N,) int64 of batch `number`, and which are mirrored (N,) bool."""
+        parts = [
+            [x[rows] for x in shuffle(self.count, self.seed, epoch, device)]
+            for epoch, rows in self.rows(number)
+        ]
+        index, mirrored = (torch.cat(x) for x in zip(*parts, strict=True))
+        return index, mirrored
+
+    def corners(self, number: int, device: torch.device) -> Tensor:
+        """Returns where the images of batch `number` are cut, (N, 2) in [0, 1)."""
+        parts = [
+            corners(self.count, self.seed, epoch, device)[rows] for epoch, rows in self.rows(number)
+        ]
+        return torch.cat(parts)
+
+    def rows(self, number: int) -> Iterator[tuple[int, slice]]:
+        """Yields the epochs that batch `number` takes samples of, and which ones in their order."""
         position = number * self.batch_size * self.world + self.rank
         end = position + self.batch_size * self.world
-        parts = []
         while position < end:
             epoch, start = divmod(position, self.count)
             stop = min(start + end - position, self.count)
-            part = [
-                x[start : stop : self.world] for x in shuffle(self.count, self.seed, epoch, device)
-            ]
-            parts.append(part)
-            position += len(part[0]) * self.world
-        index, mirrored = (torch.cat(x) for x in zip(*parts, strict=True))
-        return index, mirrored
+            yield epoch, slice(start, stop, self.world)
+            position += len(range(start, stop, self.world)) * self.world

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from gan_cli.data.dataset import MapDataset
 from gan_cli.data.feeds.batch_sampler import BatchSampler
-from gan_cli.data.feeds.decode import Batch, decode
+from gan_cli.data.feeds.decode import Batch, crop, decode
 from gan_cli.data.feeds.reading import Reader, readable
 from gan_cli.data.feeds.workers import (
     Loading,
@@ -23,6 +23,7 @@ from gan_cli.data.feeds.workers import (
     start_worker,
     warn_of_many,
 )
+from gan_cli.data.sets.random_crop import Cropped
 from gan_cli.utils.errors import DataError
 
 CPU = torch.device("cpu")
@@ -90,10 +91,14 @@ def stream(
     number = drawn
     for restart in count():
         with many_accepted():
-            loader = open_loader(dataset, sampler, device, workers, number)
+            source = dataset.whole if isinstance(dataset, Cropped) else dataset
+            loader = open_loader(source, sampler, device, workers, number)
             loading = Loading(loader, len(dataset.spec.fields))
         try:
             for batch in prefetch(readable(loading), device):
+                if isinstance(dataset, Cropped):
+                    corners = sampler.corners(number, device)
+                    batch = crop(batch, dataset.spec.fields, corners)
                 yield batch, sampler.batch(number, device)[1] if dataset.hflip else None
                 number += 1
         except LostWorkerError as lost:
