@@ -10,8 +10,9 @@ from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, built, composed, names, small, tensors_of, trained
 
-# Games on pairs of domains, and without a critic: test_dann.py and test_inversion.py have them.
-OTHERS = ("dann", "dann_alternating", "f_anogan", "inversion")
+# Games on pairs of domains or images, and without a critic: test_dann.py, test_inversion.py and
+# test_pix2pix.py have them.
+OTHERS = ("pix2pix", "dann", "dann_alternating", "f_anogan", "inversion")
 MODELS = [model for model in names("model") if model not in OTHERS]
 
 TINY = {

@@ -46,10 +46,7 @@ def read_image(data: bytes, channels: int) -> Image.Image:
     often arbitrary. 16-bit gray values are scaled to 8 bits. Of several frames or pages the first
     is read. All errors of Pillow are passed on.
     """
-    image = decoded(data)
-    check_range(image)
-    check_damage(data, image)
-    ImageOps.exif_transpose(image, in_place=True)
+    image = upright(data)
     if image.mode.startswith("I"):  # 16-bit gray: "I;16", or "I" in Pillow 10
         image = eight_bits(image)
     if image.mode == "LAB":  # which Pillow converts to RGB alone
@@ -64,6 +61,15 @@ def read_image(data: bytes, channels: int) -> Image.Image:
             image = Image.alpha_composite(white, image)
     mode = MODES[channels]
     return image if image.mode == mode else image.convert(mode)
+
+
+def upright(data: bytes) -> Image.Image:
+    """Decodes an image file in the mode that it has, rotated according to its EXIF data."""
+    image = decoded(data)
+    check_range(image)
+    check_damage(data, image)
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def decoded(data: bytes) -> Image.Image:

@@ -12,7 +12,7 @@ from torch import Tensor
 from gan_cli.config.ranges import Pixels
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import datasets
-from gan_cli.data.files.archive import open_archive
+from gan_cli.data.files.archive import Archive, open_archive
 from gan_cli.data.files.facts import FileFacts, sizes_of
 from gan_cli.data.files.image import Resize, Shape, fit, read_image, to_tensor
 from gan_cli.data.files.image_names import image_names
@@ -38,6 +38,7 @@ class Folder:
 
     def __init__(
         self,
+        archive: Archive | None = None,  # instead of that at `path`, which errors name
         *,
         path: str,
         labels: Labels = "none",
@@ -50,7 +51,7 @@ class Folder:
         skip_broken: bool = False,
     ) -> None:
         shape = Shape(channels, wanted_size(size, height, width, resize), resize)
-        self.archive = open_archive(path)
+        self.archive = archive or open_archive(path)
         names = image_names(self.archive, path)
         classes, class_names = labels_of(labels, self.archive, names)
         seen = survey(self.archive, names, shape)

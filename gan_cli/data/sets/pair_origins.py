@@ -1,0 +1,124 @@
+"""Opens the two sides of pairs: folders, images side by side, images that are degraded."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+
+from gan_cli.config.registry import Component, ConfigError
+from gan_cli.data.degradations import degradations
+from gan_cli.data.files.archive import Archive, open_archive
+from gan_cli.data.files.pairs import Half, HalfArchive, matched, without_suffixes
+from gan_cli.data.sets.folder import Folder
+from gan_cli.data.sets.pair_sides import DatasetSide, DegradedSide, Side
+
+Sides = tuple[Side, Side]  # source, target
+Files = Mapping[str, Any]  # options of dataset=folder that both sides share
+
+
+def check_origin(options: Mapping[str, Any]) -> None:
+    """Raises ConfigError unless the options name exactly one place where the pairs come from."""
+    given = {key for key in ("source", "target", "path", "images") if options[key] is not None}
+    if given not in ({"source", "target"}, {"path"}, {"images"}):
+        faults = "has no value" if not given else f"is one of several: {', '.join(sorted(given))}"
+        where = "target" if given == {"source"} else "source" if given == {"target"} else "path"
+        if given in ({"source"}, {"target"}):
+            faults = "has no value"
+        raise ConfigError(
+            f"dataset.{where}: {faults}; name either two folders of equal names, dataset.source= "
+            "and dataset.target=, or one of images A|B, dataset.path=, or one with "
+            "degradation@dataset.degradation=edges"
+        )
+    raise_unread(options, given)
+
+
+def raise_unread(options: Mapping[str, Any], given: set[str]) -> None:
+    """Raises ConfigError for options that do nothing with pairs from this place."""
+    degraded, unread = options["degradation"] is not None, []
+    if "images" in given and not degraded:
+        raise ConfigError(
+            "dataset.degradation: has no value, and makes the sources of dataset.images; type "
+            "degradation@dataset.degradation=edges, gray, downscale, mask or noise"
+        )
+    if "source" in given and degraded:
+        raise ConfigError(
+            "dataset.degradation: makes sources of targets, and dataset.source has some; leave "
+            "one of them out"
+        )
+    if "images" in given:
+        unread = ["channels", "size", "height", "width", "skip_broken"]
+        unread += ["resize"] if options["resize"] != "none" else []
+    unread += ["source_channels"] if degraded else []
+    unread += ["skip_unmatched"] if "source" not in given else []
+    for key in unread:
+        if options[key] not in (None, False):
+            instead = f"dataset.images.{key}" if "images" in given else "leave it out"
+            raise ConfigError(
+                f"dataset.{key}: does nothing with these pairs; "
+                + (f"type {instead}" if instead.startswith("dataset") else instead)
+            )
+    if options["direction"] != "AtoB" and ("path" not in given or degraded):
+        raise ConfigError(
+            "dataset.direction: is for images A|B side by side; leave it out, or swap the sides"
+        )
+
+
+def degraded(side: Side, node: Component | None, seed: int) -> Sides:
+    """Returns degraded images and the images."""
+    assert node is not None, "raise_unread has checked it"
+    options = {key: value for key, value in node.items() if key != "name"}
+    degrade = partial(degradations.find(node, "dataset.degradation"), **options)
+    try:
+        return DegradedSide(side, degrade, repr(dict(node)), seed), side
+    except ConfigError as error:
+        raise ConfigError(*(f"dataset.{fault}" for fault in error.faults)) from None
+
+
+def degraded_files(
+    path: str, channels: int, files: Files, node: Component | None, seed: int
+) -> Sides:
+    """Returns the degraded images of a folder and the images."""
+    folder = open_folder("path", path, channels, files)
+    return degraded(DatasetSide(folder, torch.arange(len(folder))), node, seed)
+
+
+def from_folders(
+    places: Mapping[str, tuple[str, int]], files: Files, skip_unmatched: bool
+) -> Sides:
+    """Opens two places of images, by path and channels, and pairs files of the same name."""
+    folders = {
+        key: open_folder(key, path, channels, files) for key, (path, channels) in places.items()
+    }
+    broken = frozenset(name for folder in folders.values() for name in folder.files.broken)
+    found = matched(
+        folders["source"].names, folders["target"].names, skip_unmatched, without_suffixes(broken)
+    )
+    return (
+        DatasetSide(folders["source"], torch.tensor(found.source)),
+        DatasetSide(folders["target"], torch.tensor(found.target)),
+    )
+
+
+def side_by_side(path: str, direction: str, channels: tuple[int, int], files: Files) -> Sides:
+    """Opens images A|B; the source is A for direction=AtoB."""
+    halves: tuple[Half, Half] = ("left", "right") if direction == "AtoB" else ("right", "left")
+    archive = open_archive(path)
+    sides = []
+    for half, count in zip(halves, channels, strict=True):
+        folder = open_folder("path", path, count, files, HalfArchive(archive, half))
+        sides.append(DatasetSide(folder, torch.arange(len(folder))))
+    return sides[0], sides[1]
+
+
+def open_folder(
+    key: str, path: str, channels: int, files: Files, archive: Archive | None = None
+) -> Folder:
+    """Opens images; errors name the key `key` of the data set."""
+    build: Any = Folder
+    try:
+        folder: Folder = build(archive, path=path, channels=channels, **files)
+    except ConfigError as error:
+        named = (fault.replace("dataset.path", f"dataset.{key}") for fault in error.faults)
+        raise ConfigError(*named) from None
+    return folder

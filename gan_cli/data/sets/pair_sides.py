@@ -1,0 +1,140 @@
+"""The two sides of a data set of pairs."""
+
+import hashlib
+from collections.abc import Callable
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan_cli.data.dataset import Dataset
+from gan_cli.data.spec import Field, Spec
+from gan_cli.utils.noise import Noise
+
+BATCH = 256  # images that are degraded at a time
+Degrade = Callable[[Tensor, Noise], Tensor]
+
+
+class Side(Protocol):
+    """Images of one shape, one of each pair, in stored form."""
+
+    field: Field
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Returns an image (C, H, W) uint8."""
+        ...
+
+    def stacked(self, index: Tensor) -> Tensor | None:
+        """Returns the images `index` (N, C, H, W), or None if they are not in memory."""
+        ...
+
+    def fingerprint(self) -> str: ...
+
+
+class DatasetSide:
+    """The images of another data set, those at the positions `order` (N,)."""
+
+    def __init__(self, dataset: Dataset, order: Tensor) -> None:
+        self.dataset, self.order = dataset, order
+        self.key = dataset.spec.target
+        self.field = dataset.spec.fields[self.key]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.dataset[int(self.order[index])][self.key]
+
+    def stacked(self, index: Tensor) -> Tensor | None:
+        tensors = self.dataset.tensors()
+        return None if tensors is None else tensors[self.key][self.order[index]]
+
+    def fingerprint(self) -> str:
+        return self.dataset.fingerprint()
+
+
+class DegradedSide:
+    """The images of another side after a degradation; the random numbers of each are its own."""
+
+    def __init__(self, side: Side, degrade: Degrade, settings: str, seed: int) -> None:
+        self.side, self.degrade, self.settings, self.seed = side, degrade, settings, seed
+        sketch = degrade(torch.zeros((1, *side.field.shape), dtype=torch.uint8), Noise([0]))
+        self.field = Field("image", tuple(sketch.shape[1:]))
+
+    def __len__(self) -> int:
+        return len(self.side)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.degraded(self.side[index][None], [index])[0]
+
+    def stacked(self, index: Tensor) -> Tensor | None:
+        images = self.side.stacked(index)
+        if images is None:
+            return None
+        parts = zip(images.split(BATCH), index.split(BATCH), strict=True)
+        return torch.cat([self.degraded(part, chosen.tolist()) for part, chosen in parts])
+
+    def degraded(self, images: Tensor, index: list[int]) -> Tensor:
+        """Returns sources of images (N, C, H, W), whose positions are `index`."""
+        state = np.random.SeedSequence(self.seed).generate_state(1, np.uint64).item()
+        return self.degrade(images, Noise([(state + i) % 2**64 for i in index]))
+
+    def fingerprint(self) -> str:
+        return f"{self.side.fingerprint()} {self.settings} {self.seed}"
+
+
+class Pairs:
+    """The pairs `index` (N,) of two sides, with the batch keys "source" and "target".
+
+    With `label` (M,) they also have the classes of all pairs as "label".
+    """
+
+    hflip = False
+
+    def __init__(
+        self, source: Side, target: Side, index: Tensor, label: tuple[Field, Tensor] | None = None
+    ) -> None:
+        self.sides = {"source": source, "target": target}
+        self.index = index
+        fields = {key: side.field for key, side in self.sides.items()}
+        self.label = None
+        if label is not None:
+            fields["label"], self.label = label[0], label[1][index]
+        self.spec = Spec(fields, "target")
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        position = int(self.index[index])
+        sample = {key: side[position] for key, side in self.sides.items()}
+        return sample if self.label is None else sample | {"label": self.label[index]}
+
+    @cached_property
+    def in_memory(self) -> dict[str, Tensor] | None:
+        stacked = {key: side.stacked(self.index) for key, side in self.sides.items()}
+        found = {key: images for key, images in stacked.items() if images is not None}
+        if len(found) < len(stacked):
+            return None
+        return found if self.label is None else found | {"label": self.label}
+
+    def tensors(self) -> dict[str, Tensor] | None:
+        return self.in_memory
+
+    def stacked(self) -> dict[str, Tensor]:
+        """Returns all pairs stacked; reads them if they are not in memory."""
+        samples = (self[i] for i in range(len(self)))
+        return self.in_memory or torch.utils.data.default_collate(list(samples))
+
+    def labels(self) -> Tensor | None:
+        return self.label
+
+    def content(self) -> str:
+        """Returns a hash of both sides and of which pairs these are."""
+        prints = [side.fingerprint() for side in self.sides.values()]
+        described = repr((prints, self.index.tolist()))
+        return hashlib.blake2b(described.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,100 @@
+"""Pairs of images, source and target, from files, or from images that are degraded."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from gan_cli.config.ranges import Pixels, Seed, Share
+from gan_cli.data.dataset import datasets
+from gan_cli.data.degradations.degradation import DegradationNode
+from gan_cli.data.files.image import Resize
+from gan_cli.data.sets.domain import split
+from gan_cli.data.sets.pair import DatasetNode, open_node, provided_keys
+from gan_cli.data.sets.pair_origins import (
+    check_origin,
+    degraded,
+    degraded_files,
+    from_folders,
+    side_by_side,
+)
+from gan_cli.data.sets.pair_sides import DatasetSide, Pairs
+from gan_cli.utils.kept import kept
+
+Channels = Literal[1, 3, 4]
+
+
+@datasets.register("paired")
+class Paired(Pairs):
+    """Pairs with the batch keys "source" and "target", cut, flipped and augmented alike.
+
+    They are files of equal names in two folders or zip archives, `source` and `target`; images A|B
+    side by side below `path`; or the images below `path`, or those of another data set, `images`,
+    whose sources a `degradation` makes. The share `held_out` of the pairs is not trained on; it
+    tells how far outputs are from the truth.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: str | None = None,
+        target: str | None = None,
+        path: str | None = None,
+        images: DatasetNode | None = None,
+        degradation: DegradationNode | None = None,
+        direction: Literal["AtoB", "BtoA"] = "AtoB",
+        source_channels: Channels | None = None,
+        channels: Channels | None = None,
+        size: Pixels | None = None,
+        height: Pixels | None = None,
+        width: Pixels | None = None,
+        resize: Resize = "none",
+        hflip: bool = False,
+        skip_broken: bool = False,
+        skip_unmatched: bool = False,
+        held_out: Share = 0.1,
+        seed: Seed = 0,
+    ) -> None:
+        check_origin({key: value for key, value in locals().items() if key != "self"})
+        files = {"size": size, "height": height, "width": width, "resize": resize}
+        files |= {"skip_broken": skip_broken}
+        label, own, of_source = None, channels or 3, source_channels or channels or 3
+        if images is not None:
+            opened = open_node(images, "images")
+            sides = degraded(DatasetSide(opened, torch.arange(len(opened))), degradation, seed)
+            labels, key = opened.labels(), opened.spec.label
+            if labels is not None and key is not None:
+                label = (opened.spec.fields[key], labels)
+        elif source is not None and target is not None:
+            wanted = {"source": (source, of_source), "target": (target, own)}
+            sides = from_folders(wanted, files, skip_unmatched)
+        elif degradation is not None:
+            sides = degraded_files(str(path), own, files, degradation, seed)
+        else:
+            sides = side_by_side(str(path), direction, (of_source, own), files)
+        everything = torch.arange(len(sides[0]))
+        kept_back = everything[:0]
+        if held_out:
+            everything, kept_back = split(len(sides[0]), held_out, seed)
+        super().__init__(*sides, everything, label)
+        self.held = Pairs(*sides, kept_back, label)
+        self.hflip = hflip
+
+    @classmethod
+    def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
+        keys = {"source", "target"}
+        if options["images"] is not None and "label" in provided_keys(options["images"]):
+            keys |= {"label"}
+        return frozenset(keys | ({"held_out"} if options["held_out"] else set()))
+
+    def held_out(self) -> dict[str, Tensor]:
+        """Returns the held-out pairs by batch key, images uint8 (N, C, H, W)."""
+        return self.held.stacked()
+
+    def modes(self) -> None:
+        return None
+
+    @kept
+    def fingerprint(self) -> str:
+        return self.content()
