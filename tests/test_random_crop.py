@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 import torch
 
-from gan_cli.data.feeds.decode import cut_out
+from gan_cli.data.feeds.decode import crop
 from gan_cli.data.feeds.feed import open_feed
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.sets.random_crop import RandomCrop
@@ -84,9 +84,10 @@ def test_samples_by_index_are_cut_in_the_middle():
 
 
 def test_the_last_corner_is_within_the_image():
-    images = whole().tensors()["real"]
     nearly_one = torch.full((6, 2), 1.0).nextafter(torch.tensor(0.0))
-    assert cut_out(images, CROP, nearly_one)[0, :2, 0, 0].tolist() == [1, 4]
+    fields = RandomCrop(whole(), CROP, "dataset.crop").spec.fields
+    cut = crop(whole().tensors(), fields, nearly_one)
+    assert cut["real"][0, :2, 0, 0].tolist() == [1, 4]
 
 
 def test_crops_larger_than_the_images_are_refused():

@@ -27,6 +27,7 @@ class Shape:
     channels: int
     size: tuple[int, int] | None  # height, width; None: those of the first readable image
     resize: Resize
+    nearest: bool = False  # resizing takes the nearest pixel, as numbers of classes need
 
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # channels -> Pillow's mode
@@ -103,25 +104,28 @@ def image_suffixes() -> tuple[str, ...]:
     return tuple(sorted(suffix for suffix, name in known.items() if name in readable_formats()))
 
 
-def fit(image: Image.Image, height: int, width: int, resize: Resize) -> Image.Image:
-    """Resizes the image to height x width.
+def fit(
+    image: Image.Image, height: int, width: int, resize: Resize, nearest: bool = False
+) -> Image.Image:
+    """Resizes the image to height x width; with `nearest` no new values arise.
 
     "crop" resamples the largest centred part of this aspect ratio, "stretch" the whole image. "pad"
     shrinks the image if it is too large, never enlarges it, and surrounds it with zeros.
     """
     target = (width, height)
+    kernel = Image.Resampling.NEAREST if nearest else FILTER
     if image.size == target:
         return image
     if resize == "crop":
-        return ImageOps.fit(image, target, FILTER)
+        return ImageOps.fit(image, target, kernel)
     if resize == "stretch":
-        return image.resize(target, FILTER)
+        return image.resize(target, kernel)
     assert resize == "pad", "images of another size need a resize policy"
     scale = min(1.0, width / image.width, height / image.height)
     inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     canvas = Image.new(image.mode, target)
     corner = ((width - inner[0]) // 2, (height - inner[1]) // 2)
-    canvas.paste(image if inner == image.size else image.resize(inner, FILTER), corner)
+    canvas.paste(image if inner == image.size else image.resize(inner, kernel), corner)
     return canvas
 
 

@@ -1,53 +1,13 @@
-"""Pairs of image files: of equal names in two places, or the halves of images side by side."""
+"""Pairs image files in two places by their names."""
 
-import io
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from gan_cli.data.files.archive import Archive
-from gan_cli.data.files.image import upright
-from gan_cli.data.files.stamps import Stamp
 from gan_cli.utils.errors import ConfigError
 
-Half = Literal["left", "right"]
 LISTED = 5  # names in an error
-STORED = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG holds as they are
-
-
-class HalfArchive:
-    """The left or right halves of the images A|B of an archive."""
-
-    def __init__(self, archive: Archive, half: Half) -> None:
-        self.archive, self.half, self.names = archive, half, archive.names
-
-    @property
-    def source(self) -> str:
-        return f"{self.archive.source}, {self.half} halves"
-
-    def stamp(self, name: str) -> Stamp:
-        return self.archive.stamp(name)
-
-    def read(self, name: str) -> bytes:
-        """Returns a PNG file of the half; ValueError if there are no halves of equal width."""
-        image = upright(self.archive.read(name))
-        if image.width % 2:
-            raise ValueError(f"its width is odd, {image.width}: the halves of A|B are equally wide")
-        middle = image.width // 2
-        box = (0, 0, middle, image.height)
-        if self.half == "right":
-            box = (middle, 0, image.width, image.height)
-        half, file = image.crop(box), io.BytesIO()
-        clear = image.info.get("transparency")
-        kept = half if half.mode in STORED else half.convert("RGB")
-        options = {} if clear is None else {"transparency": clear}
-        kept.save(file, "PNG", compress_level=0, **options)
-        return file.getvalue()
-
-    def where(self, name: str) -> str:
-        return self.archive.where(name)
 
 
 @dataclass(frozen=True)

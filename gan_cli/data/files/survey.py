@@ -163,7 +163,9 @@ def examine(archive: Archive, name: str, shape: Shape, result: Survey, position:
         size = result.found[name] = (image.height, image.width)
         result.checksums[name] = zlib.crc32(data)
         if result.pixels is not None and (shape.resize != "none" or size == result.size):
-            result.pixels[position] = to_array(fit(image, *result.size, shape.resize))
+            result.pixels[position] = to_array(
+                fit(image, *result.size, shape.resize, shape.nearest)
+            )
 
 
 def broken_images(broken: Mapping[str, str], total: int) -> str:

@@ -39,6 +39,7 @@ class Folder:
     def __init__(
         self,
         archive: Archive | None = None,  # instead of that at `path`, which errors name
+        nearest: bool = False,  # resize label maps
         *,
         path: str,
         labels: Labels = "none",
@@ -50,7 +51,7 @@ class Folder:
         hflip: bool = False,
         skip_broken: bool = False,
     ) -> None:
-        shape = Shape(channels, wanted_size(size, height, width, resize), resize)
+        shape = Shape(channels, wanted_size(size, height, width, resize), resize, nearest)
         self.archive = archive or open_archive(path)
         names = image_names(self.archive, path)
         classes, class_names = labels_of(labels, self.archive, names)
@@ -72,6 +73,7 @@ class Folder:
         self.checksums = [seen.checksums[name] for name in self.names]
         self.spec = image_spec((channels, *seen.size), len(class_names), tuple(class_names))
         self.resize: Resize = resize
+        self.nearest = nearest
         self.hflip = hflip
 
     @classmethod
@@ -104,7 +106,8 @@ class Folder:
             data = self.archive.read(self.names[index])
             if zlib.crc32(data) != self.checksums[index]:
                 raise DataError(f"{where} has changed since it was first read")
-            return to_tensor(fit(read_image(data, channels), height, width, self.resize))
+            image = read_image(data, channels)
+            return to_tensor(fit(image, height, width, self.resize, self.nearest))
 
     def tensors(self) -> dict[str, Tensor] | None:
         if self.pixels is None:

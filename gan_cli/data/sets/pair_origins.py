@@ -9,9 +9,10 @@ import torch
 from gan_cli.config.registry import Component, ConfigError
 from gan_cli.data.degradations import degradations
 from gan_cli.data.files.archive import Archive, open_archive
-from gan_cli.data.files.pairs import Half, HalfArchive, matched, without_suffixes
+from gan_cli.data.files.pairs import matched, without_suffixes
+from gan_cli.data.files.views import Half, HalfArchive, LabelMaps
 from gan_cli.data.sets.folder import Folder
-from gan_cli.data.sets.pair_sides import DatasetSide, DegradedSide, Side
+from gan_cli.data.sets.pair_sides import DatasetSide, DegradedSide, OneHotSide, Side
 
 Sides = tuple[Side, Side]  # source, target
 Files = Mapping[str, Any]  # options of dataset=folder that both sides share
@@ -49,7 +50,7 @@ def raise_unread(options: Mapping[str, Any], given: set[str]) -> None:
     if "images" in given:
         unread = ["channels", "size", "height", "width", "skip_broken"]
         unread += ["resize"] if options["resize"] != "none" else []
-    unread += ["source_channels"] if degraded else []
+    unread += ["source_channels", "source_classes"] if degraded else []
     unread += ["skip_unmatched"] if "source" not in given else []
     for key in unread:
         if options[key] not in (None, False):
@@ -58,6 +59,11 @@ def raise_unread(options: Mapping[str, Any], given: set[str]) -> None:
                 f"dataset.{key}: does nothing with these pairs; "
                 + (f"type {instead}" if instead.startswith("dataset") else instead)
             )
+    if options["source_classes"] is not None and options["source_channels"] is not None:
+        raise ConfigError(
+            "dataset.source_channels: label maps have one, and become one for each of "
+            "dataset.source_classes; leave one of the two keys out"
+        )
     if options["direction"] != "AtoB" and ("path" not in given or degraded):
         raise ConfigError(
             "dataset.direction: is for images A|B side by side; leave it out, or swap the sides"
@@ -84,40 +90,52 @@ def degraded_files(
 
 
 def from_folders(
-    places: Mapping[str, tuple[str, int]], files: Files, skip_unmatched: bool
+    places: Mapping[str, tuple[str, int]], classes: int | None, files: Files, skip_unmatched: bool
 ) -> Sides:
     """Opens two places of images, by path and channels, and pairs files of the same name."""
-    folders = {
-        key: open_folder(key, path, channels, files) for key, (path, channels) in places.items()
-    }
-    broken = frozenset(name for folder in folders.values() for name in folder.files.broken)
-    found = matched(
-        folders["source"].names, folders["target"].names, skip_unmatched, without_suffixes(broken)
-    )
-    return (
-        DatasetSide(folders["source"], torch.tensor(found.source)),
-        DatasetSide(folders["target"], torch.tensor(found.target)),
-    )
+    folders = {}
+    for key, (path, channels) in places.items():
+        label_maps = classes if key == "source" else None
+        folders[key] = open_folder(key, path, channels, files, classes=label_maps)
+    broken = without_suffixes(n for folder in folders.values() for n in folder.files.broken)
+    names = {key: folder.names for key, folder in folders.items()}
+    found = matched(names["source"], names["target"], skip_unmatched, broken)
+    source = DatasetSide(folders["source"], torch.tensor(found.source))
+    return one_hot(source, classes), DatasetSide(folders["target"], torch.tensor(found.target))
 
 
-def side_by_side(path: str, direction: str, channels: tuple[int, int], files: Files) -> Sides:
+def side_by_side(
+    path: str, direction: str, channels: tuple[int, int], classes: int | None, files: Files
+) -> Sides:
     """Opens images A|B; the source is A for direction=AtoB."""
     halves: tuple[Half, Half] = ("left", "right") if direction == "AtoB" else ("right", "left")
-    archive = open_archive(path)
-    sides = []
-    for half, count in zip(halves, channels, strict=True):
-        folder = open_folder("path", path, count, files, HalfArchive(archive, half))
+    archive, sides = open_archive(path), list[Side]()
+    for half, count, label_maps in zip(halves, channels, (classes, None), strict=True):
+        part = HalfArchive(archive, half)
+        folder = open_folder("path", path, count, files, part, label_maps)
         sides.append(DatasetSide(folder, torch.arange(len(folder))))
-    return sides[0], sides[1]
+    return one_hot(sides[0], classes), sides[1]
+
+
+def one_hot(side: Side, classes: int | None) -> Side:
+    """Returns the label maps of a side as one-hot images, or the side if it has none."""
+    return side if classes is None else OneHotSide(side, classes)
 
 
 def open_folder(
-    key: str, path: str, channels: int, files: Files, archive: Archive | None = None
+    key: str,
+    path: str,
+    channels: int,
+    files: Files,
+    archive: Archive | None = None,
+    classes: int | None = None,
 ) -> Folder:
-    """Opens images; errors name the key `key` of the data set."""
+    """Opens images, or label maps of `classes`; errors name the key `key` of the data set."""
     build: Any = Folder
     try:
-        folder: Folder = build(archive, path=path, channels=channels, **files)
+        if classes is not None:
+            archive, channels = LabelMaps(archive or open_archive(path), classes), 1
+        folder: Folder = build(archive, classes is not None, path=path, channels=channels, **files)
     except ConfigError as error:
         named = (fault.replace("dataset.path", f"dataset.{key}") for fault in error.faults)
         raise ConfigError(*named) from None

@@ -87,6 +87,35 @@ class DegradedSide:
         return f"{self.side.fingerprint()} {self.settings} {self.seed}"
 
 
+class OneHotSide:
+    """Label maps (1, H, W) of another side as images with a channel for each class.
+
+    The channel of a pixel's class is white and the others black; a pixel without a class has none.
+    """
+
+    def __init__(self, side: Side, classes: int) -> None:
+        self.side = side
+        self.field = Field("image", (classes, *side.field.shape[1:]))
+
+    def __len__(self) -> int:
+        return len(self.side)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.one_hot(self.side[index])
+
+    def stacked(self, index: Tensor) -> Tensor | None:
+        maps = self.side.stacked(index)
+        return None if maps is None else self.one_hot(maps)
+
+    def one_hot(self, maps: Tensor) -> Tensor:
+        """Maps (..., 1, H, W) to images (..., classes, H, W)."""
+        numbers = torch.arange(self.field.shape[0], dtype=torch.uint8)[:, None, None]
+        return (maps == numbers).to(torch.uint8) * 255
+
+    def fingerprint(self) -> str:
+        return f"{self.side.fingerprint()} {self.field.shape[0]}"
+
+
 class Pairs:
     """The pairs `index` (N,) of two sides, with the batch keys "source" and "target".
 
@@ -124,14 +153,6 @@ class Pairs:
 
     def tensors(self) -> dict[str, Tensor] | None:
         return self.in_memory
-
-    def stacked(self) -> dict[str, Tensor]:
-        """Returns all pairs stacked; reads them if they are not in memory."""
-        samples = (self[i] for i in range(len(self)))
-        return self.in_memory or torch.utils.data.default_collate(list(samples))
-
-    def labels(self) -> Tensor | None:
-        return self.label
 
     def content(self) -> str:
         """Returns a hash of both sides and of which pairs these are."""

@@ -1,13 +1,14 @@
 """Pairs of images, source and target, from files, or from images that are degraded."""
 
+import hashlib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
 
-from gan_cli.config.ranges import Pixels, Seed, Share
-from gan_cli.data.dataset import datasets
+from gan_cli.config.ranges import Pixels, Range, Seed, Share
+from gan_cli.data.dataset import MapDataset, datasets
 from gan_cli.data.degradations.degradation import DegradationNode
 from gan_cli.data.files.image import Resize
 from gan_cli.data.sets.domain import split
@@ -20,13 +21,14 @@ from gan_cli.data.sets.pair_origins import (
     side_by_side,
 )
 from gan_cli.data.sets.pair_sides import DatasetSide, Pairs
-from gan_cli.utils.kept import kept
+from gan_cli.data.sets.random_crop import RandomCrop
 
 Channels = Literal[1, 3, 4]
+Classes = Annotated[int, Range(least=2, most=255)]
 
 
 @datasets.register("paired")
-class Paired(Pairs):
+class Paired:
     """Pairs with the batch keys "source" and "target", cut, flipped and augmented alike.
 
     They are files of equal names in two folders or zip archives, `source` and `target`; images A|B
@@ -45,7 +47,9 @@ class Paired(Pairs):
         degradation: DegradationNode | None = None,
         direction: Literal["AtoB", "BtoA"] = "AtoB",
         source_channels: Channels | None = None,
+        source_classes: Classes | None = None,
         channels: Channels | None = None,
+        crop: Pixels | None = None,
         size: Pixels | None = None,
         height: Pixels | None = None,
         width: Pixels | None = None,
@@ -68,18 +72,26 @@ class Paired(Pairs):
                 label = (opened.spec.fields[key], labels)
         elif source is not None and target is not None:
             wanted = {"source": (source, of_source), "target": (target, own)}
-            sides = from_folders(wanted, files, skip_unmatched)
+            sides = from_folders(wanted, source_classes, files, skip_unmatched)
         elif degradation is not None:
             sides = degraded_files(str(path), own, files, degradation, seed)
         else:
-            sides = side_by_side(str(path), direction, (of_source, own), files)
+            sides = side_by_side(str(path), direction, (of_source, own), source_classes, files)
         everything = torch.arange(len(sides[0]))
         kept_back = everything[:0]
         if held_out:
             everything, kept_back = split(len(sides[0]), held_out, seed)
-        super().__init__(*sides, everything, label)
-        self.held = Pairs(*sides, kept_back, label)
-        self.hflip = hflip
+        pairs = Pairs(*sides, everything, label)
+        self.content = hashed(pairs.content(), crop)
+        self.hflip = pairs.hflip = hflip
+        self.pairs: MapDataset = pairs
+        self.held: MapDataset = Pairs(*sides, kept_back, label)
+        if crop is not None:
+            self.whole = self.pairs  # of which feeds cut out random parts
+            self.pairs, self.held = (
+                RandomCrop(part, (crop, crop), "dataset.crop") for part in (self.pairs, self.held)
+            )
+        self.spec, self.label = self.pairs.spec, None if label is None else label[1][everything]
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:
@@ -88,13 +100,33 @@ class Paired(Pairs):
             keys |= {"label"}
         return frozenset(keys | ({"held_out"} if options["held_out"] else set()))
 
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return self.pairs[index]
+
+    def tensors(self) -> dict[str, Tensor] | None:
+        return self.pairs.tensors()
+
     def held_out(self) -> dict[str, Tensor]:
         """Returns the held-out pairs by batch key, images uint8 (N, C, H, W)."""
-        return self.held.stacked()
+        stacked = self.held.tensors()
+        if stacked is not None:
+            return stacked
+        samples = [self.held[i] for i in range(len(self.held))]
+        return torch.utils.data.default_collate(samples)
+
+    def labels(self) -> Tensor | None:
+        return self.label
 
     def modes(self) -> None:
         return None
 
-    @kept
     def fingerprint(self) -> str:
-        return self.content()
+        return self.content
+
+
+def hashed(*content: object) -> str:
+    """Returns a short hash of what a data set is made of."""
+    return hashlib.blake2b(repr(content).encode(), digest_size=8).hexdigest()
