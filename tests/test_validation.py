@@ -92,7 +92,7 @@ COMPANY = {  # what a choice cannot do without
     "mnist_5k_to_digits": ["model=dann"],
     "digits_to_mnist_5k": ["model=dann"],
     "pair": ["model=dann"],
-    "paired": ["model=pix2pix", "dataset.path=x"],
+    "paired": ["model=pix2pix"],  # the data set, and the metrics
     "edges_to_mnist_5k": ["model=pix2pix"],
     "dann_mnist_m": ["dataset.target.photos=x"],
     "ffhq256_r3gan": ["dataset.path=x"],

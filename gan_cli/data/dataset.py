@@ -68,6 +68,15 @@ class Joint(Protocol):
         ...
 
 
+@runtime_checkable
+class HasHeldOut(Protocol):
+    """A data set with samples that are not trained on."""
+
+    def held_out(self) -> dict[str, Tensor]:
+        """Returns them by batch key, stacked (N, *shape) in stored form; ConfigError if none."""
+        ...
+
+
 datasets: Registry[Dataset] = Registry("dataset")
 
 

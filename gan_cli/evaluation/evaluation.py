@@ -24,6 +24,7 @@ from gan_cli.evaluation.collect import (
     no_progress,
 )
 from gan_cli.evaluation.generated import request_of
+from gan_cli.evaluation.held_out import held_out_pairs
 from gan_cli.games.abilities import Evaluates
 from gan_cli.games.draw import draw, isolated_evaluation, logits_function
 from gan_cli.games.game import Game
@@ -87,12 +88,21 @@ class MetricSet:
         """Collects the side of a data set, or `limit` samples of it."""
         return collect_data(dataset, limit, self.features, self.needs, self.device, self.progress)
 
-    def generated(self, game: Game, spec: Spec, request: Request) -> Collected:
-        """Collects the side of generated samples, which are converted to stored form."""
+    def generated(
+        self, game: Game, spec: Spec, request: Request, data: Dataset | None = None
+    ) -> Collected:
+        """Collects the side of generated samples, which are converted to stored form.
+
+        `data` have the inputs of pairs, if a metric needs these.
+        """
         kind = kind_of(spec.fields[request.target or spec.target])
         batches = labelled(kind, draw(game, request), request.label if game.labelled else None)
         watched = self.progress(batches, len(request))
-        return collect(watched, self.features, self.needs, self.device, len(request))
+        found = collect(watched, self.features, self.needs, self.device, len(request))
+        if "pairs" not in self.needs or data is None:
+            return found
+        pairs = held_out_pairs(game, data, self.config.count, request.seeds[0])
+        return replace(found, pairs=pairs)
 
     def check_count(self, side: str, count: int | None) -> None:
         """Raises ConfigError if a metric needs more than `count` samples."""
@@ -150,7 +160,7 @@ class Evaluation:
         if self.metrics.metrics:
             request = request_of(game, self.dataset, self.config.count, self.seed)
             with naming_side("generated"):
-                fake = self.metrics.generated(game, self.dataset.spec, request)
+                fake = self.metrics.generated(game, self.dataset.spec, request, self.dataset)
             critic = logits_function(game)
             sides = (self.with_critic_logits(side, critic) for side in (self.real, fake))
             card = self.metrics.score(*sides)

@@ -63,7 +63,8 @@ def ceiling(evaluation: Evaluation, untrained: Game) -> dict[str, float]:
     count = evaluation.config.count
     request = request_of(untrained, evaluation.dataset, count, evaluation.seed)
     try:
-        fake = evaluation.metrics.generated(untrained, evaluation.dataset.spec, request)
+        data = evaluation.dataset
+        fake = evaluation.metrics.generated(untrained, data.spec, request, data)
     except NonFiniteError:
         return {}
     return dict(distances(evaluation.metrics, evaluation.real, fake))

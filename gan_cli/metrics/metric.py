@@ -63,11 +63,13 @@ class Collected:
     modes: Modes | None = None
     density: Density | None = None
     critic_logits: Tensor | None = None  # (N,) float32, if the critic takes single samples
+    pairs: tuple[Tensor, Tensor] | None = None  # outputs of held-out inputs, and what is true
 
 
 Need = Literal[
-    "moments", "features", "logits", "labels", "samples", "modes", "density", "critic_logits"
-]
+    "moments", "features", "logits", "labels", "samples", "modes", "density", "critic_logits",
+    "pairs",
+]  # fmt: skip
 
 
 class Metric(Protocol):

@@ -92,6 +92,11 @@ def unmet_needs(config: Metrics, provided: frozenset[str]) -> Iterator[str]:
             yield f"{where}: needs data with known modes, such as dataset=ring; leave it out"
         if "density" in metric.needs and "density" not in provided:
             yield f"{where}: needs data with a known density, as dataset=mixture1d; leave it out"
+        if "pairs" in metric.needs and "held_out" not in provided:
+            yield (
+                f"{where}: needs held-out inputs and their true outputs, as dataset=paired has "
+                "with dataset.held_out=0.1; leave it out"
+            )
         for key, count in counts.items():
             if count is not None and count < metric.minimum:
                 yield (

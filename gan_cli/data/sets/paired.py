@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.config.ranges import Pixels, Range, Seed, Share
+from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import MapDataset, datasets
 from gan_cli.data.degradations.degradation import DegradationNode
 from gan_cli.data.files.image import Resize
@@ -110,7 +111,12 @@ class Paired:
         return self.pairs.tensors()
 
     def held_out(self) -> dict[str, Tensor]:
-        """Returns the held-out pairs by batch key, images uint8 (N, C, H, W)."""
+        """Returns the held-out pairs by batch key, images uint8 (N, C, H, W).
+
+        Raises ConfigError if there are none.
+        """
+        if not len(self.held):
+            raise ConfigError("dataset.held_out: is 0, so that no pair is held out; type 0.1, say")
         stacked = self.held.tensors()
         if stacked is not None:
             return stacked
