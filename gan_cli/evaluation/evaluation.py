@@ -24,7 +24,7 @@ from gan_cli.evaluation.collect import (
     no_progress,
 )
 from gan_cli.evaluation.generated import request_of
-from gan_cli.evaluation.held_out import held_out_pairs
+from gan_cli.evaluation.held_out import held_out_inputs, held_out_pairs
 from gan_cli.games.abilities import Evaluates
 from gan_cli.games.draw import draw, isolated_evaluation, logits_function
 from gan_cli.games.game import Game
@@ -102,7 +102,7 @@ class MetricSet:
         if "pairs" not in self.needs or data is None:
             return found
         pairs = held_out_pairs(game, data, self.config.count, request.seeds[0])
-        return replace(found, pairs=pairs)
+        return replace(found, pairs=pairs, pair_inputs=held_out_inputs(game, data, len(pairs[0])))
 
     def check_count(self, side: str, count: int | None) -> None:
         """Raises ConfigError if a metric needs more than `count` samples."""

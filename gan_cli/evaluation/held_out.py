@@ -41,3 +41,9 @@ def held_out_pairs(game: Game, dataset: Dataset, count: int, seed: int) -> tuple
     kind = kind_of(spec.fields[target])
     outputs = draw(game, Request(seeds, label, given, target=target))
     return torch.cat([kind.to_stored(samples).cpu() for samples in outputs]), held[target]
+
+
+def held_out_inputs(game: Game, dataset: Dataset, count: int) -> Tensor | None:
+    """Returns the first input of `held_out_pairs`, in stored form; None of games without inputs."""
+    keys = game.inputs(game.targets(dataset.spec)[0])
+    return dataset.held_out()[keys[0]][:count] if keys and isinstance(dataset, HasHeldOut) else None

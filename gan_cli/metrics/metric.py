@@ -64,6 +64,7 @@ class Collected:
     density: Density | None = None
     critic_logits: Tensor | None = None  # (N,) float32, if the critic takes single samples
     pairs: tuple[Tensor, Tensor] | None = None  # outputs of held-out inputs, and what is true
+    pair_inputs: Tensor | None = None  # the first of the held-out inputs, in stored form
 
 
 Need = Literal[

@@ -4,10 +4,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from gan_cli.metrics.fidelity import psnr
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.utils.errors import ConfigError
-
-SMALLEST = 1e-10  # mean squared error, as a share of the range: equal images have 100 dB
 
 
 @metrics.register("paired")
@@ -25,9 +24,11 @@ class PairedError:
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:  # noqa: ARG002
         outputs, truths = pairs_of(fake)
-        error = (outputs.double() - truths.double()).flatten(1) / 255
-        ratio = -10 * error.square().mean(1).clamp_min(SMALLEST).log10()
-        return {"paired_l1": error.abs().mean().item(), "paired_psnr": ratio.mean().item()}
+        error = (outputs.double() - truths.double()) / 255
+        return {
+            "paired_l1": error.abs().mean().item(),
+            "paired_psnr": psnr(outputs, truths).mean().item(),
+        }
 
 
 def pairs_of(fake: Collected) -> tuple[Tensor, Tensor]:

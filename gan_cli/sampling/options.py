@@ -9,7 +9,17 @@ from gan_cli.checkpoints.choice import OUTPUTS
 from gan_cli.checkpoints.run_list import missing_run
 from gan_cli.config.key_names import conform_options
 from gan_cli.config.quoting import typed_word
-from gan_cli.config.ranges import LARGEST_DRAW, BatchSize, Count, Finite, Samples, Truncation
+from gan_cli.config.ranges import (
+    LARGEST_DRAW,
+    BatchSize,
+    Count,
+    Finite,
+    Natural,
+    Pixels,
+    Samples,
+    Share,
+    Truncation,
+)
 from gan_cli.config.schema import Device
 from gan_cli.sampling.exports import check_formats, exports
 from gan_cli.sampling.tasks import BUILT_IN
@@ -21,7 +31,7 @@ from gan_cli.utils.text import unknown
 
 TRAINING_KEYS = ("compile", "graphs", "resident", "resident_gib", "workers")  # of the device group
 EVERY_TASK = frozenset({"task", "run", "checkpoint", "output", "imports", "device"})
-EVERY_MODEL = frozenset({"which", "weights"})  # read by all tasks that open a checkpoint
+EVERY_MODEL = frozenset({"which", "weights", "blend", "alpha"})  # read by all tasks that open a checkpoint
 Way = Literal["slerp", "linear", "cubic"]  # of interpolations
 
 
@@ -79,6 +89,10 @@ class SampleOptions:
     format: Any = None  # names of export formats
     columns: Count | None = None
     batch_size: BatchSize = 64  # samples drawn at a time
+    tile: Pixels | None = None  # of photos; None: as the memory of an output of 2048 x 2048 allows
+    overlap: Natural | None = None  # of tiles; None: as far as the networks see
+    blend: str | None = None  # a run whose weights are mixed in
+    alpha: Share | None = None  # of the model's own weights; None: 0.8
     output: str | None = None
     imports: tuple[str, ...] = ()
     device: Device = field(default_factory=Device)
@@ -167,6 +181,8 @@ def output_errors(options: SampleOptions) -> Iterator[str]:
     """Yields errors of inputs and outputs."""
     if options.columns is not None and options.formats and "grid" not in options.formats:
         yield "columns: is for format=grid; leave it out"
+    if options.alpha is not None and options.blend is None:
+        yield "alpha: is of blend; add blend=RUN, or leave it out"
     if options.input is not None and not user_path(options.input).exists():
         yield f"input: no file or folder {options.input}"
     if options.input is not None and options.dataset is not None:

@@ -51,6 +51,7 @@ def check_keys(task: Task, options: SampleOptions) -> None:
 def prepare(job: Job, task: Task, checkpoint: Checkpoint) -> None:
     """Sets what the task needs on the job; ConfigError if the checkpoint lacks it."""
     from gan_cli.sampling.autoencoder import Autoencoder
+    from gan_cli.sampling.blend import blend_weights
     from gan_cli.sampling.inputs import open_inputs
     from gan_cli.sampling.model import Model
 
@@ -62,6 +63,7 @@ def prepare(job: Job, task: Task, checkpoint: Checkpoint) -> None:
             "with model=inversion, or type task=invert"
         )
     job.model = Model(checkpoint, options.weights == "average", options.device)
+    blend_weights(job.model.game, options)
     if {"latent", "encoder"} & task.needs:
         if not job.model.has_latent:
             raise ConfigError(f"task: '{options.task}' needs a generator with a latent")

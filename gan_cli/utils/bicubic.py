@@ -20,7 +20,7 @@ def resized(array: np.ndarray, size: Sequence[int]) -> np.ndarray:
     """
     height, width = size
     if array.ndim == 2:
-        return np.asarray(Image.fromarray(array).resize((width, height), Image.Resampling.BICUBIC))
+        return np.array(Image.fromarray(array).resize((width, height), Image.Resampling.BICUBIC))
     return np.stack([resized(np.ascontiguousarray(c), size) for c in np.moveaxis(array, 2, 0)], 2)
 
 

@@ -14,6 +14,7 @@ from gan_cli.sampling.inputs import open_inputs
 from gan_cli.sampling.model import Model, class_names
 from gan_cli.sampling.options import SampleOptions
 from gan_cli.sampling.task import Job, task
+from gan_cli.sampling.translate import translate_photos, translates
 from gan_cli.utils.errors import ConfigError
 
 IMAGES, POINTS, ENDS = 64, 2000, 8  # default number of samples: in general, of a plot, of a walk
@@ -23,11 +24,19 @@ WALK_KEYS = ("interpolate", "way", "loop")
 KEYS = ("count", "seeds", "label", "truncation", *WALK_KEYS, "format", "columns", "batch_size")
 
 
-@task("sample", needs=["model"], keys=[*KEYS, "target", "input", "dataset"])
+PHOTOS = ("tile", "overlap")
+
+
+@task("sample", needs=["model"], keys=[*KEYS, *PHOTOS, "target", "input", "dataset"])
 def sample(job: Job) -> list[str]:
     """Writes one sample for each seed, or an interpolation from each seed to the next."""
     options, model = job.options, job.model
     target = model.target(options.target)
+    if translates(model, options, target):
+        return translate_photos(job, target)
+    for key in PHOTOS:
+        if getattr(options, key) is not None:
+            raise ConfigError(f"{key}: is for photos; add input=PHOTO or FOLDER, or leave it out")
     field = model.spec.fields[target]
     formats = formats_of(options, field)
     drawn = draw_walk(model, options, field) if options.interpolate else draw_seeds(job, target)
