@@ -16,7 +16,7 @@ from gan_cli.networks.dcgan import initialize
 from gan_cli.networks.layers.norm import Norm
 from gan_cli.networks.layers.seeded_dropout import SeededDropout
 from gan_cli.networks.layers.sizes import widths
-from gan_cli.networks.layers.translation import check_images, map_norm
+from gan_cli.networks.layers.translation import check_images, check_same_size, map_norm
 from gan_cli.networks.network import networks
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.noise import Noise
@@ -49,6 +49,7 @@ class UNet(nn.Module):
         super().__init__()
         check_images(spec, "source")
         check_images(spec, "target")
+        check_same_size(spec)
         inputs, outputs = spec.fields["source"].shape[0], spec.fields["target"].shape[0]
         self.depth = halvings(spec.fields["source"].shape[1:], depth)
         channels = widths(width, 8 * width, self.depth)
