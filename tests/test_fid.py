@@ -175,7 +175,8 @@ def test_what_shapes_a_value_is_in_the_card(run, tmp_path) -> None:
     metrics = {"count": 40, "compute": {"kd": {"subset_size": 20, "subsets": 3}}}
     card = fid(tmp_path, str(run.folder), metrics=metrics, truncation=0.5, weights="live")
     assert card["protocol"]["fake"] == {
-        "count": 40, "weights": "live", "truncation": 0.5, "labels": "of the data"
+        "count": 40, "weights": "live", "truncation": 0.5, "truncation_cutoff": None,
+        "labels": "of the data",
     }  # fmt: skip
     assert card["metrics"]["kd"] == {"name": "kd", "subset_size": 20, "subsets": 3, "seed": 2020}
     assert card["protocol"]["features"] == {"name": "random", "version": 1}

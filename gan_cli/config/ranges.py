@@ -105,7 +105,6 @@ NonNegative = Annotated[float, Range(least=0)]
 Share = Annotated[float, Range(least=0, most=1)]
 ProperShare = Annotated[float, Range(above=0, below=1)]
 ClipBound = Annotated[float, Range(above=0, hint="null does not clip")]
-Truncation = Annotated[float, Range(above=0, hint="try truncation=0.7")]
 Decay = Annotated[float, Range(least=0, below=1)]  # of a running mean: momentum, beta
 
 # Integers

@@ -71,7 +71,8 @@ def training_card(evaluation: Evaluation, scores: Scorecard, run: str, step: int
     """Returns the card that gan-fid would write for the same samples."""
     protocol: dict[str, Any] = {"data": evaluation.dataset.fingerprint()}
     if evaluation.metrics.metrics:
-        fake = {"count": evaluation.config.count, "weights": "average", "truncation": None}
+        fake = {"count": evaluation.config.count, "weights": "average"}
+        fake |= {"truncation": None, "truncation_cutoff": None}
         protocol = protocol_of(evaluation.metrics, evaluation.data_protocol, fake)
     return make_card(
         {evaluation.seed: scores},

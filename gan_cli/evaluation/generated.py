@@ -15,7 +15,6 @@ def request_of(
     dataset: Dataset,
     count: int,
     seed: int,
-    truncation: float | None = None,
 ) -> Request:
     """Returns a request for `count` samples with labels and inputs picked at random from the data.
 
@@ -28,7 +27,7 @@ def request_of(
     }
     labels = dataset.labels()
     label = None if labels is None else labels[picked(len(labels), count, seed)]
-    return Request(seeds_of(seed, count), label, given, truncation=truncation, target=target)
+    return Request(seeds_of(seed, count), label, given, target=target)
 
 
 def seeds_of(seed: int, count: int) -> range:

@@ -7,7 +7,7 @@ import torch
 from gan_cli.checkpoints.contents import Checkpoint
 from gan_cli.checkpoints.trust import dataset_node
 from gan_cli.config.schema import Metrics
-from gan_cli.data.dataset import Dataset
+from gan_cli.data.dataset import Dataset, HasHeldOut
 from gan_cli.data.ground_truth import HasDensity
 from gan_cli.data.sets import datasets
 from gan_cli.data.sets.in_memory import InMemory
@@ -46,6 +46,7 @@ def open_model(options: FidOptions, checkpoint: Checkpoint | None) -> Model | No
         return None
     model = Model(checkpoint, options.weights == "average", options.device)
     model.target()
+    model.check_truncation(options.truncation, options.truncation_cutoff)
     return model
 
 
@@ -73,7 +74,8 @@ def open_fake(
     data = real.dataset if isinstance(real, Data) else None
     if data is not None and not has_conditions(data, model):
         data = None
-    return Generated(model, data, settings.count, options.truncation)
+    cutoff = options.truncation_cutoff
+    return Generated(model, data, settings.count, options.truncation, cutoff)
 
 
 def features_dataset(real: Side, fake: Side) -> Dataset | None:
@@ -166,8 +168,9 @@ def label_needs(side: Side) -> frozenset[str]:
 
 
 def ground_truth(side: Side) -> frozenset[str]:
-    """Returns which of "modes" and "density" are known of the distribution of a side."""
+    """Returns which of "modes", "density" and "held_out" pairs are known of a side."""
     if not isinstance(side, Data):
         return frozenset()
     modes = {"modes"} if side.dataset.modes() is not None else set()
-    return frozenset(modes | ({"density"} if isinstance(side.dataset, HasDensity) else set()))
+    known = modes | ({"density"} if isinstance(side.dataset, HasDensity) else set())
+    return frozenset(known | ({"held_out"} if isinstance(side.dataset, HasHeldOut) else set()))

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from gan_cli.config.key_names import conform_options
 from gan_cli.config.quoting import typed_word
-from gan_cli.config.ranges import Pixels, Truncation
+from gan_cli.config.ranges import Count, Finite, Pixels
 from gan_cli.config.schema import Device
-from gan_cli.sampling.options import Seeds, source_errors
+from gan_cli.sampling.options import Seeds, cutoff_errors, source_errors
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import user_path
 
@@ -51,8 +51,9 @@ class FidOptions:
     checkpoint: str | None = None
     which: Any = "latest"
     weights: Literal["average", "live"] = "average"
-    truncation: Truncation | None = None
-    truncations: tuple[Truncation, ...] | None = None
+    truncation: Finite | None = None
+    truncations: tuple[Finite, ...] | None = None
+    truncation_cutoff: Count | None = None
     seeds: Seeds | None = None
     real: str | None = None
     fake: str | None = None
@@ -93,13 +94,16 @@ def side_errors(options: FidOptions) -> Iterator[str]:
     if options.fake is None:
         yield from source_errors(options, "gan-fid", " or, for files, real=PATH fake=PATH")
     else:
-        for key in "run", "checkpoint", "truncation", "truncations", "seeds":
+        keys = ("run", "checkpoint", "truncation", "truncations", "truncation_cutoff", "seeds")
+        for key in keys:
             if getattr(options, key) is not None:
                 yield f"{key}: is for samples of a model, not of fake={options.fake}; drop one"
         if options.real is None and not options.dataset:
             yield "real: has no value; type real=PATH, or dataset=NAME"
     if options.truncations is not None:
         yield from curve_errors(options)
+    elif options.fake is None:
+        yield from cutoff_errors(options)
     if options.real is not None and options.dataset:
         yield "real: excludes dataset; leave one of them out"
     if options.images != ImageFiles() and not any(map(holds_images, (options.real, options.fake))):

@@ -100,20 +100,30 @@ class Generated:
     model: Model
     data: Dataset | None  # source of labels and inputs; None: uniformly random classes
     count: int
-    truncation: float | None
+    truncation: float | None = None
+    truncation_cutoff: int | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.model.spec.class_names
 
     def collect(self, metrics: MetricSet, seed: int) -> Collected:
-        return metrics.generated(self.model.game, self.model.spec, self.request(seed))
+        request = self.request(seed)
+        return metrics.generated(self.model.game, self.model.spec, request, self.data)
 
     def request(self, seed: int) -> Request:
         """Returns the request for the samples of `seed`; ConfigError if inputs are missing."""
+        return replace(
+            self.conditions(seed),
+            truncation=self.truncation,
+            truncation_cutoff=self.truncation_cutoff,
+        )
+
+    def conditions(self, seed: int) -> Request:
+        """Returns a request with the labels and inputs of the samples of `seed`."""
         game, spec = self.model.game, self.model.spec
         if self.data is not None:
-            request = request_of(game, self.data, self.count, seed, self.truncation)
+            request = request_of(game, self.data, self.count, seed)
             if request.label is None:
                 return request
             names = self.data.spec.class_names, spec.class_names
@@ -125,11 +135,12 @@ class Generated:
                 "dataset=NAME of a data set that has them"
             )
         label = picked(spec.classes, self.count, seed) if game.labelled else None
-        return Request(seeds_of(seed, self.count), label, truncation=self.truncation, target=target)
+        return Request(seeds_of(seed, self.count), label, target=target)
 
     def protocol(self) -> dict[str, Any]:
         weights = "average" if self.model.averaged else "live"
         entries = {"count": self.count, "weights": weights, "truncation": self.truncation}
+        entries["truncation_cutoff"] = self.truncation_cutoff
         return entries | ({"labels": self.label_source} if self.model.game.labelled else {})
 
     @property

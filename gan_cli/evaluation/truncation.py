@@ -41,7 +41,9 @@ def truncation_curve(options: FidOptions, run: Path | None) -> tuple[TruncationC
     bounds = [*sorted(set(options.truncations)), None]
     cards, paths = [], []
     for bound in bounds:
-        card, path = score(replace(options, truncation=bound, truncations=None), run)
+        cutoff = None if bound is None else options.truncation_cutoff
+        one = replace(options, truncation=bound, truncations=None, truncation_cutoff=cutoff)
+        card, path = score(one, run)
         cards.append(card["values"])
         paths.append(path)
     curve = TruncationCurve(bounds, {name: [card[name] for card in cards] for name in cards[0]})

@@ -21,7 +21,7 @@ from gan_cli.games.turn import Turn as Turn
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.penalty import Critic
 from gan_cli.losses.terms import Terms
-from gan_cli.networks.layers.latent import HasStyles, seeded_latent
+from gan_cli.networks.layers.latent import HasStyles, check_truncation, seeded_latent
 from gan_cli.networks.network import reads_labels
 
 
@@ -38,9 +38,11 @@ class Game:
     learns_to_sample: ClassVar[bool] = True  # False if samples come from frozen networks
     augments: ClassVar[bool] = False  # do its critics take samples, which can be augmented?
     augments_together: ClassVar[bool] = False  # and other images, under the same draw?
+    passes: ClassVar[frozenset[str]] = frozenset()  # "network", "neighbours": see Penalty.needs
     # May CUDA graphs replay its turns? Only if a loss keeps no Python state, reads no value of a
     # tensor, and sees what changes from step to step in tensors. Not inherited.
     capturable: ClassVar[bool] = False
+    remembers: ClassVar[bool] = False  # do losses change state_dict(), as a pool of fakes does?
     objective: Objective  # set if the game has critics
     optimizers: Mapping[str, optim.Optimizer]  # by player; set by the run
     augment: Augment = NoAugment()
@@ -139,6 +141,13 @@ class Game:
         if hasattr(self, "objective"):
             self.objective.load_state_dict(state.get("penalties", {}))
 
+    def rank_state(self) -> dict[str, Any]:
+        """Returns what of state_dict() differs between the processes of a run."""
+        return {}
+
+    def load_rank_state(self, state: dict[str, Any]) -> None:
+        """Restores what rank_state() has returned in this process."""
+
     def with_networks(self, replacements: Mapping[str, nn.Module]) -> "Game":
         """Returns a copy of the game with other networks, such as their moving averages."""
         game = copy.copy(self)
@@ -174,7 +183,7 @@ class Game:
         return latent.to(self.device)
 
     def synthesized(self, request: Request, label: Tensor | None = None) -> Tensor:
-        """Returns what the generator makes of the latents of a request, in eval mode.
+        """Returns what the generator makes of a request's latents or styles, in eval mode.
 
         A generator with `noise_size` gets its noise from the seeds; one with styles truncates them.
         """
@@ -182,8 +191,12 @@ class Game:
         options: dict[str, Any] = {}
         if size := getattr(generator, "noise_size", 0):
             options["noise"] = request.layer_noise.normal(size).to(self.device)
+        if request.styles is not None:
+            return generator.synthesis(request.styles.to(self.device), **options)
+        check_truncation(generator, request.truncation, request.truncation_cutoff)
         if isinstance(generator, HasStyles) and request.truncation is not None:
             options["truncation"] = request.truncation
+            options["truncation_cutoff"] = request.truncation_cutoff
         labels = () if label is None else (label,)
         return generator(self.latent(request), *labels, **options)
 

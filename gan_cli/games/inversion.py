@@ -101,7 +101,7 @@ class Inversion(Game):
         return Terms(terms)
 
     def sample(self, request: Request) -> Tensor:
-        return self.generate(self.latent(request))
+        return self.synthesized(request)
 
     def generate(self, latent: Tensor) -> Tensor:
         return self.networks["generator"](latent)

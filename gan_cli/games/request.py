@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -30,8 +30,12 @@ class Request:
     label: Tensor | None = None  # (N,) int64
     given: Mapping[str, Given] = field(default_factory=dict)  # inputs by batch key, model form
     latent: Tensor | None = None  # (N, latent_dim), instead of latents drawn from the seeds
+    styles: Tensor | None = None  # (N, layers, style_dim), instead of latents; not truncated
     truncation: float | None = None  # bound of the latents, or psi of styles
+    truncation_cutoff: int | None = None  # layers whose styles are truncated; None: all
     target: str | None = None  # batch key to generate; None: the target of the data set
+    sampler: Mapping[str, Any] | None = None  # name and options, of games with samplers; None: usual
+    guidance: float | None = None  # weight of the label, of games with guidance; None: usual
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -62,4 +66,5 @@ class Request:
             label=None if self.label is None else self.label[index],
             given={key: value[index] for key, value in self.given.items()},
             latent=None if self.latent is None else self.latent[index],
+            styles=None if self.styles is None else self.styles[index],
         )

@@ -15,7 +15,7 @@ from gan_cli.config.ranges import Depth, Share, Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_conditioning
 from gan_cli.networks.layers.equalized import full_precision
-from gan_cli.networks.layers.latent import Prior, draw_latent
+from gan_cli.networks.layers.latent import Prior, draw_latent, truncated_styles
 from gan_cli.networks.layers.mapping import Mapping
 from gan_cli.networks.layers.modulated import StyledLayer, ToImage
 from gan_cli.networks.layers.resample import Upsample
@@ -76,14 +76,16 @@ class StyleGAN2Generator(nn.Module):
         label: Tensor | None = None,
         noise: Tensor | None = None,
         truncation: float | None = None,
+        truncation_cutoff: int | None = None,
     ) -> Tensor:
         """Latents (N, latent_dim) to images (N, C, H, W), which are not bounded.
 
-        `noise` is (N, noise_size). Styles w become w_avg + truncation * (w - w_avg).
+        `noise` is (N, noise_size). Styles w become w_avg + truncation * (w - w_avg), in the first
+        `truncation_cutoff` layers.
         """
         styles = self.styles(latent, label)
         if truncation is not None:
-            styles = self.w_avg.lerp(styles, truncation)
+            styles = truncated_styles(styles, self.w_avg, truncation, truncation_cutoff)
         return self.synthesis(styles, noise)
 
     def styles(self, latent: Tensor, label: Tensor | None = None) -> Tensor:

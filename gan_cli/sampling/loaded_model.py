@@ -1,6 +1,7 @@
 """The trained model of the Python API."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from gan_cli.config.schema import Device
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from gan_cli.games.request import Request
+    from gan_cli.games.spaces import Space
     from gan_cli.sampling.model import Model
 
-WAYS = get_args(Way)
+WAYS, SPACES = get_args(Way), ("z", "w")
 
 
 class LoadedModel:
@@ -59,6 +61,7 @@ class LoadedModel:
         label: Any = None,
         given: Any = None,
         truncation: float | None = None,
+        truncation_cutoff: int | None = None,
         target: str | None = None,
         batch_size: int = 64,
     ) -> "Tensor":
@@ -80,6 +83,8 @@ class LoadedModel:
         truncation
             Bound of the latents, for models with a normal prior. For StyleGAN2 it is psi: styles
             become w_avg + psi (w - w_avg).
+        truncation_cutoff
+            Number of layers whose styles are truncated, the first ones; by default all.
         target
             The batch key to generate, for models that can generate several.
         batch_size
@@ -95,7 +100,14 @@ class LoadedModel:
             numbers = " and ".join(map(str, sorted(lengths)))
             raise ConfigError(f"given: {numbers} inputs for {len(chosen)} samples; give one each")
         labels = self._model.labels(several_labels(label), chosen)
-        request = Request(chosen, labels, inputs, truncation=truncation, target=target)
+        request = Request(
+            chosen,
+            labels,
+            inputs,
+            truncation=truncation,
+            truncation_cutoff=truncation_cutoff,
+            target=target,
+        )
         return self._draw(request, batch_size)
 
     def interpolate(
@@ -105,6 +117,8 @@ class LoadedModel:
         *,
         label: Any = None,
         truncation: float | None = None,
+        truncation_cutoff: int | None = None,
+        space: "Space" = "z",
         way: Way | None = None,
         loop: bool = False,
         batch_size: int = 64,
@@ -113,11 +127,12 @@ class LoadedModel:
 
         There are `between` frames between two seeds, so that K seeds have N = (K - 1)(between + 1)
         + 1 frames. With `loop`, the last ones lead back to the first seed, and N = K (between + 1).
-        The default way is slerp for a normal prior, and linear for a uniform one; cubic is a smooth
+        With space="w", StyleGAN2's styles are interpolated instead of latents. The default way is
+        slerp for a normal prior, and linear for a uniform one and for styles; cubic is a smooth
         curve through the seeds. A conditional model needs one `label`.
         """
         from gan_cli.games.request import Request
-        from gan_cli.networks.layers.latent import seeded_latent
+        from gan_cli.games.spaces import at, points_of
 
         model, chosen = self._model, chosen_seeds(None, seeds, 0)
         target = model.target()
@@ -130,12 +145,21 @@ class LoadedModel:
         labels = model.labels(several_labels(label), chosen)
         if labels is not None and len(labels.unique()) > 1:
             raise ConfigError("label: interpolation stays within one class; pass label=0, say")
-        generator, noise = model.game.networks["generator"], Request(chosen).noise
-        latent = model.walk(seeded_latent(generator, noise, truncation), between, way, loop)
-        latent = latent[:-1] if loop else latent  # the end is the first frame
-        repeated = None if labels is None else labels[:1].expand(len(latent))
-        same = [chosen[0]] * len(latent)
-        frames = Request(same, repeated, latent=latent, truncation=truncation, target=target)
+        if space not in SPACES:
+            raise ConfigError(f"space: {unknown('space', space, SPACES)}")
+        whole = Request(
+            chosen,
+            labels,
+            truncation=truncation,
+            truncation_cutoff=truncation_cutoff,
+            target=target,
+        )
+        ends = points_of(model.game, whole, space)
+        path = model.walk(ends, between, way, loop, space)
+        path = path[:-1] if loop else path  # the end is the first frame
+        repeated = None if labels is None else labels[:1].expand(len(path))
+        same = [chosen[0]] * len(path)
+        frames = at(replace(whole, seeds=same, label=repeated), path, space)
         return self._draw(frames, batch_size)
 
     @memory_errors(SAMPLING)

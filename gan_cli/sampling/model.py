@@ -15,6 +15,8 @@ from gan_cli.games.abilities import Samples
 from gan_cli.games.draw import BATCH, draw
 from gan_cli.games.request import Request
 from gan_cli.games.restore import build_network, restore_game
+from gan_cli.games.spaces import Space
+from gan_cli.networks.layers.latent import check_truncation
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.sampling.memory import check_batch, check_count
 from gan_cli.sampling.options import Way
@@ -81,14 +83,30 @@ class Model:
             return torch.cat([kind.to_stored(samples).cpu() for samples in batches])
 
     def walk(
-        self, latents: Tensor, between: int, way: Way | None = None, loop: bool = False
+        self,
+        points: Tensor,
+        between: int,
+        way: Way | None = None,
+        loop: bool = False,
+        space: Space = "z",
     ) -> Tensor:
-        """Returns `latents` with `between` interpolated ones from each to the next.
+        """Returns `points` with `between` interpolated ones from each to the next.
 
-        The default way is spherical for a normal prior and linear for a uniform one.
+        The default way is spherical for a normal prior, and linear for a uniform one and for
+        styles.
         """
-        generator: Any = self.game.networks["generator"]
-        return walk(latents, between, generator.prior, way, loop)
+        if space == "z":
+            generator: Any = self.game.networks["generator"]
+            return walk(points, between, generator.prior, way, loop)
+        if way == "slerp":
+            raise ConfigError("way: slerp is for latents of a prior; with space=w, type way=linear")
+        return walk(points.flatten(1), between, None, way, loop).unflatten(1, points.shape[1:])
+
+    def check_truncation(self, truncation: float | None, cutoff: int | None) -> None:
+        """Raises ConfigError for a truncation that the generator does not have."""
+        networks = self.game.networks
+        generator = networks["generator"] if "generator" in networks else nn.Identity()
+        check_truncation(generator, truncation, cutoff)
 
     @property
     def has_latent(self) -> bool:

@@ -18,7 +18,6 @@ from gan_cli.config.ranges import (
     Pixels,
     Samples,
     Share,
-    Truncation,
 )
 from gan_cli.config.schema import Device
 from gan_cli.sampling.exports import check_formats, exports
@@ -81,10 +80,14 @@ class SampleOptions:
     steps: Count | None = None
     count: Samples | None = None
     seeds: Seeds | None = None
+    styles: Seeds | None = None
+    layers: Any = None  # coarse, middle, fine, numbers or ranges of numbers
     label: Any = None  # a class, by number or name, or a list of them
-    truncation: Truncation | None = None
+    truncation: Finite | None = None
+    truncation_cutoff: Count | None = None  # layers with styles
     interpolate: Count | None = None
-    way: Way | None = None  # None: as the prior suggests
+    space: Literal["z", "w", "wplus"] | None = None  # None: as the task suggests
+    way: Way | None = None  # None: as the space suggests
     loop: bool = False
     format: Any = None  # names of export formats
     columns: Count | None = None
@@ -127,11 +130,27 @@ def checked_options(tree: Any) -> SampleOptions:
         if options.task not in BUILT_IN and not options.imports:  # imports may register tasks
             faults.append(f"task: {unknown('task', options.task, BUILT_IN)}")
         faults += [*source_errors(options, "gan-sample"), *number_errors(options)]
+        faults += cutoff_errors(options)
         faults += check_formats(options.formats, options.interpolate is not None, options.task)
         faults += output_errors(options)
     if faults:
         raise ConfigError(*faults)
     return options
+
+
+class Truncates(Protocol):
+    """The options of truncation, shared with gan-fid."""
+
+    @property
+    def truncation(self) -> float | None: ...
+    @property
+    def truncation_cutoff(self) -> int | None: ...
+
+
+def cutoff_errors(options: Truncates) -> Iterator[str]:
+    """Yields an error for a cutoff without truncation."""
+    if options.truncation_cutoff is not None and options.truncation is None:
+        yield "truncation_cutoff: is for truncation; add truncation=0.7, or leave it out"
 
 
 class Source(Protocol):
@@ -164,6 +183,13 @@ def source_errors(options: Source, command: str, instead: str = "") -> Iterator[
             yield f"device.{key}: is for training; leave it out"
 
 
+def plain_space(options: SampleOptions) -> Literal["z", "w"]:
+    """Returns the space of a task that moves latents, by default z."""
+    if options.space == "wplus":
+        raise ConfigError("space: 'wplus' is for task=invert; type space=w")
+    return options.space or "z"
+
+
 def number_errors(options: SampleOptions) -> Iterator[str]:
     """Yields errors of numbers of samples."""
     if options.seeds and options.count not in (None, len(options.seeds)):
@@ -172,7 +198,7 @@ def number_errors(options: SampleOptions) -> Iterator[str]:
     if walks and len(options.all_seeds(default_count=8)) < 2:
         yield "interpolate: goes from seed to seed; name two or more, as in seeds=3,7"
     if options.task == "sample" and not options.interpolate:
-        for key in ("way", "loop"):
+        for key in ("space", "way", "loop"):
             if getattr(options, key):
                 yield f"{key}: is for interpolations; add interpolate=8, or leave it out"
 

@@ -10,12 +10,12 @@ from gan_cli.sampling.options import Way
 
 
 def walk(
-    latents: Tensor, between: int, prior: Prior, way: Way | None = None, loop: bool = False
+    latents: Tensor, between: int, prior: Prior | None, way: Way | None = None, loop: bool = False
 ) -> Tensor:
     """Returns latents (K, D) with `between` interpolated ones from each to the next.
 
     A loop also leads from the last latent to the first, which is repeated as its end. By default
-    the way is slerp for a normal prior, and linear for a uniform one.
+    the way is slerp for a normal prior, and linear for a uniform one, or if there is none.
     """
     way = way or ("slerp" if prior == "normal" else "linear")
     stops = torch.cat([latents, latents[:1]]) if loop else latents

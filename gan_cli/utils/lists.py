@@ -2,7 +2,10 @@
 
 from typing import Any
 
-LISTS = ("seeds", "label", "anomalous", "attribute", "format", "imports", "truncations")
+LISTS = (
+    *("seeds", "styles", "layers", "label", "anomalous", "attribute", "format", "imports"),
+    "truncations",
+)
 ALWAYS = ("truncations",)
 
 

@@ -14,17 +14,35 @@ Prior = Literal["normal", "uniform"]  # N(0, I), or uniform on [-1, 1]^d
 
 
 @runtime_checkable
-class HasStyles(Protocol):
-    """A generator that maps latents to styles first; it also has the mean style `w_avg`.
+class HasLayerLatents(Protocol):
+    """A generator whose layers have latents of their own, which can be mixed.
 
-    Its forward takes `truncation`, which is psi in w_avg + psi (w - w_avg).
+    `styles` returns them as (N, styled, D), and `synthesis` makes samples of them.
     """
 
-    w_avg: Tensor
+    styled: int
 
     def styles(self, latent: Tensor, label: Tensor | None = None) -> Tensor: ...
 
     def synthesis(self, styles: Tensor, noise: Tensor | None = None) -> Tensor: ...
+
+
+@runtime_checkable
+class HasParts(Protocol):
+    """A generator that splits its latent into parts of these lengths, one for each layer."""
+
+    parts: list[int]
+
+
+@runtime_checkable
+class HasStyles(HasLayerLatents, Protocol):
+    """A generator that maps latents to styles first; it also has the mean style `w_avg`.
+
+    Its forward takes `truncation`, which is psi in w_avg + psi (w - w_avg), and
+    `truncation_cutoff`, the number of layers that are truncated.
+    """
+
+    w_avg: Tensor
 
 
 def draw_latent(generator: nn.Module, count: int, device: torch.device) -> Tensor:
@@ -42,8 +60,8 @@ def seeded_latent(generator: nn.Module, noise: Noise, truncation: float | None =
     generator with styles have none, since it truncates the styles.
     """
     length = cast(int, generator.latent_dim)
+    check_truncation(generator, truncation)
     if truncation is not None and not isinstance(generator, HasStyles):
-        check_truncation(truncation, cast(Prior, generator.prior))
         return truncated_normal(noise.uniform(length), truncation)
     return noise.uniform(length) * 2 - 1 if generator.prior == "uniform" else noise.normal(length)
 
@@ -62,12 +80,41 @@ def draw_stages(
     return latent, lambda z: generator(z, *labels)
 
 
-def check_truncation(truncation: float, prior: Prior) -> None:
-    """Raises ConfigError for a prior that cannot be truncated, or a bound that is not positive."""
-    if prior == "uniform":
+def check_truncation(
+    generator: nn.Module, truncation: float | None, cutoff: int | None = None
+) -> None:
+    """Raises ConfigError if a generator cannot be truncated so.
+
+    Latents have a bound above 0, if their prior is normal; styles have any psi, and a `cutoff`.
+    """
+    if isinstance(generator, HasStyles):
+        if cutoff is not None and cutoff > generator.styled:
+            raise ConfigError(
+                f"truncation_cutoff: is {cutoff}, and the generator has {generator.styled} layers "
+                "with styles; null truncates all of them"
+            )
+        return
+    if cutoff is not None:
+        raise ConfigError(
+            "truncation_cutoff: counts layers with styles, as of model=stylegan2, and this "
+            "generator has none; leave it out"
+        )
+    if truncation is None:
+        return
+    if not hasattr(generator, "prior"):
+        raise ConfigError("truncation: is of latents, and this generator takes none; leave it out")
+    if generator.prior == "uniform":
         raise ConfigError("truncation: the uniform prior has no tails; set truncation=null")
     if not truncation > 0:
-        raise ConfigError(f"truncation: must be above 0, got {truncation}; try truncation=0.7")
+        raise ConfigError(f"truncation: must be above 0, got {truncation:g}; try truncation=0.7")
+
+
+def truncated_styles(styles: Tensor, mean: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
+    """Styles (N, layers, D) moved to mean + psi (w - mean), in the first `cutoff` layers only."""
+    moved = mean.lerp(styles, psi)
+    if cutoff is None:
+        return moved
+    return torch.cat([moved[:, :cutoff], styles[:, cutoff:]], 1)
 
 
 def truncated_normal(uniform: Tensor, bound: float) -> Tensor:

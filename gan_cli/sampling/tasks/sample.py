@@ -8,11 +8,11 @@ import torch
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Field
 from gan_cli.games.request import Request
-from gan_cli.networks.layers.latent import seeded_latent
+from gan_cli.games.spaces import at, points_of
 from gan_cli.sampling.exports import DrawnSamples, exports, fits, fitting
 from gan_cli.sampling.inputs import open_inputs
 from gan_cli.sampling.model import Model, class_names
-from gan_cli.sampling.options import SampleOptions
+from gan_cli.sampling.options import SampleOptions, plain_space
 from gan_cli.sampling.task import Job, task
 from gan_cli.sampling.translate import translate_photos, translates
 from gan_cli.utils.errors import ConfigError
@@ -20,8 +20,9 @@ from gan_cli.utils.errors import ConfigError
 IMAGES, POINTS, ENDS = 64, 2000, 8  # default number of samples: in general, of a plot, of a walk
 LISTED = 16  # largest number of seeds, labels or files listed in the report
 
-WALK_KEYS = ("interpolate", "way", "loop")
-KEYS = ("count", "seeds", "label", "truncation", *WALK_KEYS, "format", "columns", "batch_size")
+WALK_KEYS = ("interpolate", "space", "way", "loop")
+TRUNCATION = ("truncation", "truncation_cutoff")
+KEYS = ("count", "seeds", "label", *TRUNCATION, *WALK_KEYS, "format", "columns", "batch_size")
 
 
 PHOTOS = ("tile", "overlap")
@@ -64,7 +65,14 @@ def draw_seeds(job: Job, target: str) -> DrawnSamples:
         raise ConfigError(f"seeds: lists {len(seeds)}, and there are {count} inputs; leave it out")
     label = labels_of(model, options, seeds)
     check_distinct(seeds, label)
-    request = Request(seeds, label, given, truncation=options.truncation, target=target)
+    request = Request(
+        seeds,
+        label,
+        given,
+        truncation=options.truncation,
+        truncation_cutoff=options.truncation_cutoff,
+        target=target,
+    )
     return drawn_samples(model, request, options, field)
 
 
@@ -77,12 +85,14 @@ def draw_walk(model: Model, options: SampleOptions, field: Field) -> DrawnSample
     if label is not None and len(label.unique()) > 1:
         raise ConfigError("label: interpolation stays within one class; type label=0, say")
     assert options.interpolate is not None
-    noise = Request(seeds).noise
-    ends = seeded_latent(model.game.networks["generator"], noise, options.truncation)
-    latent = model.walk(ends, options.interpolate, options.way, options.loop)
-    every = None if label is None else label[:1].expand(len(latent))
-    same = [seeds[0]] * len(latent)
-    frames = Request(same, every, latent=latent, truncation=options.truncation)
+    psi, cutoff, space = options.truncation, options.truncation_cutoff, plain_space(options)
+    ends = points_of(
+        model.game, Request(seeds, label, truncation=psi, truncation_cutoff=cutoff), space
+    )
+    path = model.walk(ends, options.interpolate, options.way, options.loop, space)
+    every = None if label is None else label[:1].expand(len(path))
+    same = [seeds[0]] * len(path)
+    frames = at(Request(same, every, truncation=psi, truncation_cutoff=cutoff), path, space)
     return drawn_samples(model, frames, options, field, seeds)
 
 
