@@ -11,8 +11,9 @@ from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, built, composed, names, small, tensors_of, trained
 
 # Games on pairs of domains or images, and without a critic: test_dann.py, test_inversion.py and
-# test_pix2pix.py have them.
-OTHERS = ("pix2pix", "dann", "dann_alternating", "f_anogan", "inversion")
+# test_pix2pix.py, test_cyclegan.py have them.
+ENLARGING = ("esrgan", "msrgan", "msrresnet", "rrdb", "srgan", "srresnet")  # test_super_resolution.py
+OTHERS = ("cyclegan", "pix2pix", "dann", "dann_alternating", "f_anogan", "inversion", *ENLARGING)
 MODELS = [model for model in names("model") if model not in OTHERS]
 
 TINY = {

@@ -63,6 +63,23 @@ def state_of(run: Resumable) -> State:
     }
 
 
+def rank_states(run: Resumable) -> State:
+    """What differs between the processes of a run, of each of them; empty for one process.
+
+    All processes wait for each other.
+    """
+    processes = run.turns.runtime.processes
+    own = run.game.rank_state() if processes.world > 1 else {}
+    return {"ranks": processes.gather(on_cpu(own))} if own else {}
+
+
+def on_cpu(value: Any) -> Any:
+    """Nested mappings of tensors, on the CPU."""
+    if isinstance(value, Mapping):
+        return {key: on_cpu(inner) for key, inner in value.items()}
+    return value.cpu()
+
+
 def restore(run: Resumable, state: State) -> None:
     """Continues `run` from `state`.
 
@@ -146,6 +163,8 @@ def load_state(run: Resumable, state: State) -> None:
             load_optimizer(player.optimizer, options, state, name)
         player.scaler.load_state_dict(state["scalers"][name])
     run.game.load_state_dict(state["game"])
+    if ranks := state.get("ranks"):  # of a run of several processes, perhaps of another number
+        run.game.load_rank_state(ranks[run.turns.runtime.processes.rank % len(ranks)])
     run.scores.load_state_dict(state["scores"])
     run.health.tracker.load_state_dict(state["health"])
     if "meters" in state:  # the first checkpoints of format 2 lack them

@@ -7,7 +7,7 @@ from gan_cli.utils.text import shown as shown
 
 TEXT_KEYS = {
     *("run", "checkpoint", "input", "output", "real", "fake", "save", "pretrained"),
-    "hydra.sweep.dir",
+    *("hydra.sweep.dir", "dataset.source", "dataset.target"),
 }
 TEXT_LEAVES = {"path", "root", "photos", "inception_weights"}  # last parts of keys that are paths
 SPECIAL = set("\"'[]{}()$,\\")  # have a meaning in Hydra's values

@@ -19,8 +19,12 @@ class MapDataset(Protocol):
     form on the device.
     """
 
-    spec: Spec  # its fields are the keys of a sample
     hflip: bool  # mirror images with probability 1/2
+
+    @property
+    def spec(self) -> Spec:
+        """The fields are the keys of a sample."""
+        ...
 
     def __len__(self) -> int: ...
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from gan_cli.checkpoints.files import Checkpoints, State
-from gan_cli.checkpoints.resume import nonfinite_weight, restore, state_of
+from gan_cli.checkpoints.resume import nonfinite_weight, rank_states, restore, state_of
 from gan_cli.config.schema import Config
 from gan_cli.data.feeds.feed import open_feed
 from gan_cli.data.kinds import kind_of
@@ -215,8 +215,9 @@ class Run:
     def save(self) -> None:
         """Writes a checkpoint after checking that losses and weights are finite."""
         self.check_finite()
+        ranks = rank_states(self)
         if self.runtime.processes.rank == 0:
-            self.checkpoints.save(self.step, state_of(self))
+            self.checkpoints.save(self.step, state_of(self) | ranks)
 
     def check_finite(self) -> None:
         """Raises NonFiniteError if losses or weights, which all processes share, are not finite."""

@@ -155,11 +155,11 @@ class Turns:
 def turns_of(game: Game, runtime: Runtime, config: Config) -> Turns:
     """Returns the turns of a run; a game allows CUDA graphs in its own class, not in a base.
 
-    The losses of a game that allows them change none of its state.
+    The losses of a game that allows them change none of its state, unless it `remembers`.
     """
     capturable = bool(vars(type(game)).get("capturable", False))
     if runtime.graphs is not None and not capturable:
         log.info("device.graphs: game '%s' does not allow them", config.model.game["name"])
     compiled = config.device.compile
-    shortage = Shortage(game, runtime, keeps_state=not capturable)
+    shortage = Shortage(game, runtime, keeps_state=not capturable or game.remembers)
     return Turns(runtime, config.accumulate, config.clip_norm, compiled, capturable, shortage)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from gan_cli.data.dataset import MapDataset
 from gan_cli.data.sets.domain import Domain
 from gan_cli.data.spec import Spec
 
@@ -22,14 +23,14 @@ class JointDataset:
         fields = {key: f for domain in domains for key, f in domain.spec.fields.items()}
         self.spec = Spec(fields, target)
 
-    def parts(self) -> Sequence[Domain]:
+    def parts(self) -> Sequence[MapDataset]:
         return self.domains
 
     def __len__(self) -> int:
         return max(map(len, self.domains))
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        samples = [domain[index % len(domain)] for domain in self.domains]
+        samples = [part[index % len(part)] for part in self.parts()]
         return {key: value for sample in samples for key, value in sample.items()}
 
     def tensors(self) -> None:

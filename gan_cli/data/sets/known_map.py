@@ -1,0 +1,115 @@
+"""Two unpaired sets of images between which the true translation is known."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from gan_cli.config.ranges import ProperShare, Seed
+from gan_cli.config.registry import ConfigError
+from gan_cli.data.dataset import Dataset, datasets
+from gan_cli.data.sets.domain import Domain, split
+from gan_cli.data.sets.joint import JointDataset
+from gan_cli.data.sets.pair import DatasetNode, open_node
+from gan_cli.data.spec import Field, Spec
+
+INK, PAPER = (255, 160, 40), (20, 40, 90)  # RGB of white and of black pixels
+
+
+def rotate(images: Tensor) -> Tensor:
+    """Images (..., C, H, W) turned left by 90 degrees."""
+    return images.rot90(1, (-2, -1))
+
+
+def invert(images: Tensor) -> Tensor:
+    """The negatives of images (..., C, H, W)."""
+    return 255 - images
+
+
+def tint(images: Tensor) -> Tensor:
+    """Gray images (..., 1, H, W) in colour, (..., 3, H, W): orange on dark blue."""
+    ink, paper = (torch.tensor(colour)[:, None, None] for colour in (INK, PAPER))
+    share = images.float() / 255
+    return (share * ink + (1 - share) * paper).round().to(torch.uint8)
+
+
+MAPS: dict[str, Callable[[Tensor], Tensor]] = {"rotate": rotate, "invert": invert, "tint": tint}
+
+
+@datasets.register("known_map")
+class KnownMap(JointDataset):
+    """Half of the `images` as "source", and the other half, changed by a `map`, as "target".
+
+    A test of translation without pairs: the share `held_out` of the images is not trained on, and
+    forms true pairs, with which translations are compared.
+    """
+
+    def __init__(
+        self,
+        *,
+        images: DatasetNode,
+        map: Literal["rotate", "invert", "tint"] = "tint",
+        held_out: ProperShare = 0.1,
+        seed: Seed = 0,
+    ) -> None:
+        opened = open_node(images, "images")
+        check_images(opened.spec.fields[opened.spec.target], map)
+        train, test = split(len(opened), held_out, seed)
+        first, second = train.chunk(2)
+        channels = 3 if map == "tint" else opened.spec.shape[0]
+        super().__init__(
+            [side(opened, "source", first), Mapped(opened, map, second, channels)],
+            "target",
+            repr((map, held_out, seed)),
+        )
+        self.held = (side(opened, "source", test), Mapped(opened, map, test, channels))
+        self.held_labels = None if opened.labels() is None else opened.labels()[test]  # type: ignore[index]
+
+    @classmethod
+    def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003
+        return frozenset({"source", "target", "held_out"})
+
+    def held_out(self) -> dict[str, Tensor]:
+        """Returns true pairs by batch key, images uint8 (N, C, H, W)."""
+        return {key: value for part in self.held for key, value in part.stacked().items()}
+
+
+class Mapped(Domain):
+    """Images of a data set, changed by a map."""
+
+    def __init__(self, dataset: Dataset, map: str, index: Tensor, channels: int) -> None:
+        super().__init__(dataset, "target", index, channels)
+        self.map, self.label = MAPS[map], None
+
+    @property
+    def spec(self) -> Spec:
+        size = self.dataset.spec.shape[1:]
+        field = replace(super().spec.fields[self.name], shape=(self.channels, *size))
+        return Spec({self.name: field}, self.name)
+
+    def colored(self, image: Tensor) -> Tensor:
+        return self.map(image)
+
+
+def side(dataset: Dataset, name: str, index: Tensor) -> Domain:
+    """Images of a data set without their labels."""
+    domain = Domain(dataset, name, index, dataset.spec.shape[0])
+    domain.label = None
+    return domain
+
+
+def check_images(field: Field, map: str) -> None:
+    """Raises ConfigError if the map does not apply to these images."""
+    needs = {"tint": "gray images", "rotate": "square images"}.get(map, "images")
+    fits = field.kind == "image" and (
+        (map == "tint" and field.shape[0] == 1)
+        or (map == "rotate" and field.shape[1] == field.shape[2])
+        or map == "invert"
+    )
+    if not fits:
+        raise ConfigError(
+            f"dataset.map: '{map}' needs {needs}, and dataset.images has samples of kind "
+            f"{field.kind} and shape {field.shape}; choose map=invert, or other images"
+        )
