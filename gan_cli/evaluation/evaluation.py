@@ -25,6 +25,7 @@ from gan_cli.evaluation.collect import (
 )
 from gan_cli.evaluation.generated import request_of
 from gan_cli.evaluation.held_out import held_out_inputs, held_out_pairs
+from gan_cli.evaluation.latents import latents_of
 from gan_cli.games.abilities import Evaluates
 from gan_cli.games.draw import draw, isolated_evaluation, logits_function
 from gan_cli.games.game import Game
@@ -99,6 +100,9 @@ class MetricSet:
         batches = labelled(kind, draw(game, request), request.label if game.labelled else None)
         watched = self.progress(batches, len(request))
         found = collect(watched, self.features, self.needs, self.device, len(request))
+        if "latents" in self.needs:
+            field = spec.fields[request.target or spec.target]
+            found = replace(found, latents=latents_of(game, request, field))
         if "pairs" not in self.needs or data is None:
             return found
         pairs = held_out_pairs(game, data, self.config.count, request.seeds[0])

@@ -17,6 +17,7 @@ from gan_cli.evaluation.options import FidOptions
 from gan_cli.evaluation.sides import Data, Generated, Side, Statistics, open_side
 from gan_cli.metrics.metric import metrics
 from gan_cli.metrics.settings import unmet_needs
+from gan_cli.networks.layers.latent import HasStyles
 from gan_cli.sampling.model import Model
 from gan_cli.utils.errors import ConfigError
 
@@ -123,7 +124,7 @@ def check_sides(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
             f"{settings.features['name']} needs equal ones{resizing(real, fake)}"
         )
     for name in settings.compute:
-        more = metrics.entries[name].needs - {"moments"}
+        more = metrics.entries[name].needs - {"moments", "latents"}
         for key, side in (("real", real), ("fake", fake)):
             if more and isinstance(side, Statistics):
                 faults.append(
@@ -133,7 +134,7 @@ def check_sides(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
     if any("labels" in metrics.entries[name].needs for name in settings.compute):
         faults += class_name_errors(real.class_names, fake.class_names)
     provided = label_needs(real) & label_needs(fake) | ground_truth(real)
-    faults += unmet_needs(settings, provided)
+    faults += unmet_needs(settings, provided | latents_of(fake))
     if faults:
         raise ConfigError(*faults)
 
@@ -165,6 +166,14 @@ def label_needs(side: Side) -> frozenset[str]:
         return frozenset({"label"} if side.dataset.labels() is not None else ())
     labelled = isinstance(side, Generated) and side.model.game.labelled
     return frozenset({"label"} if labelled else ())
+
+
+def latents_of(side: Side) -> frozenset[str]:
+    """Returns which of "latents" and "styles" the model of a side has."""
+    if not isinstance(side, Generated) or not side.model.has_latent:
+        return frozenset()
+    styles = isinstance(side.model.game.networks["generator"], HasStyles)
+    return frozenset({"latents", "styles"} if styles else {"latents"})
 
 
 def ground_truth(side: Side) -> frozenset[str]:

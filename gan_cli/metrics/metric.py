@@ -10,6 +10,7 @@ from torch import Tensor
 from gan_cli.config.registry import Registry
 from gan_cli.data.ground_truth import Density, Modes
 from gan_cli.metrics.frechet import Moments
+from gan_cli.metrics.latents import Latents
 from gan_cli.runtime.numerics import exact_numerics
 from gan_cli.utils.errors import NonFiniteError
 
@@ -64,12 +65,13 @@ class Collected:
     density: Density | None = None
     critic_logits: Tensor | None = None  # (N,) float32, if the critic takes single samples
     pairs: tuple[Tensor, Tensor] | None = None  # outputs of held-out inputs, and what is true
+    latents: Latents | None = None  # of generated samples
     pair_inputs: Tensor | None = None  # the first of the held-out inputs, in stored form
 
 
 Need = Literal[
     "moments", "features", "logits", "labels", "samples", "modes", "density", "critic_logits",
-    "pairs",
+    "pairs", "latents",
 ]  # fmt: skip
 
 

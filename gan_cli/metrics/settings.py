@@ -97,9 +97,19 @@ def unmet_needs(config: Metrics, provided: frozenset[str]) -> Iterator[str]:
                 f"{where}: needs held-out inputs and their true outputs, as dataset=paired has "
                 "with dataset.held_out=0.1; leave it out"
             )
+        if "latents" in metric.needs:
+            yield from latent_errors(where, getattr(metric, "space", None), provided)
         for key, count in counts.items():
             if count is not None and count < metric.minimum:
                 yield (
                     f"metrics.{key}: {name} needs {metric.minimum} or more, got {count}; "
                     f"{too_few(name, metric, count)}"
                 )
+
+
+def latent_errors(where: str, space: str | None, provided: frozenset[str]) -> Iterator[str]:
+    """Yields an error of a metric that moves through the latents of a model."""
+    if "latents" not in provided:
+        yield f"{where}: needs a model whose generator takes latents; leave it out"
+    elif space == "w" and "styles" not in provided:
+        yield f"{where}.space: w needs styles, as of model=stylegan2; type {where}.space=z"

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,12 +14,14 @@ from gan_cli.games import games
 from gan_cli.games.freezing import freeze_errors
 from gan_cli.losses import losses, penalties
 from gan_cli.metrics.settings import unmet_needs
+from gan_cli.networks import networks
 from gan_cli.networks.network import reads_labels
 from gan_cli.optim.optimizers import optimizers, options_of
 from gan_cli.training.loggers.active import logger_errors
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import user_path
 from gan_cli.utils.text import unknown
+from gan_cli.validation.penalty_checks import check_penalties
 
 
 def compatibility_errors(config: Config) -> list[str]:
@@ -109,20 +112,6 @@ def check_loss(config: Config) -> Iterator[str]:
             yield from error.faults
 
 
-def check_penalties(config: Config) -> Iterator[str]:
-    """A penalty on the generator has no effect in a game of critics that trains none."""
-    name = config.model.game["name"]
-    rules = games.entries[name]
-    if not rules.critics or hasattr(rules, "sample"):
-        return
-    for key, node in config.loss.penalties.items():
-        if penalties.entries[node["name"]].player == "generator":
-            yield (
-                f"loss.penalties.{key}: is for a generator, and game '{name}' trains none; leave "
-                "it out"
-            )
-
-
 def check_critics(config: Config) -> Iterator[str]:
     per_sample = [
         key
@@ -161,11 +150,19 @@ def check_metrics(config: Config) -> Iterator[str]:
     rules = games.entries[game]
     if config.metrics.compute and not (hasattr(rules, "sample") and rules.learns_to_sample):
         yield f"metrics: game '{game}' draws no samples to measure; use metrics=none"
-    generator = config.model.networks.get("generator", {})
+    drawing = [config.model.networks.get(role, {}) for role in rules.averaged]
     provided = datasets.entries[config.dataset["name"]].provides(config.dataset)
-    if not reads_labels(generator):
+    if not any(map(reads_labels, drawing)):
         provided -= {"label"}  # generated samples have none
-    yield from unmet_needs(config.metrics, provided)
+    yield from unmet_needs(config.metrics, provided | latents_provided(config))
+
+
+def latents_provided(config: Config) -> frozenset[str]:
+    """Returns which of "latents" and "styles" the generator of a config has."""
+    node = config.model.networks.get("generator", {})
+    network: Any = networks.entries.get(node.get("name", ""))
+    latents = {"latents"} if "latent_dim" in node or hasattr(network, "prior") else set()
+    return frozenset(latents | ({"styles"} if hasattr(network, "styles") else set()))
 
 
 def check_run(config: Config) -> Iterator[str]:

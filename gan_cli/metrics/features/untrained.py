@@ -33,13 +33,18 @@ class RandomFeatures(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Features (N, 128) float32 of images (N, C, H, W) uint8."""
-        h, maps = images.float() / 127.5 - 1, []
-        for layer in range(len(self.widths)):
-            h = F.conv2d(h, self.get_buffer(f"weight{layer}"), stride=2, padding=1).relu()
-            maps.append(h)  # (N, width, H / 2**layer / 2, ...)
+        maps = self.maps(images.float() / 127.5 - 1)
         textures = maps[1].mean((2, 3))  # (N, 32)
         layout = F.adaptive_avg_pool2d(maps[2], 2).flatten(1)  # (N, 24 * 4)
         return torch.cat([textures, layout], 1)
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Maps of all layers (N, width, H / 2^layer, W / 2^layer) of images in [-1, 1]."""
+        h, maps = images, []
+        for layer in range(len(self.widths)):
+            h = F.conv2d(h, self.get_buffer(f"weight{layer}"), stride=2, padding=1).relu()
+            maps.append(h)
+        return maps
 
 
 def kaiming_uniform(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
