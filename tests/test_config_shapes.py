@@ -15,6 +15,7 @@ ODD = (1, "text", [None], [[1]], {"a": 1}, {1: {"b": None}}, {"name": {"a": 1}},
 CONFIGS = (
     ("model=dcgan", "loss=r3gan", "metrics=full", "augment=none"),
     ("model=dann", "dataset=mnist_5k_to_digits", "metrics=none"),
+    ("model=pix2pix", "dataset=edges_to_mnist_5k"),
     ("model=bigan_mlp", "dataset=ring", "metrics=modes"),
 )
 

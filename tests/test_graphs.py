@@ -19,6 +19,12 @@ STEPS = "steps=7"
 WIDTHS = ("model.networks.generator.width=8", "model.networks.discriminator.width=8")
 RAMP = "{start: 0.9, end: 0.5, over: 7}"
 ADAPTED = "{interval: 1, speed: 100, initial: 0.5, filter: 1, noise: 1, cutout: 1}"
+PAIRS = (
+    *("dataset=paired", "dataset@dataset.images=synthetic", "dataset.images={count: 40, size: 16}"),
+    *("degradation@dataset.degradation=noise", "model.networks.discriminator.layers=2"),
+)
+# Before instance norm, gradients of biases are nothing but rounding errors, which Adam enlarges.
+BATCH_NORM = ("model.networks.generator.norm=batch", "model.networks.discriminator.norm=batch")
 DOMAINS = (
     "dataset=pair",
     "dataset@dataset.source=synthetic",
@@ -27,6 +33,17 @@ DOMAINS = (
     "dataset.target={count: 60, size: 16, channels: 1, seed: 1}",
     "model.networks.feature_extractor={width: 4, features: 32}",
     "model.game.adaptation={start: 0.0, end: 1.0, over: 7}",
+)
+UNPAIRED = (
+    "dataset=unpaired",
+    "dataset@dataset.source=synthetic",
+    "dataset@dataset.target=synthetic",
+    "dataset.source={count: 40, size: 16, classes: 0}",
+    "dataset.target={count: 60, size: 16, channels: 1, classes: 0, seed: 1}",
+    "model.networks.to_target={width: 4, blocks: 1}",
+    "model.networks.discriminator_target={width: 4, layers: 1}",
+    "model.game.cycle={start: 10, end: 1, over: 7}",
+    "model.game.pool=20",  # full in the third step
 )
 SETTINGS = {
     "gan": WIDTHS,
@@ -55,14 +72,18 @@ SETTINGS = {
     "differentiable augmentation": ("augment=diffaugment", "loss=r1", *WIDTHS),
     "latent regressor": ("model=latent_regressor", *WIDTHS),
     "dann": ("model=dann", *DOMAINS),
+    "pix2pix": ("model=pix2pix", "model.game.feature_matching=1", *PAIRS, *BATCH_NORM, *WIDTHS),
     "alternating dann": ("model=dann_alternating", *DOMAINS),
+    "cyclegan": ("model=cyclegan", *UNPAIRED),
+    "cyclegan with lazy penalties": ("model=cyclegan", "loss=r1_lazy", *UNPAIRED),
 }
 
 
 def config_of(*settings: str) -> Config:
-    """A small config; of the pair of domains if the settings choose it."""
+    """A small config; of other data if the settings choose them."""
     common = [word for word in SMALL if not word.startswith("dataset")]
-    own = () if "dataset=pair" in settings else ("dataset=synthetic", "dataset.count=64")
+    chosen = any(word.startswith("dataset=") for word in settings)
+    own = () if chosen else ("dataset=synthetic", "dataset.count=64")
     return validate(composed(*common, *own, *settings))
 
 
