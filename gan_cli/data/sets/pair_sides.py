@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.dataset import Dataset
+from gan_cli.data.sets.domain import split
 from gan_cli.data.spec import Field, Spec
 from gan_cli.utils.noise import Noise
 
@@ -159,3 +160,19 @@ class Pairs:
         prints = [side.fingerprint() for side in self.sides.values()]
         described = repr((prints, self.index.tolist()))
         return hashlib.blake2b(described.encode(), digest_size=8).hexdigest()
+
+
+def split_pairs(side: Side, held_out: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Returns indices of pairs to train on and to hold out; they depend only on the arguments.
+
+    Patches of the same image are all trained on or all held out, if there are several images.
+    """
+    dataset = getattr(side, "dataset", None)
+    groups: Tensor | None = getattr(dataset, "groups", None)
+    images = 0 if groups is None else len(groups.unique())
+    if groups is None or images < 2 or not isinstance(side, DatasetSide):
+        return split(len(side), held_out, seed)
+    count = min(max(round(held_out * images), 1), images - 1)
+    chosen = np.random.default_rng(seed).permutation(images)[:count]
+    held = torch.isin(groups[side.order], torch.from_numpy(chosen))
+    return (~held).nonzero()[:, 0], held.nonzero()[:, 0]

@@ -12,7 +12,6 @@ from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import MapDataset, datasets
 from gan_cli.data.degradations.degradation import DegradationNode
 from gan_cli.data.files.image import Resize
-from gan_cli.data.sets.domain import split
 from gan_cli.data.sets.pair import DatasetNode, open_node, provided_keys
 from gan_cli.data.sets.pair_origins import (
     check_origin,
@@ -21,7 +20,7 @@ from gan_cli.data.sets.pair_origins import (
     from_folders,
     side_by_side,
 )
-from gan_cli.data.sets.pair_sides import DatasetSide, Pairs
+from gan_cli.data.sets.pair_sides import DatasetSide, Pairs, split_pairs
 from gan_cli.data.sets.random_crop import RandomCrop
 
 Channels = Literal[1, 3, 4]
@@ -81,7 +80,7 @@ class Paired:
         everything = torch.arange(len(sides[0]))
         kept_back = everything[:0]
         if held_out:
-            everything, kept_back = split(len(sides[0]), held_out, seed)
+            everything, kept_back = split_pairs(sides[1], held_out, seed)
         pairs = Pairs(*sides, everything, label)
         self.content = hashed(pairs.content(), crop)
         self.hflip = pairs.hflip = hflip
