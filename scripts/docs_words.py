@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import MISSING, is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from gan_cli.config.named import Named
 from gan_cli.config.ranges import Range
 from gan_cli.config.schedules import Schedule
 
@@ -68,6 +69,8 @@ def type_name(kind: Any) -> str:
         return f"list of {'' if many else f'{len(arguments)}: '}{type_name(arguments[0])}"
     if kind is Schedule:
         return "number or schedule"
+    if kind is Named:
+        return "name, or name and options"
     if origin is dict or is_dataclass(kind) or issubclass(kind, dict):
         return "mapping"
     return str(kind.__name__).lower()

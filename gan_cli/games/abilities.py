@@ -1,6 +1,7 @@
 """What some games can do besides training."""
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -38,4 +39,17 @@ class Evaluates(Protocol):
 
     def evaluate(self, dataset: "Dataset") -> "Scorecard":
         """Returns scores on held-out data; called in eval mode, without gradients."""
+        ...
+
+
+@runtime_checkable
+class HasSamplers(Protocol):
+    """A game whose samples are drawn in steps, by a sampler that a request may choose."""
+
+    def check_request(self, request: Request) -> None:
+        """Raises ConfigError if the sampler or the guidance of a request does not fit the game."""
+        ...
+
+    def protocol(self, request: Request) -> Mapping[str, Any]:
+        """Returns the sampler of a request and what it costs, for metric cards."""
         ...

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from gan_cli.games.abilities import HasLogits, Samples
+from gan_cli.games.abilities import HasLogits, HasSamplers, Samples
 from gan_cli.games.game import Game
 from gan_cli.games.request import Request
 from gan_cli.runtime.random_state import fixed_random_state
+from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.modes import evaluation_mode
 
 # Samples computed at a time. The number is fixed because another batch size changes the order of
@@ -26,6 +27,7 @@ def draw(game: Game, request: Request, batch_size: int = BATCH) -> Iterator[Tens
     global random state are left unchanged.
     """
     assert isinstance(game, Samples), "the game has no method sample()"
+    check_request(game, request)
     left = len(request)
     for part in request.batches(batch_size):
         with isolated_evaluation(game.networks) as draws_noise:
@@ -35,6 +37,16 @@ def draw(game: Game, request: Request, batch_size: int = BATCH) -> Iterator[Tens
             samples = torch.cat([draw_alone(game, part, i) for i in range(min(left, len(part)))])
         yield samples[:left]
         left -= batch_size
+
+
+def check_request(game: Game, request: Request) -> None:
+    """Raises ConfigError if the request asks for what the game cannot do."""
+    if isinstance(game, HasSamplers):
+        game.check_request(request)
+        return
+    for key in ("sampler", "guidance"):
+        if getattr(request, key) is not None:
+            raise ConfigError(f"{key}: is for diffusion models, and this is none; leave it out")
 
 
 def draw_alone(game: Samples, request: Request, index: int) -> Tensor:

@@ -1,0 +1,101 @@
+"""Blocks of the U-Net of DDPM: Ho et al. 2020 (arXiv:2006.11239), Appendix B."""
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+GROUPS = 32  # of group norm
+EPS = 1e-6  # of group norm, that of TensorFlow
+TINY = 1e-10  # scale of the initial weights of layers that start at zero
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(math.gcd(GROUPS, channels), channels, eps=EPS)
+
+
+class ResidualBlock(nn.Module):
+    """Norm, SiLU, conv, plus the time; norm, SiLU, dropout, conv; plus a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, time: int, dropout: float) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = group_norm(inputs), group_norm(outputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.time = nn.Linear(time, outputs)
+        self.dropout = nn.Dropout(dropout)
+        self.shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        """Maps (N, inputs, H, W) and activated times (N, T) to maps (N, outputs, H, W)."""
+        h = self.conv1(F.silu(self.norm1(x))) + self.time(time)[:, :, None, None]
+        h = self.conv2(self.dropout(F.silu(self.norm2(h))))
+        shortcut: Tensor = self.shortcut(x)
+        return shortcut + h
+
+
+class AttentionBlock(nn.Module):
+    """Self-attention over all places of a map, plus its input."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = group_norm(channels)
+        self.queries = nn.Conv2d(channels, channels, 1)
+        self.keys = nn.Conv2d(channels, channels, 1)
+        self.values = nn.Conv2d(channels, channels, 1)
+        self.output = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm(x)
+        q, k, v = (self.split(layer(h)) for layer in (self.queries, self.keys, self.values))
+        h = F.scaled_dot_product_attention(q, k, v)  # (N, heads, H W, C / heads)
+        h = self.output(h.transpose(2, 3).reshape(x.shape))
+        return x + h
+
+    def split(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, heads, H W, C / heads)."""
+        return x.flatten(2).unflatten(1, (self.heads, -1)).transpose(2, 3)
+
+
+class Downsample(nn.Module):
+    """A convolution with stride 2."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        halved: Tensor = self.conv(F.pad(x, (0, 1, 0, 1)))  # as TensorFlow pads an even side
+        return halved
+
+
+class Upsample(nn.Module):
+    """Nearest-neighbour upsampling and a convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        doubled: Tensor = self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+        return doubled
+
+
+def initialize(network: nn.Module) -> None:
+    """Glorot-uniform weights, zero biases, and almost zero for the last layer of each block."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    for module in network.modules():
+        if isinstance(module, ResidualBlock):
+            zero(module.conv2)
+        elif isinstance(module, AttentionBlock):
+            zero(module.output)
+
+
+def zero(layer: nn.Conv2d) -> None:
+    """Initializes a layer to almost zero: the variance of its weights is scaled by TINY."""
+    nn.init.xavier_uniform_(layer.weight, math.sqrt(TINY))
