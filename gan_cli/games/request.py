@@ -34,8 +34,8 @@ class Request:
     truncation: float | None = None  # bound of the latents, or psi of styles
     truncation_cutoff: int | None = None  # layers whose styles are truncated; None: all
     target: str | None = None  # batch key to generate; None: the target of the data set
-    sampler: Mapping[str, Any] | None = None  # name and options, of games with samplers; None: usual
-    guidance: float | None = None  # weight of the label, of games with guidance; None: usual
+    sampler: Mapping[str, Any] | None = None  # name and options; None: the game's own
+    guidance: float | None = None  # weight of the label; None: the game's own
 
     def __len__(self) -> int:
         return len(self.seeds)
