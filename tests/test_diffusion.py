@@ -49,8 +49,15 @@ def test_the_unet_starts_by_predicting_zero_and_halves_the_size():
     assert sizes == [(8, 8)]
 
 
+VARIANCE = (
+    *IMAGES,
+    "model.networks.denoiser.predicts_variance=true",
+    "model.game.sampler={name: ancestral, steps: 4, variance: learned}",
+)
+
+
 @pytest.mark.parametrize(
-    "words", [VECTORS, IMAGES, (*IMAGES, LABELS)], ids=["mlp", "unet", "labels"]
+    "words", [VECTORS, (*IMAGES, LABELS), VARIANCE], ids=["mlp", "labels", "variance"]
 )
 def test_the_player_learns_and_a_resumed_run_has_the_same_bits(words, tmp_path):
     whole = trained(small(*words, "steps=4"), tmp_path / "whole")
@@ -201,3 +208,32 @@ def test_a_run_previews_scores_and_reports(tmp_path):
     assert run.scores.best is not None
     assert (tmp_path / "samples" / "samples-0000002.png").exists()
     assert "denoiser/denoising" in (tmp_path / "metrics.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "prediction"),
+    [("cosine", "v"), ("vp", "x0"), ("sub_vp", "epsilon"), ("ve", "epsilon"), ("edm", "edm")],
+)
+def test_schedules_and_predictions_train_together(schedule, prediction):
+    words = (f"model.game.schedule={schedule}", f"model.game.prediction={prediction}")
+    game = built(small(*VECTORS, *words, "model.game.weighting=min_snr"), vector_spec(2))
+    loss = game.loss({"real": Ring().draw(256).float()}).total()
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in game.networks.parameters())
+    assert draw_all(game, Request([0, 1])).isfinite().all()
+
+
+def test_the_learned_variance_trains_by_the_bound_alone():
+    game = built(small(*VARIANCE), image_spec((1, 16, 16)))
+    losses = game.loss({"real": torch.rand(4, 1, 16, 16) * 2 - 1}).losses
+    assert losses.keys() == {"denoising", "variance"}
+    output = game.networks["denoiser"].output
+    (from_bound,) = torch.autograd.grad(losses["variance"], output.bias, retain_graph=True)
+    assert from_bound[0] == 0
+    assert from_bound[1] != 0
+
+
+def test_a_learned_variance_needs_timesteps():
+    with pytest.raises(ConfigError, match=r"schedule: a learned variance is that of a step"):
+        built(small(*VARIANCE, "model.game.schedule=vp"), image_spec((1, 16, 16)))

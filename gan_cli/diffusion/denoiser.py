@@ -38,11 +38,8 @@ class Denoiser:
         """Returns the estimate for samples (N, *shape) that are all at one level."""
         alpha, sigma = level.alpha, level.sigma
         output = self.network(self.prediction.input_scale(alpha, sigma) * x, self.label(x, level))
-        spread = None
-        if self.predicts_variance:
-            output, spread = output.float().chunk(2, 1)
-            spread = (spread + 1) / 2
-        x0 = self.prediction.x0(output.float(), x, alpha, sigma)
+        output, spread = split(output.float(), self.predicts_variance)
+        x0 = self.prediction.x0(output, x, alpha, sigma)
         x0 = x0.clamp(-1, 1) if self.clip else x0
         return Estimate(x0, (x - alpha * x0) / sigma, spread)
 
@@ -50,3 +47,11 @@ class Denoiser:
         """Returns what the network is told of the level, (N,) float32."""
         label = self.schedule.label(torch.tensor(level.time, dtype=torch.float64)).item()
         return torch.full((len(x),), label, device=x.device)
+
+
+def split(output: Tensor, predicts_variance: bool) -> tuple[Tensor, Tensor | None]:
+    """Returns the prediction, and the spread of a learned variance if there is one."""
+    if not predicts_variance:
+        return output, None
+    output, spread = output.chunk(2, 1)
+    return output, (spread + 1) / 2

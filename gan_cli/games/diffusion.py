@@ -10,9 +10,10 @@ from gan_cli.config.named import Named
 from gan_cli.config.ranges import NonNegative, Share
 from gan_cli.config.schema import Config
 from gan_cli.diffusion import noise_schedules, predictions, samplers, weightings
-from gan_cli.diffusion.denoiser import Denoiser
+from gan_cli.diffusion.denoiser import Denoiser, split
 from gan_cli.diffusion.guidance import guided
 from gan_cli.diffusion.samplers.sampler import Sampler
+from gan_cli.diffusion.variational import bound
 from gan_cli.games.diffusion_options import part_errors
 from gan_cli.games.game import Batch, Game, Turn, games
 from gan_cli.games.request import Request
@@ -33,8 +34,9 @@ SAMPLER = Named(
 class Diffusion(Game):
     """The denoiser learns to remove noise; a sampler starts from noise and removes all of it.
 
-    The loss is the weighted squared error of what the denoiser predicts. With labels, a share of
-    them is hidden, so that samples can be guided (Ho & Salimans 2022, arXiv:2207.12598).
+    The loss is the weighted squared error of what the denoiser predicts. If it also predicts the
+    variance of steps, that is learned by the variational bound (arXiv:2102.09672). With labels, a
+    share of them is hidden, so that samples can be guided (arXiv:2207.12598).
     """
 
     players = {"denoiser": ("denoiser",)}
@@ -51,6 +53,7 @@ class Diffusion(Game):
         weighting: Named = SIMPLE,  # of the errors at different times: simple or min_snr
         sampler: Named = SAMPLER,  # of previews, health, metrics, and where none is asked for
         clip: bool | None = None,  # clip estimated data to [-1, 1]; null: if they are bounded
+        variance_weight: NonNegative = 1.0,  # of the bound, times T / 1000; for a learned variance
         label_dropout: Share = 0.1,  # share of the labels hidden in training, for guidance
         guidance: NonNegative = 1.0,  # weight of the label in samples; 1: as learned, 0: none
     ) -> None:
@@ -60,6 +63,12 @@ class Diffusion(Game):
         self.weighting = weightings.build(weighting, where=f"{HERE}.weighting")
         self.clip = self.denoiser.bounded if clip is None else clip
         self.label_dropout, self.guidance = label_dropout, guidance
+        self.variance_weight = variance_weight
+        if self.denoiser.predicts_variance and self.noise_schedule.timesteps is None:
+            raise ConfigError(
+                f"{HERE}.schedule: a learned variance is that of a step between timesteps; use "
+                "linear, cosine or sigmoid, or model.networks.denoiser.predicts_variance=false"
+            )
         self.usual = sampler
         self.sampler_of({}, f"{HERE}.sampler")
 
@@ -87,20 +96,21 @@ class Diffusion(Game):
     def loss(self, batch: Batch) -> Terms:
         """Returns the weighted squared error at a random time for each sample."""
         real = batch["real"]
-        time = self.noise_schedule.draw(len(real), real.device)
-        alpha, sigma = (x.view(-1, *(1,) * (real.ndim - 1)) for x in self.marginal(time))
+        schedule, prediction = self.noise_schedule, self.prediction
+        time = schedule.draw(len(real), real.device)
+        alpha, sigma = (x.view(-1, *(1,) * (real.ndim - 1)) for x in schedule.marginal(time))
         eps = torch.randn_like(real)
-        noisy = self.prediction.input_scale(alpha, sigma) * (alpha * real + sigma * eps)
-        output = self.networks["denoiser"](
-            noisy, self.noise_schedule.label(time), self.hidden_labels(batch)
-        ).float()
-        error = (output - self.prediction.target(real, eps, alpha, sigma)).square()
-        weight = self.weighting(self.prediction, alpha, sigma)
-        return Terms({"denoising": (weight * error).mean()})
-
-    def marginal(self, time: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns alpha and sigma at times (N,)."""
-        return self.noise_schedule.marginal(time)
+        x = alpha * real + sigma * eps
+        scaled = prediction.input_scale(alpha, sigma) * x
+        output = self.networks["denoiser"](scaled, schedule.label(time), self.hidden_labels(batch))
+        output, spread = split(output.float(), self.denoiser.predicts_variance)
+        error = (output - prediction.target(real, eps, alpha, sigma)).square()
+        terms = {"denoising": (self.weighting(prediction, alpha, sigma) * error).mean()}
+        if spread is not None:
+            x0 = prediction.x0(output.detach(), x, alpha, sigma)
+            bits = bound(schedule, real, x0, time, spread, self.denoiser.bounded).mean()
+            terms["variance"] = self.variance_weight * (schedule.timesteps or 0) / 1000 * bits
+        return Terms(terms)
 
     def hidden_labels(self, batch: Batch) -> Tensor | None:
         """Returns the labels (N,), a random share of which is replaced by that for none."""
