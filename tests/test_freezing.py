@@ -161,5 +161,5 @@ def test_random_layers_that_stay_fixed_are_warned_of(caplog):
 def test_blocks_are_those_of_the_network_from_its_input_on():
     run = Run(config("new", "model=resnet"), Path("outputs/new"))
     critic = run.game.networks["discriminator"]
-    assert [block for (block,) in blocks_of(critic)] == list(critic.blocks)
+    assert [block for block, _ in blocks_of(critic)] == list(critic.blocks)
     assert blocks_of(run.game.networks["generator"]) == []

@@ -58,6 +58,13 @@ def test_annealing_of_pix2pix():
         assert schedule(epoch) == pytest.approx(expected, abs=1e-12)
 
 
+def test_an_exponential_schedule_has_a_constant_factor():
+    schedule = Schedule(8.0, 0.5, over=4, shape="exponential")
+    assert [schedule(step) for step in range(6)] == pytest.approx([8, 4, 2, 1, 0.5, 0.5])
+    (fault,) = errors_of(start=1.0, end=0.0, over=10, shape="exponential")
+    assert "needs start > 0 and end > 0" in fault
+
+
 @pytest.mark.parametrize("end", [None, 0.0, -1.0, 2.0])
 def test_an_inverse_schedule_falls_but_not_to_zero(end):
     faults = []

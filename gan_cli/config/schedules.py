@@ -90,12 +90,21 @@ Rate = Annotated[Schedule, Range(least=0, zero=False)]  # a learning rate
 Weight = Annotated[Schedule, Range(least=0)]  # of a term of a loss
 Momentum = Annotated[Schedule, Range(least=0, below=1)]  # decay of a running mean
 HalfLife = Annotated[Schedule, Range(least=0)]  # in images; 0: no average
+KeptShare = Annotated[Schedule, Range(above=0, most=1)]
 
 
 @shapes.register("linear")
 def linear(done: float, start: float, end: float) -> float:
     """A straight line."""
     return start + done * (end - start)
+
+
+@shapes.register("exponential")
+def exponential(done: float, start: float, end: float) -> float:
+    """start (end / start)^done: a constant factor in equal times."""
+    if not (start > 0 and end > 0):
+        raise ValueError("never reaches 0; needs start > 0 and end > 0")
+    return start * (end / start) ** done
 
 
 @shapes.register("linear_after_half")

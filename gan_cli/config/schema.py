@@ -18,7 +18,7 @@ from gan_cli.config.ranges import (
     Threads,
 )
 from gan_cli.config.registry import Component
-from gan_cli.config.schedules import HalfLife, Schedule
+from gan_cli.config.schedules import HalfLife, KeptShare, Schedule
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Loss:
     penalties: dict[str, Component] = field(default_factory=dict)
     critic_steps: Count = 1
     weight_clip: ClipBound | None = None
+    top_k: KeptShare = Schedule(1.0)  # share of the fakes that the generator learns from
     critic_norm: str = "batch"  # of the model's discriminator, which interpolates it
     critic_spectral_norm: bool = False  # of the model's discriminator, likewise
     betas: tuple[Decay, Decay] = (0.5, 0.999)  # of the Adam optimizers, likewise
@@ -109,6 +110,7 @@ class Config:
     batch_size: BatchSize = 64  # of all processes together
     accumulate: Count = 1  # parts into which a batch is split
     clip_norm: ClipBound | None = None  # of each player's gradient
+    nan_to_num: Positive | None = None  # what replaces infinities in gradients; NaN becomes 0
     seed: Seed = 0
     run: str = "run"
     pretrained: str | None = None  # all networks of model.pretrained; validate() spreads it

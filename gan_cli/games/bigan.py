@@ -37,6 +37,7 @@ class BiGAN(Game):
     conditional = False
     augments = True
     capturable = True
+    passes = frozenset({"network"})
 
     def __init__(
         self,
@@ -84,7 +85,7 @@ class BiGAN(Game):
         terms = self.objective.encoder_terms(critic, (real, inferred), (generated, latent))
         generator = self.networks["generator"]
         stages = partial(draw_stages, generator, None, real.device)
-        turn = GeneratorTurn(generator, latent, generated, stages)
+        turn = GeneratorTurn(generator, latent, generated, stages, network=generator)
         terms |= self.objective.generator_penalties(turn, due)
         return terms | self.cycle_terms(real, inferred, latent, generated)
 

@@ -38,7 +38,7 @@ def build_objective(config: Loss) -> Objective:
         name: penalties.build(node, where=f"loss.penalties.{name}")
         for name, node in config.penalties.items()
     }
-    return Objective(loss, penalty, config.critic_steps, config.weight_clip)
+    return Objective(loss, penalty, config.critic_steps, config.weight_clip, config.top_k)
 
 
 def check_kind(game: Game, spec: Spec, augment: str) -> None:
@@ -51,6 +51,12 @@ def check_kind(game: Game, spec: Spec, augment: str) -> None:
         )
     if augment != "none" and game.augments_together:
         check_together(game.augment, spec, augment)
+    of_images = [n for n, p in game.objective.penalties.items() if "images" in p.needs]
+    if of_images and spec.kind != "image":
+        raise ConfigError(
+            f"loss.penalties.{of_images[0]}: transforms images, and the samples are of kind "
+            f"{spec.kind}; leave it out"
+        )
     by_gradient = [name for name, p in game.objective.penalties.items() if p.by_gradient]
     if by_gradient and not kind_of(spec.fields[spec.target]).differentiable:
         raise ConfigError(

@@ -39,6 +39,7 @@ class GAN(Game):
     critics = ("discriminator",)
     augments = True
     capturable = True
+    passes = frozenset({"network", "neighbours"})
 
     def __init__(
         self,
@@ -92,20 +93,35 @@ class GAN(Game):
         yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
-        with torch.no_grad():
-            fake = batch["fake"] if "fake" in batch else self.generate(batch)
+        # Those of the generator's turn were made before its step, and their neighbours would not be.
+        if "fake" not in batch or self.objective.needs("neighbours", due):
+            latent = self.draw(batch)
+            with torch.no_grad():
+                self.keep(batch, latent, self.generate(batch, latent))
         critic = self.critic("discriminator", batch)
-        terms = self.objective.critic_terms(critic, self.pack(batch["real"]), self.pack(fake), due)
+        real, fake = self.pack(batch["real"]), self.pack(batch["fake"])
+        neighbours = partial(self.neighbours, batch)
+        terms = self.objective.critic_terms(critic, real, fake, due, neighbours)
         sides = ("real", "fake") if self.classify_fakes else ("real",)
         return terms | self.classification(critic, batch, sides, self.classify[0])
 
     def generator_loss(self, batch: Batch, due: tuple[str, ...] = ()) -> Terms:
         latent = self.draw(batch)
         fake = self.generate(batch, latent)
-        batch["fake"] = fake.detach()  # for the critic's turn on the same batch
+        self.keep(batch, latent, fake)
         return self.adversarial_terms(batch, fake) | self.generator_penalties(
             batch, latent, fake, due
         )
+
+    def keep(self, batch: Batch, latent: Tensor, fake: Tensor) -> None:
+        """Keeps fakes for the critic's turn on the same batch."""
+        batch["fake"], batch["fake_latent"] = fake.detach(), latent
+
+    @torch.no_grad()
+    def neighbours(self, batch: Batch, sigma: float) -> Sample:
+        """Returns fakes of the latents of the batch's fakes, moved by N(0, sigma^2)."""
+        latent = batch["fake_latent"]
+        return self.pack(self.generate(batch, latent + sigma * torch.randn_like(latent)))
 
     def adversarial_terms(self, batch: Batch, fake: Tensor) -> Terms:
         """Returns the adversarial and classification terms of the generator."""
@@ -118,8 +134,10 @@ class GAN(Game):
     ) -> Terms:
         """Returns the objective's penalties on the generator."""
         label = batch.get("label") if self.conditional else None
-        stages = partial(draw_stages, self.networks["generator"], label, fake.device)
-        turn = GeneratorTurn(lambda z: self.generate(batch, z), latent, fake, stages)
+        network = self.networks["generator"]
+        stages = partial(draw_stages, network, label, fake.device)
+        generate = partial(self.generate, batch)
+        turn = GeneratorTurn(generate, latent, fake, stages, network=network)
         return self.objective.generator_penalties(turn, due)
 
     def critic(self, role: str, batch: Batch) -> Critic:

@@ -45,7 +45,7 @@ class LatentRegressor(GAN):
     def generator_loss(self, batch: Batch, due: tuple[str, ...] = ()) -> Terms:
         latent = self.draw(batch)
         fake = self.generate(batch, latent)
-        batch["fake"] = fake.detach()  # for the critic's turn on the same batch
+        self.keep(batch, latent, fake)
         terms = self.adversarial_terms(batch, fake) | self.generator_penalties(
             batch, latent, fake, due
         )

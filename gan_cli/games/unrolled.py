@@ -35,6 +35,7 @@ class UnrolledGAN(GAN):
     """
 
     capturable = True
+    passes = frozenset({"network"})  # steps ahead are computed on the same fakes
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class UnrolledGAN(GAN):
     def generator_loss(self, batch: Batch, due: tuple[str, ...] = ()) -> Terms:
         latent = self.draw(batch)
         fake = self.generate(batch, latent)
-        batch["fake"] = fake.detach()  # for the critic's turn on the same batch
+        self.keep(batch, latent, fake)
         critic = self.unrolled(batch, fake, due)
         terms = self.objective.generator_terms(critic, self.pack(fake), self.pack(batch["real"]))
         return terms | self.generator_penalties(batch, latent, fake, due)

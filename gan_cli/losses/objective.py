@@ -1,12 +1,13 @@
 """The objective of critic and generator: one adversarial loss and any penalties."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from gan_cli.config.registry import Registry
+from gan_cli.config.schedules import Schedule
 from gan_cli.losses.penalty import (
     Critic,
     CriticTurn,
@@ -17,6 +18,7 @@ from gan_cli.losses.penalty import (
     critic_pass,
 )
 from gan_cli.losses.terms import Terms
+from gan_cli.losses.top_k import learning_from_best
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.freezing import trainable
 
@@ -68,6 +70,7 @@ class Objective:
         penalties: Mapping[str, Penalty],
         critic_steps: int = 1,
         weight_clip: float | None = None,
+        top_k: Schedule = Schedule(1.0),
     ) -> None:
         self.loss = loss
         self.looks_real = loss.looks_real if isinstance(loss, HasDecisionBoundary) else None
@@ -79,17 +82,22 @@ class Objective:
         }
         self.critic_steps = critic_steps
         self.weight_clip = weight_clip
+        self.top_k = None if top_k.constant and top_k.start == 1 else top_k
         # 0-d tensors, so that a schedule neither recompiles a turn nor invalidates a CUDA graph.
         self.strength = {name: torch.zeros(()) for name in self.penalties}
+        self.kept = torch.ones(())  # share of the fakes that the generator learns from
 
     def place(self, device: torch.device) -> None:
         """Moves the strengths and the state of penalties to the device."""
         self.strength = {name: value.to(device) for name, value in self.strength.items()}
+        self.kept = self.kept.to(device)
         for penalty in self.remembering.values():
             penalty.place(device)
 
     def schedule(self, step: int) -> tuple[str, ...]:
-        """Sets the strengths of penalties at `step`; returns the names of those applied."""
+        """Sets strengths and the share of top-k at `step`; returns the penalties applied."""
+        if self.top_k is not None:
+            self.kept.fill_(self.top_k(step))
         for name, penalty in self.penalties.items():
             self.strength[name].fill_(penalty.weight(step) * penalty.every)
         return tuple(name for name, penalty in self.penalties.items() if step % penalty.every == 0)
@@ -98,10 +106,22 @@ class Objective:
         """Returns those of the penalties `due` that belong to the critic or the generator."""
         return [name for name in due if self.penalties[name].player == player]
 
+    def needs(self, what: str, due: tuple[str, ...]) -> bool:
+        """Whether one of the penalties `due` needs this of a turn."""
+        return any(what in self.penalties[name].needs for name in due)
+
     def critic_terms(
-        self, critic: Critic, real: Sample, fake: Sample, due: tuple[str, ...]
+        self,
+        critic: Critic,
+        real: Sample,
+        fake: Sample,
+        due: tuple[str, ...],
+        neighbours: Callable[[float], Sample] | None = None,
     ) -> Terms:
-        """Returns loss and penalties of the critic on N real and N fake samples."""
+        """Returns loss and penalties of the critic on N real and N fake samples.
+
+        `neighbours` makes the fakes of latents that are moved by N(0, sigma^2).
+        """
         wants = {
             side: any(name in names for name in due) for side, names in self.differentiates.items()
         }
@@ -110,7 +130,8 @@ class Objective:
         fake_logits, fake_gradient = critic_pass(critic, fake, "fake", wants["fake"])
         real_logits, fake_logits = real_logits.float(), fake_logits.float()
         logits = (real_logits, fake_logits)
-        turn = CriticTurn(critic, real, fake, real_gradient, fake_gradient, *logits)
+        gradients = (real_gradient, fake_gradient)
+        turn = CriticTurn(critic, real, fake, *gradients, *logits, neighbours)
         terms = {"adversarial": self.loss.critic(real_logits, fake_logits)}
         for name in self.penalties_of("critic", due):
             terms[name] = self.strength[name] * self.penalties[name](turn)
@@ -120,7 +141,12 @@ class Objective:
         """Returns the loss of the generator."""
         real_logits = critic(*real).float() if self.loss.paired else None
         fake_logits, _ = critic_pass(critic, fake, "fake")
-        return Terms({"adversarial": self.loss.generator(fake_logits.float(), real_logits)})
+        logits = self.selected(fake_logits.float())
+        return Terms({"adversarial": self.loss.generator(logits, real_logits)})
+
+    def selected(self, fake_logits: Tensor) -> Tensor:
+        """Returns the logits, of which only the largest have a gradient if top_k is set."""
+        return fake_logits if self.top_k is None else learning_from_best(fake_logits, self.kept)
 
     def generator_penalties(self, turn: GeneratorTurn, due: tuple[str, ...]) -> Terms:
         """Returns the penalties on the generator, such as mode seeking."""
@@ -131,7 +157,7 @@ class Objective:
     def encoder_terms(self, critic: Critic, real: Sample, fake: Sample) -> Terms:
         """Returns the loss of a player that makes both sides, as generator and encoder of BiGAN."""
         real_logits, fake_logits = critic(*real).float(), critic(*fake).float()
-        terms = {"adversarial": self.loss.generator(fake_logits, real_logits)}
+        terms = {"adversarial": self.loss.generator(self.selected(fake_logits), real_logits)}
         if isinstance(self.loss, HasEncoderLoss) and not self.loss.paired:
             terms["adversarial_encoder"] = self.loss.encoder(real_logits)
         return Terms(terms)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_cli.config.ranges import Count
 from gan_cli.config.registry import Registry
@@ -70,6 +70,7 @@ class CriticTurn:
     fake_gradient: Callable[[], Sample]
     real_logits: Tensor | None = None  # of the same pass, (N, ...)
     fake_logits: Tensor | None = None
+    neighbours: Callable[[float], Sample] | None = None  # fakes of latents moved by N(0, sigma^2)
 
 
 @dataclass
@@ -81,6 +82,7 @@ class GeneratorTurn:
     fake: Tensor  # generator(latent), (N, *shape)
     stages: Callable[[int], Stages] | None = None  # see draw_stages; None: the generator has one
     observed: dict[str, Tensor] = field(default_factory=dict)  # values that penalties add to log
+    network: nn.Module | None = None  # whose weights are trained
 
     def draw_stages(self, count: int) -> Stages:
         """Draws styles of `count` new samples, for the first labels of the batch.
@@ -102,6 +104,9 @@ class Penalty:
     differentiates: ClassVar[frozenset[str]] = frozenset()  # "real", "fake": gradients it wants
     by_gradient: ClassVar[bool] = True  # does it differentiate the critic by its samples?
     per_sample: ClassVar[bool] = True  # batch norm, which couples samples, would falsify it
+    # What not every game offers: "network" and "neighbours" of a turn, or a critic that sees
+    # "images" alone, which can be transformed.
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def __call__(self, turn: Any) -> Tensor:
         """Returns the unweighted penalty, 0-d, for a CriticTurn or a GeneratorTurn by `player`."""

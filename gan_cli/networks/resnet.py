@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gan_cli.config.ranges import Units
 from gan_cli.data.spec import Spec
+from gan_cli.networks.layers.attention import attentions
 from gan_cli.networks.layers.checks import check_conditioning
 from gan_cli.networks.layers.conditioning import (
     Discriminator,
@@ -44,6 +45,7 @@ class ResNetGenerator(nn.Module):
         width: Units = 128,  # channels at the image's full size
         max_width: Units | None = None,  # doubled at every halving up to this; None: never
         norm: Norm = "batch",  # norm layers
+        attention: Units | None = None,  # side of the maps with self-attention; None: without
         conditioning: GeneratorConditioning = "none",  # how the label enters; none: not at all
     ) -> None:
         super().__init__()
@@ -56,7 +58,11 @@ class ResNetGenerator(nn.Module):
         self.seed_shape = (channels[0], *size.seed)
         self.condition = LatentLabel(conditioning, latent_dim, spec.classes)
         self.seed = nn.Linear(self.condition.width, math.prod(self.seed_shape))
-        self.blocks = nn.ModuleList(UpBlock(i, o, norm, classes) for i, o in pairwise(channels))
+        self.blocks = nn.ModuleList(
+            UpBlock(i, o, lambda c: Normalize(norm, c, classes)) for i, o in pairwise(channels)
+        )
+        sizes = [(size.seed[0] << i, size.seed[1] << i) for i in range(1, len(channels))]
+        self.attentions = attentions(attention, sizes, channels[1:])
         self.norm = Normalize(norm, channels[-1])
         self.output = nn.Conv2d(channels[-1], spec.shape[0], 3, padding=1)
         initialize(self)
@@ -64,8 +70,8 @@ class ResNetGenerator(nn.Module):
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
         """Latents (N, latent_dim) to images (N, C, H, W) in [-1, 1]."""
         h = self.seed(self.condition(latent, label)).view(-1, *self.seed_shape)
-        for block in self.blocks:
-            h = block(h, label)
+        for block, attention in zip(self.blocks, self.attentions, strict=True):
+            h = attention(block(h, label))
         return torch.tanh(self.output(F.relu(self.norm(h))))
 
 
@@ -76,7 +82,7 @@ class ResNetDiscriminator(Discriminator):
     All blocks but the last `flat_blocks` halve the size.
     """
 
-    first_blocks: ClassVar = ("blocks",)
+    first_blocks: ClassVar = ("blocks", "attentions")
 
     def __init__(
         self,
@@ -88,6 +94,7 @@ class ResNetDiscriminator(Discriminator):
         pooling: Literal["mean", "sum"] = "mean",  # over the positions of the last map
         head_bias: bool = True,  # bias of the last linear layer
         norm: Norm = "none",  # norm layers
+        attention: Units | None = None,  # side of the maps with self-attention; None: without
         spectral_norm: bool = False,  # spectral normalization of all weights
         minibatch: Minibatch = "none",  # statistics over the batch, beside the features
         conditioning: DiscriminatorConditioning = "none",  # label: as input, projected, predicted
@@ -105,6 +112,9 @@ class ResNetDiscriminator(Discriminator):
                 pairwise([spec.shape[0] + self.condition.channels, *channels])
             )
         )
+        shifts = [min(i, halvings) for i in range(1, len(channels) + 1)]
+        sizes = [(spec.shape[1] >> shift, spec.shape[2] >> shift) for shift in shifts]
+        self.attentions = attentions(attention, sizes, channels)
         self.minibatch, features = minibatch_layer(minibatch, channels[-1])
         self.head = Head(conditioning, features, spec.classes, head_bias)
         initialize(self)
@@ -113,8 +123,8 @@ class ResNetDiscriminator(Discriminator):
 
     def features(self, image: Tensor, label: Tensor | None) -> Tensor:
         h = self.condition(image, label)
-        for block in self.blocks:
-            h = block(h)
+        for block, attention in zip(self.blocks, self.attentions, strict=True):
+            h = attention(block(h))
         h = F.relu(h)  # (N, width, H, W)
         return self.minibatch(h.sum((2, 3)) if self.pooling == "sum" else h.mean((2, 3)))
 

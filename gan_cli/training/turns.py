@@ -30,6 +30,7 @@ class Turns:
         runtime: Runtime,
         accumulate: int = 1,
         clip_norm: float | None = None,
+        nan_to_num: float | None = None,
         compile: bool = False,
         capturable: bool = True,
         shortage: Shortage | None = None,
@@ -39,7 +40,7 @@ class Turns:
         With a `shortage`, turns that run out of memory are played again, with more parts.
         """
         self.runtime, self.accumulate = runtime, accumulate
-        self.clip_norm, self.compile = clip_norm, compile
+        self.clip_norm, self.nan_to_num, self.compile = clip_norm, nan_to_num, compile
         self.graphs = runtime.graphs if capturable else None
         self.compiled: dict[Hashable, Loss] = {}
         self.shortage = shortage
@@ -88,6 +89,9 @@ class Turns:
             gradients = player.gradients()
             values = self.average(gradients, mean_terms(parts).stacked())
             player.scaler.unscale_(player.optimizer)
+            if self.nan_to_num is not None:
+                replaced = replace_nonfinite(gradients, self.nan_to_num)
+                values = values.and_observed("replaced_gradients", replaced)
             norm = torch.nn.utils.get_total_norm(gradients)
             if self.clip_norm is not None:
                 torch.nn.utils.clip_grads_with_norm_(player.parameters, self.clip_norm, norm)
@@ -162,4 +166,17 @@ def turns_of(game: Game, runtime: Runtime, config: Config) -> Turns:
         log.info("device.graphs: game '%s' does not allow them", config.model.game["name"])
     compiled = config.device.compile
     shortage = Shortage(game, runtime, keeps_state=not capturable or game.remembers)
-    return Turns(runtime, config.accumulate, config.clip_norm, compiled, capturable, shortage)
+    bounds = (config.clip_norm, config.nan_to_num)
+    return Turns(runtime, config.accumulate, *bounds, compiled, capturable, shortage)
+
+
+def replace_nonfinite(gradients: Iterable[Tensor], bound: float) -> Tensor:
+    """Sets NaN to 0 and infinities to +-`bound`, in place; returns how many there were, 0-d.
+
+    Karras et al. 2020 (arXiv:2006.06676) do so in each step, with 1e5.
+    """
+    counts = []
+    for gradient in gradients:
+        counts.append(gradient.isfinite().logical_not().sum())
+        gradient.nan_to_num_(0.0, bound, -bound)
+    return torch.stack(counts).sum()

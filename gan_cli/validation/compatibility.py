@@ -169,6 +169,11 @@ def check_run(config: Config) -> Iterator[str]:
     elsewhere = config.run.startswith(("/", "~")) or ".." in Path(config.run).parts
     if not config.run.strip() or elsewhere:
         yield f"run: names a folder in outputs/, got '{config.run}'; type run=NAME"
+    if config.nan_to_num is not None and config.device.precision == "float16":
+        yield (
+            "nan_to_num: with float16, steps whose gradients are not finite are left out, and "
+            "nothing is replaced; leave it out, or set device.precision=bfloat16"
+        )
 
 
 def check_page(config: Config) -> Iterator[str]:

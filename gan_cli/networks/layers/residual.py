@@ -5,6 +5,8 @@ differ from He et al. 2016 in the position of the resizing.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,19 +15,23 @@ from gan_cli.networks.layers.norm import Norm, Normalize
 
 
 class UpBlock(nn.Module):
-    """Norm, ReLU, upsampling, convolution, norm, ReLU, convolution, plus an upsampled shortcut."""
+    """Norm, ReLU, upsampling, convolution, norm, ReLU, convolution, plus an upsampled shortcut.
 
-    def __init__(self, inputs: int, outputs: int, norm: Norm, classes: int) -> None:
+    `norm` makes the norm layer for so many channels.
+    """
+
+    def __init__(self, inputs: int, outputs: int, norm: Callable[[int], nn.Module]) -> None:
         super().__init__()
-        self.norm1 = Normalize(norm, inputs, classes)
+        self.norm1 = norm(inputs)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.norm2 = Normalize(norm, outputs, classes)
+        self.norm2 = norm(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.shortcut = nn.Conv2d(inputs, outputs, 1)
 
-    def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
-        h = self.conv1(double(F.relu(self.norm1(x, label))))
-        h = self.conv2(F.relu(self.norm2(h, label)))
+    def forward(self, x: Tensor, condition: Any) -> Tensor:
+        """`condition` is what the norm layers take besides maps, such as labels (N,)."""
+        h = self.conv1(double(F.relu(self.norm1(x, condition))))
+        h = self.conv2(F.relu(self.norm2(h, condition)))
         # A 1x1 convolution commutes with nearest-neighbour upsampling, and costs a quarter before.
         return h + double(self.shortcut(x))  # (N, outputs, 2 H, 2 W)
 
