@@ -29,7 +29,7 @@ TINY = ("model.networks.generator.width=4", "model.networks.discriminator.width=
 IMAGES = ("dataset.images.size=16", "dataset.images.count=40", "dataset.images.classes=0")
 PAIRS = ("dataset=paired", "dataset@dataset.images=synthetic", *IMAGES)
 CPU = {"device": {"accelerator": "cpu"}}
-LATENT = ("stylegan2", "icr")  # losses with penalties on generators, by their latents
+UNFIT = ("stylegan2", "icr", "bcr")  # losses with penalties on latents, or on single images
 EDGES = ("degradation@dataset.degradation=edges", "model.networks.discriminator.layers=2")
 
 
@@ -251,14 +251,14 @@ def test_dropout_drops_its_share_and_keeps_the_mean():
 # ---- Runs
 
 
-@pytest.mark.parametrize("loss", [name for name in names("loss") if name not in LATENT])
+@pytest.mark.parametrize("loss", [name for name in names("loss") if name not in UNFIT])
 def test_every_loss_plays(loss, tmp_path):
     run = trained(config_of(f"loss={loss}"), tmp_path)
     assert all(torch.isfinite(value).all() for value in tensors_of(run).values())
 
 
-@pytest.mark.parametrize("loss", [name for name in LATENT if name in names("loss")])
-def test_a_loss_of_generators_with_a_latent_is_refused(loss):
+@pytest.mark.parametrize("loss", [name for name in UNFIT if name in names("loss")])
+def test_a_loss_with_penalties_on_something_else_is_refused(loss):
     with pytest.raises(ConfigError, match=r"loss\.penalties\.\w+: .* leave it out"):
         config_of(f"loss={loss}")
 
@@ -285,6 +285,39 @@ def test_a_run_shows_and_scores_held_out_pairs(tmp_path):
     error = (pixels - held["target"]).abs().mean() / 255
     assert run.scores.last["paired_l1"][0] == pytest.approx(error.item(), abs=1e-4)
     assert 0 < run.scores.last["paired_psnr"][0] < 30
+
+
+def test_label_maps_are_shown_and_translated(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    for key in ("maps", "photos"):
+        (tmp_path / key).mkdir()
+        for i in range(12):
+            pixels = random.integers(0, 5 if key == "maps" else 256, (16, 16), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / key / f"{i}.png")
+    words = ("dataset=paired", "dataset.source=maps", "dataset.target=photos", *TINY)
+    words = (*words, "dataset.source_classes=5", "dataset.channels=1", "dataset.held_out=0.25")
+    kept = [word for word in SMALL if not word.startswith("dataset")]
+    saves = ("every={preview: 2, checkpoint: 2}", "model.networks.discriminator.layers=2")
+    tree = composed(*kept, "model=pix2pix", *words, *saves)
+    trained(validate(tree), Path("outputs/maps"))
+    assert Image.open("outputs/maps/samples/translations-0000002.png").size[0] > 16
+    given = {"run": "maps", "input": "maps/3.png", "output": "made"} | CPU
+    perform(checked_options(given), Path("outputs/maps"))
+    assert Image.open("made/3.png").size == (16, 16)
+    wrong = {"run": "maps", "input": "photos/3.png", "output": "other"} | CPU
+    with pytest.raises(ConfigError, match=r"has class \d+, and the classes .* are 0 to 4"):
+        perform(checked_options(wrong), Path("outputs/maps"))
+
+
+def test_own_previews_show_held_out_pairs(tmp_path):
+    run = trained(config_of("every.preview=2", "dataset.held_out=0.2"), tmp_path)
+    held = run.dataset.held_out()
+    shown = run.previews.own
+    assert len(shown["source"]) == 8
+    assert torch.equal(((shown["target"] + 1) * 127.5).round().byte(), held["target"])
+    again = trained(config_of("every.preview=2", "dataset.held_out=0"), tmp_path / "none")
+    assert again.previews.own is again.previews.batch
 
 
 def test_errors_of_pairs_are_those_of_their_pixels():

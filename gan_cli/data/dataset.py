@@ -76,8 +76,11 @@ class Joint(Protocol):
 class HasHeldOut(Protocol):
     """A data set with samples that are not trained on."""
 
-    def held_out(self) -> dict[str, Tensor]:
-        """Returns them by batch key, stacked (N, *shape) in stored form; ConfigError if none."""
+    def held_out(self, count: int | None = None) -> dict[str, Tensor]:
+        """Returns the first `count` (None: all) by batch key, stacked (N, *shape) in stored form.
+
+        Raises ConfigError if there are none.
+        """
         ...
 
 

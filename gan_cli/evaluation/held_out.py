@@ -31,7 +31,7 @@ def held_out_pairs(game: Game, dataset: Dataset, count: int, seed: int) -> tuple
     spec, target = dataset.spec, game.targets(dataset.spec)[0]
     if not isinstance(dataset, HasHeldOut):
         raise ConfigError("dataset: has no held-out pairs; use dataset=paired")
-    held = {key: value[:count] for key, value in dataset.held_out().items()}
+    held = dataset.held_out(count)
     lacking = {target, *game.inputs(target)} - held.keys()
     if lacking:
         raise ConfigError(f"dataset: holds out no {', '.join(sorted(lacking))}; use dataset=paired")
@@ -46,4 +46,4 @@ def held_out_pairs(game: Game, dataset: Dataset, count: int, seed: int) -> tuple
 def held_out_inputs(game: Game, dataset: Dataset, count: int) -> Tensor | None:
     """Returns the first input of `held_out_pairs`, in stored form; None of games without inputs."""
     keys = game.inputs(game.targets(dataset.spec)[0])
-    return dataset.held_out()[keys[0]][:count] if keys and isinstance(dataset, HasHeldOut) else None
+    return dataset.held_out(count)[keys[0]] if keys and isinstance(dataset, HasHeldOut) else None

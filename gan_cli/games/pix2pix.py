@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from gan_cli.config.ranges import NonNegative
 from gan_cli.config.registry import Component
 from gan_cli.config.schema import Config
+from gan_cli.data.kinds.image import CHANNELS
 from gan_cli.data.spec import Spec
 from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
 from gan_cli.games.request import Request
@@ -114,7 +115,7 @@ class Pix2Pix(Game):
         if self.adversarial:
             critic = self.critic("discriminator", batch)
             played = self.objective.generator_terms(critic, (fake,), (batch["target"],))
-            terms |= weighted(played, self.adversarial)
+            terms |= played.times(self.adversarial)
         if self.reconstruction:
             error = distance(self.distance, fake, batch["target"])
             terms |= Terms({"reconstruction": self.reconstruction * error})
@@ -155,15 +156,17 @@ class Pix2Pix(Game):
     def preview(self, batch: Batch) -> dict[str, PreviewContent]:
         """Returns sources, each next to its output and its target."""
         source, noise = batch["source"], Request(range(len(batch["source"]))).layer_noise
-        return {"translations": (source, self.translate(source, noise), batch["target"])}
+        return {"translations": (drawn(source), self.translate(source, noise), batch["target"])}
+
+
+def drawn(images: Tensor) -> Tensor:
+    """Returns images that have a picture: one-hot label maps as gray values of the classes."""
+    classes = images.shape[1]
+    if classes in CHANNELS:
+        return images
+    return images.argmax(1, keepdim=True) * (2 / (classes - 1)) - 1
 
 
 def takes_noise(generator: nn.Module) -> bool:
     """Whether a generator has units to drop that the noise of samples chooses."""
     return getattr(generator, "sampling_noise", False) is True
-
-
-def weighted(terms: Terms, weight: float) -> Terms:
-    """Returns the same terms, with losses that are `weight` times as strong."""
-    losses = {name: weight * value for name, value in terms.losses.items()}
-    return Terms(losses, terms.observed)

@@ -17,7 +17,7 @@ Part = tuple[np.ndarray, ...]  # pictures (height, width, 3), side by side
 def part(given: np.ndarray, made: np.ndarray, factor: int) -> Part:
     """Returns a row: the middle of an enlarged photo at full size, or the whole photo smaller."""
     if factor == 1:
-        return tuple(rgb(shrunk(image)) for image in (given, made))
+        return tuple(shrunk(rgb(image)) for image in (given, made))
     side = SIDE // factor
     height, width = given.shape[:2]
     top, left = max(height - side, 0) // 2, max(width - side, 0) // 2
@@ -52,7 +52,9 @@ def shrunk(image: np.ndarray) -> np.ndarray:
 
 
 def rgb(image: np.ndarray) -> np.ndarray:
-    """Returns gray, RGB or RGBA images (H, W, C) in RGB; transparent ones over white."""
+    """Returns images (H, W, C) in RGB; transparent ones over white, one-hot label maps as gray."""
+    if image.shape[2] not in (1, 3, 4):
+        image = (image.argmax(2)[..., None] * (255 // (image.shape[2] - 1))).astype(np.uint8)
     if image.shape[2] == 4:
         white = Image.new("RGBA", (image.shape[1], image.shape[0]), "white")
         image = np.array(Image.alpha_composite(white, Image.fromarray(image)))

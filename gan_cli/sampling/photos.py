@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from gan_cli.data.files.archive import Archive, open_archive
-from gan_cli.data.files.image import image_suffixes, read_image
+from gan_cli.data.files.image import image_suffixes, read_image, upright
 from gan_cli.data.files.image_names import image_names
 from gan_cli.data.files.stamps import Stamp, stamp_of
+from gan_cli.data.files.views import class_numbers
 from gan_cli.data.files.zip_members import check_size
 from gan_cli.utils.bicubic import resized
 from gan_cli.utils.errors import ConfigError
@@ -80,6 +81,13 @@ def read_photo(data: bytes, channels: int) -> Photo:
             raise ValueError("is in colour, and the model takes gray images; convert it to gray")
         colours, profile = colours[..., :1], None
     return Photo(np.ascontiguousarray(colours), alpha if (alpha < 255).any() else None, profile)
+
+
+def read_label_map(data: bytes, classes: int) -> Photo:
+    """Decodes a label map for a model of one-hot sources; ValueError if it is none."""
+    numbers = class_numbers(upright(data), classes)
+    one_hot = (numbers[..., None] == np.arange(classes)).astype(np.uint8) * 255
+    return Photo(one_hot, None, None)
 
 
 def with_alpha(colours: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:

@@ -19,6 +19,7 @@ from gan_cli.sampling.photos import (
     Photo,
     output_names,
     photos_of,
+    read_label_map,
     read_photo,
     save_photo,
     with_alpha,
@@ -53,6 +54,8 @@ class Translator:
                 f"input: the model makes {made[1]} x {made[2]} pixels of {given[1]} x {given[2]}, "
                 "which is no whole factor; type dataset=NAME instead"
             )
+        maps = model.checkpoint.dataset.get("source_classes") if self.key == "source" else None
+        self.classes: int | None = maps  # of label maps, which become one-hot images
         (self.seed,) = options.seeds or (0,)
         self.label = model.labels(options.labels, [self.seed])
         modules: Any = model.game.networks.modules()
@@ -68,6 +71,12 @@ class Translator:
         with self.model.runtime.autocast():
             (output,) = draw(self.model.game, request, 1)
         return output
+
+    def read(self, data: bytes) -> Photo:
+        """Decodes an image file, or a label map if the model takes these."""
+        if self.classes is not None:
+            return read_label_map(data, self.classes)
+        return read_photo(data, self.channels)
 
     def tiles(self, height: int, width: int) -> Tiles:
         """Returns how an image of this size is cut; the overlap is measured when it matters."""
@@ -120,7 +129,7 @@ def translate_photos(job: Job, target: str) -> list[str]:
         list(zip(names, files, strict=True)), "photos", disable=len(names) < 2, transient=True
     ):
         try:
-            photo = read_photo(archive.read(name), translator.channels)
+            photo = translator.read(archive.read(name))
         except Exception as error:  # Pillow and zipfile raise many types for damaged files
             broken[name] = reason(error)
             continue

@@ -1,13 +1,15 @@
 """Previews: pictures of samples of fixed seeds at intervals during training."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gan_cli.augment.none import NoAugment
-from gan_cli.data.dataset import Dataset
+from gan_cli.data.dataset import Dataset, HasHeldOut
+from gan_cli.data.feeds.decode import decode
 from gan_cli.data.ground_truth import Density, HasDensity
 from gan_cli.data.kinds import Context, kind_of
 from gan_cli.games.draw import draw_all, isolated_evaluation, logits_function
@@ -15,6 +17,7 @@ from gan_cli.games.game import Batch, Game, PreviewContent
 from gan_cli.games.request import Request
 from gan_cli.plots.scatter import embedding, principal
 from gan_cli.report.records import AUGMENTED, DATA
+from gan_cli.utils.errors import ConfigError
 
 Picture = tuple[str, np.ndarray]  # name, (height, width, C) uint8
 
@@ -27,6 +30,7 @@ class Previews:
         default = kind_of(self.spec.fields[self.spec.target]).previewed
         self.count = default if game.previewed is None else game.previewed
         self.batch = first_samples(batches, self.count)
+        self.own = held_out_samples(game, dataset, self.count) or self.batch  # of own previews
 
     def data_pictures(self) -> Iterator[Picture]:
         """Yields the data of the first batches as networks get them, in the layout of samples.
@@ -72,7 +76,7 @@ class Previews:
                 name = f"samples_{target}" if i else "samples"
                 yield from self.picture(name, target, draw_all(self.game, self.request(target)))
         with isolated_evaluation(self.game.networks):
-            others = self.game.preview(self.batch)
+            others = self.game.preview(self.own)
         for name, content in others.items():
             yield from self.picture(name, self.spec.target, content)
         yield from self.augmented_pictures()
@@ -126,6 +130,20 @@ class Previews:
         picture = kind_of(field).picture(field, columns, context)
         if picture is not None:
             yield name, picture
+
+
+def held_out_samples(game: Game, dataset: Dataset, count: int) -> Batch:
+    """Returns the first `count` held-out inputs of a game and what is true; {} if there are none.
+
+    They show more than those that the game has learned from.
+    """
+    if not game.inputs(dataset.spec.target) or not isinstance(dataset, HasHeldOut):
+        return {}
+    with suppress(ConfigError):
+        held = {k: v.to(game.device) for k, v in dataset.held_out(count).items()}
+        if dataset.spec.fields.keys() <= held.keys():
+            return decode(held, dataset.spec.fields)
+    return {}
 
 
 def first_samples(batches: Iterator[Batch], count: int) -> Batch:

@@ -71,16 +71,21 @@ class LabelMaps(View):
         self.classes = classes
 
     def changed(self, image: Image.Image) -> Image.Image:
-        if image.mode not in ("1", "L", "P"):
-            raise ValueError(
-                f"an image of mode {image.mode}; label maps are gray or have a palette, and their "
-                "pixels are numbers of classes"
-            )
-        numbers = np.asarray(image).astype(np.uint8)
-        wrong = numbers[(numbers >= self.classes) & (numbers != UNLABELLED)]
-        if wrong.size:
-            raise ValueError(
-                f"has class {wrong.max()}, and the classes of dataset.source_classes="
-                f"{self.classes} are 0 to {self.classes - 1} (255: none)"
-            )
-        return Image.fromarray(numbers)
+        return Image.fromarray(class_numbers(image, self.classes))
+
+
+def class_numbers(image: Image.Image, classes: int) -> np.ndarray:
+    """Returns the pixels (H, W) uint8 of a label map; ValueError if they are no classes."""
+    if image.mode not in ("1", "L", "P"):
+        raise ValueError(
+            f"an image of mode {image.mode}; label maps are gray or have a palette, and their "
+            "pixels are numbers of classes"
+        )
+    numbers = np.asarray(image).astype(np.uint8)
+    wrong = numbers[(numbers >= classes) & (numbers != UNLABELLED)]
+    if wrong.size:
+        raise ValueError(
+            f"has class {wrong.max()}, and the classes of dataset.source_classes={classes} are "
+            f"0 to {classes - 1} (255: none)"
+        )
+    return numbers

@@ -71,9 +71,9 @@ class KnownMap(JointDataset):
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003
         return frozenset({"source", "target", "held_out"})
 
-    def held_out(self) -> dict[str, Tensor]:
-        """Returns true pairs by batch key, images uint8 (N, C, H, W)."""
-        return {key: value for part in self.held for key, value in part.stacked().items()}
+    def held_out(self, count: int | None = None) -> dict[str, Tensor]:
+        """Returns the first `count` true pairs by batch key, images uint8 (N, C, H, W)."""
+        return {key: value[:count] for part in self.held for key, value in part.stacked().items()}
 
 
 class Mapped(Domain):

@@ -73,9 +73,10 @@ class Pair(JointDataset):
             labelled -= {"target"}
         return frozenset({*nodes, "held_out"} | {f"{key}_label" for key in labelled})
 
-    def held_out(self) -> dict[str, Tensor]:
+    def held_out(self, count: int | None = None) -> dict[str, Tensor]:
         """Returns held-out samples by batch key, images uint8 (N, C, H, W) and labels (N,)."""
-        return {k: value for domain in self.held.values() for k, value in domain.stacked().items()}
+        stacked = (domain.stacked() for domain in self.held.values())
+        return {key: value[:count] for one in stacked for key, value in one.items()}
 
 
 def provided_keys(node: Mapping[str, Any]) -> frozenset[str]:

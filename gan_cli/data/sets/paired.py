@@ -109,8 +109,8 @@ class Paired:
     def tensors(self) -> dict[str, Tensor] | None:
         return self.pairs.tensors()
 
-    def held_out(self) -> dict[str, Tensor]:
-        """Returns the held-out pairs by batch key, images uint8 (N, C, H, W).
+    def held_out(self, count: int | None = None) -> dict[str, Tensor]:
+        """Returns the first `count` held-out pairs by batch key, images uint8 (N, C, H, W).
 
         Raises ConfigError if there are none.
         """
@@ -118,8 +118,8 @@ class Paired:
             raise ConfigError("dataset.held_out: is 0, so that no pair is held out; type 0.1, say")
         stacked = self.held.tensors()
         if stacked is not None:
-            return stacked
-        samples = [self.held[i] for i in range(len(self.held))]
+            return {key: value[:count] for key, value in stacked.items()}
+        samples = [self.held[i] for i in range(len(self.held))[:count]]
         return torch.utils.data.default_collate(samples)
 
     def labels(self) -> Tensor | None:
