@@ -61,13 +61,18 @@ class PretendedGraph:
                     old.detach().copy_(new)
 
 
+ACTIVE: list[PretendedGraph] = []  # those that are being recorded
+
+
 @contextmanager
 def record(graph: PretendedGraph, **options: Any):
     state = torch.get_rng_state()
+    ACTIVE.append(graph)
     try:
         with graph.recorder:
             yield
     finally:
+        ACTIVE.pop()
         with torch.no_grad():
             for tensor, values in graph.recorder.before.values():
                 tensor.detach().copy_(values)
@@ -77,6 +82,7 @@ def record(graph: PretendedGraph, **options: Any):
 def pretend(monkeypatch) -> None:
     """Makes runs on the CPU record their turns."""
     monkeypatch.setattr("gan_cli.runtime.runtime.Runtime.records_graphs", lambda *_: True)
+    monkeypatch.setattr("gan_cli.training.shortage.capturing", lambda: bool(ACTIVE))
     monkeypatch.setattr(torch.cuda, "CUDAGraph", PretendedGraph)
     monkeypatch.setattr(torch.cuda, "graph", record)
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)

@@ -241,3 +241,113 @@ def test_each_process_keeps_pools_of_its_own(tmp_path):
     for role, weights in states[0]["networks"].items():
         for name, value in weights.items():
             assert torch.equal(value, states[1]["networks"][role][name])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a run of two steps with scores, pictures and health, and the run."""
+    folder = tmp_path_factory.mktemp("runs") / "outputs" / "both"
+    words = ("metrics=paired", "metrics.count=16", "health=true", "ema.half_life=0")
+    config = config_of(*words, "every={log: 1, preview: 2, evaluate: 2, checkpoint: 2}")
+    return folder, trained(config, folder)
+
+
+def test_both_directions_are_scored_and_shown(finished):
+    folder, run = finished
+    directed = {"fd_random", "paired_l1", "paired_psnr"}
+    expected = directed | {f"{name}_source" for name in directed}
+    assert set(run.scores.last) == expected | {"cycle_l1_source", "cycle_l1_target"}
+    assert run.scores.primary_metric == "fd_random"
+    pictures = {path.stem.rsplit("-", 1)[0] for path in (folder / "samples").iterdir()}
+    assert {"samples", "samples_source", "cycles", "cycles_source"} <= pictures
+    assert "pair_accuracy" in run.health.tracker.readings[-1]
+
+
+def test_scores_are_those_of_the_translations(finished):
+    run = finished[1]
+    held = run.dataset.held_out()
+    known = {side: held[side][:16].float() / 255 for side in ("source", "target")}
+    with torch.no_grad():
+        to_source = run.game.networks["to_source"](2 * known["target"] - 1)
+    rounded = ((to_source + 1) * 127.5).round() / 255
+    found = run.scores.last["paired_l1_source"][0]
+    assert found == pytest.approx((rounded - known["source"]).abs().mean().item(), abs=2e-3)
+    image = run.dataset.parts()[0].tensors()["source"][:64] / 127.5 - 1
+    with torch.no_grad():
+        back = run.game.networks["to_source"](run.game.networks["to_target"](image))
+    error = (back - image).abs().mean().item() / 2
+    assert run.scores.last["cycle_l1_source"][0] == pytest.approx(error, rel=1e-3)
+
+
+def sampled(folder, **options):
+    from gan_cli.sampling.options import checked_options
+    from gan_cli.sampling.perform import perform
+
+    output = folder.parent / f"out-{len(list(folder.parent.iterdir()))}"
+    tree = {"run": "x", "output": str(output), "format": "npz", **options}
+    perform(checked_options({**tree, "device": {"accelerator": "cpu"}}), folder)
+    return output
+
+
+def test_gan_sample_translates_in_both_directions(finished, tmp_path):
+    folder, run = finished
+    held = run.dataset.held_out()
+    for direction, start, role in (
+        ("forward", "source", "to_target"),
+        ("backward", "target", "to_source"),
+    ):
+        images = held[start][:3]
+        np.savez(tmp_path / f"{start}.npz", images=images.permute(0, 2, 3, 1).numpy())
+        given = str(tmp_path / f"{start}.npz")
+        with np.load(sampled(folder, input=given, direction=direction) / "samples.npz") as file:
+            found = torch.from_numpy(file["images"]).permute(0, 3, 1, 2)
+        with torch.no_grad():
+            expected = run.game.networks[role](images / 127.5 - 1)
+        assert ((expected + 1) * 127.5 - found).abs().max() < 1
+
+
+def test_gan_sample_translates_files_of_any_size(finished, tmp_path):
+    from PIL import Image
+
+    folder, _ = finished
+    gray = np.random.default_rng(0).integers(0, 256, (22, 37), np.uint8)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(gray).save(tmp_path / "in" / "photo.jpg")
+    output = sampled(folder, input=str(tmp_path / "in"), format=None)
+    with Image.open(output / "photo.png") as image:
+        assert (image.size, image.mode) == ((37, 22), "RGB")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"direction": "back"}, "direction: unknown value 'back'"),
+        ({"direction": "backward", "target": "source"}, "direction: stands for a target"),
+        ({}, "needs samples; type input=FOLDER"),
+    ],
+)
+def test_directions_that_do_not_exist_are_one_line(finished, options, words):
+    with pytest.raises(ConfigError) as caught:
+        sampled(finished[0], **options)
+    assert words in str(caught.value)
+    assert len(caught.value.faults) == 1
+
+
+def test_a_game_of_one_direction_has_no_other(tmp_path):
+    from tests.helpers import small
+
+    words = ("model.networks.generator.width=4", "model.networks.discriminator.width=4")
+    trained(small("every.checkpoint=1", "steps=1", *words), tmp_path / "run")
+    with pytest.raises(ConfigError, match="direction: the model does not translate both ways"):
+        sampled(tmp_path / "run", direction="forward")
+
+
+def test_looking_leaves_no_trace(finished, tmp_path):
+    quiet = trained(config_of("ema.half_life=0", "health=false"), tmp_path)
+    assert_same(finished[1], quiet)
+
+
+@pytest.mark.parametrize("penalty", ["mode_seeking", "path_length"])
+def test_penalties_of_latents_are_refused(penalty):
+    with pytest.raises(ConfigError, match=rf"loss\.penalties\.{penalty}: .*leave it out"):
+        config_of(f"+loss.penalties.{penalty}.weight=1")

@@ -40,8 +40,9 @@ UNPAIRED = (
     "dataset@dataset.target=synthetic",
     "dataset.source={count: 40, size: 16, classes: 0}",
     "dataset.target={count: 60, size: 16, channels: 1, classes: 0, seed: 1}",
-    "model.networks.to_target={width: 4, blocks: 1}",
-    "model.networks.discriminator_target={width: 4, layers: 1}",
+    # The gradients of biases before instance norm are rounding errors, which Adam enlarges.
+    "model.networks.to_target={width: 4, blocks: 1, norm: none}",
+    "model.networks.discriminator_target={width: 4, layers: 1, norm: none}",
     "model.game.cycle={start: 10, end: 1, over: 7}",
     "model.game.pool=20",  # full in the third step
 )
@@ -74,8 +75,7 @@ SETTINGS = {
     "dann": ("model=dann", *DOMAINS),
     "pix2pix": ("model=pix2pix", "model.game.feature_matching=1", *PAIRS, *BATCH_NORM, *WIDTHS),
     "alternating dann": ("model=dann_alternating", *DOMAINS),
-    "cyclegan": ("model=cyclegan", *UNPAIRED),
-    "cyclegan with lazy penalties": ("model=cyclegan", "loss=r1_lazy", *UNPAIRED),
+    "cyclegan": ("model=cyclegan", "loss=r1_lazy", *UNPAIRED),
 }
 
 

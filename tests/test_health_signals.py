@@ -200,6 +200,24 @@ def test_several_critics_and_generators():
     assert "real_accuracy" not in reading  # a loss that only ranks has none
 
 
+def test_several_critics_of_one_player():
+    """Their values are named, as those of CycleGAN's two discriminators."""
+    values = {"generators/cycle_source": 1.0, "generators/gradient_norm": 3.0}
+    values |= {f"discriminators/target_{k}": v for k, v in
+               {"real_logits": 2.0, "fake_logits": -1.0, "pair_accuracy": 0.9}.items()}  # fmt: skip
+    values |= {f"discriminators/source_{k}": v for k, v in
+               {"real_logits": 4.0, "fake_logits": 1.0, "pair_accuracy": 0.7}.items()}  # fmt: skip
+    values["discriminators/gradient_norm"] = 6.0
+    reading = player_signals(values)
+    assert reading["pair_accuracy"] == pytest.approx(0.8)
+    assert reading["logit_gap"] == 3
+    assert reading["gradient_ratio"] == pytest.approx(0.5)
+    start = start_scales(values, set())
+    assert start == {"logits": 4.0}
+    later = {**values, "discriminators/source_fake_logits": -36.0}
+    assert growth_signals(later, start)["gap_growth"] == pytest.approx(10)
+
+
 def test_losses_and_logits_grow_from_their_start():
     """The start counts as 1 if it is smaller: untrained networks have logits near zero."""
     first = {

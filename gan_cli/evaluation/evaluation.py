@@ -1,6 +1,7 @@
 """Evaluation of all metrics of a config, on two sets of samples or within a run."""
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -131,12 +132,24 @@ class MetricSet:
 
 
 class Evaluation:
-    """Evaluates a run, always with the same real samples and the same latents."""
+    """Evaluates a run, always with the same real samples and the same latents.
+
+    `others` are fields that the game can generate besides the target of the data set.
+    """
 
     def __init__(
-        self, config: Metrics, dataset: Dataset, device: torch.device, seed: int = 0
+        self,
+        config: Metrics,
+        dataset: Dataset,
+        device: torch.device,
+        seed: int = 0,
+        others: Sequence[str] = (),
     ) -> None:
         self.config, self.dataset, self.seed = config, dataset, seed
+        self.others = {
+            target: Evaluation(config, facing(dataset, target), device, seed)
+            for target in (others if config.compute else ())
+        }
         self.metrics = MetricSet(config, dataset, device)
         self.metrics.check_count("real", min(len(dataset), config.real_count or len(dataset)))
 
@@ -159,19 +172,29 @@ class Evaluation:
 
     @memory_errors(EVALUATION)
     def evaluate(self, game: Game) -> Scorecard:
-        """Returns the metrics of samples of the game, and the game's own scores."""
-        card = Scorecard()
-        if self.metrics.metrics:
-            request = request_of(game, self.dataset, self.config.count, self.seed)
-            with naming_side("generated"):
-                fake = self.metrics.generated(game, self.dataset.spec, request, self.dataset)
-            critic = logits_function(game)
-            sides = (self.with_critic_logits(side, critic) for side in (self.real, fake))
-            card = self.metrics.score(*sides)
+        """Returns the metrics of samples of the game, and the game's own scores.
+
+        The values of other fields have the suffix "_FIELD".
+        """
+        card = self.compare(game)
+        for target, other in self.others.items():
+            card |= other.compare(game).named(target)
         if isinstance(game, Evaluates):
             with isolated_evaluation(game.networks):
                 card |= game.evaluate(self.dataset)
         return card
+
+    def compare(self, game: Game) -> Scorecard:
+        """Returns the metrics of samples of the target."""
+        if not self.metrics.metrics:
+            return Scorecard()
+        request = request_of(game, self.dataset, self.config.count, self.seed)
+        with naming_side("generated"):
+            fake = self.metrics.generated(game, self.dataset.spec, request, self.dataset)
+        critic = logits_function(game)
+        return self.metrics.score(
+            *(self.with_critic_logits(side, critic) for side in (self.real, fake))
+        )
 
     def with_critic_logits(self, side: Collected, critic: LogitsOf | None) -> Collected:
         """Adds the critic's logits to a side, if a metric needs them and there is a critic."""
@@ -184,6 +207,14 @@ class Evaluation:
         outputs = [critic(to_model(batch.to(self.metrics.device))) for batch in batches]
         logits = [logit.float().cpu() for logit in outputs if logit is not None]
         return replace(side, critic_logits=torch.cat(logits) if logits else None)
+
+
+def facing(dataset: Dataset, target: str) -> Dataset:
+    """Returns the data set with another target."""
+    turned: Any = copy.copy(dataset)
+    turned.spec = replace(dataset.spec, target=target)
+    found: Dataset = turned
+    return found
 
 
 def target_of(dataset: Dataset) -> Field:

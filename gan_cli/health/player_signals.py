@@ -1,23 +1,26 @@
 """Signals of the balance between players, computed from the logged means of loss terms."""
 
 import math
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 
 Reading = dict[str, float]
-LOGITS = ("/real_logits", "/fake_logits")
+LOGITS = re.compile(r"(\w+/(?:\w+_)?)(real|fake)_logits")  # of a player, and its critic if named
 
 
 def player_signals(values: Mapping[str, float]) -> Reading:
     """Returns signals from values by "<player>/<name>"; players with real_logits are critics.
 
-    The values of several critics are averaged; the gradients of several players are concatenated.
+    The values of several critics, also of one player ("<player>/<critic>_real_logits"), are
+    averaged; the gradients of several players are concatenated.
     """
-    critics = {key.split("/")[0] for key in values if key.endswith("/real_logits")}
+    heads = critics_in(values)
+    critics = {head.split("/")[0] for head in heads}
     others = {key.split("/")[0] for key in values} - critics
     if not critics or not others:
         return {}
-    real, fake = (fmean(values[f"{c}/{side}_logits"] for c in critics) for side in ("real", "fake"))
+    real, fake = (fmean(values[f"{h}{side}_logits"] for h in heads) for side in ("real", "fake"))
     theirs, ours = joint_gradient(values, critics), joint_gradient(values, others)
     balance = {
         "logit_gap": real - fake,
@@ -26,13 +29,19 @@ def player_signals(values: Mapping[str, float]) -> Reading:
         "generator_gradient": ours,
         "gradient_ratio": ours / theirs if theirs else math.inf,
     }
-    return accuracies(values, critics) | balance | augmentation(values)
+    return accuracies(values, heads) | balance | augmentation(values)
 
 
-def accuracies(values: Mapping[str, float], critics: set[str]) -> Reading:
+def critics_in(values: Mapping[str, float]) -> list[str]:
+    """Returns what the names of each critic's values begin with: "discriminator/", say."""
+    found = (LOGITS.fullmatch(name) for name in values)
+    return sorted(match[1] for match in found if match and match[2] == "real")
+
+
+def accuracies(values: Mapping[str, float], heads: Sequence[str]) -> Reading:
     """Returns the accuracies that all critics have, averaged over the critics."""
     names = ("pair_accuracy", "real_accuracy", "fake_accuracy")
-    keys = {name: [f"{critic}/{name}" for critic in sorted(critics)] for name in names}
+    keys = {name: [f"{head}{name}" for head in heads] for name in names}
     common = {name: group for name, group in keys.items() if values.keys() >= set(group)}
     return {name: fmean(values[key] for key in group) for name, group in common.items()}
 
@@ -55,7 +64,7 @@ def start_scales(first: Mapping[str, float], losses: Collection[str]) -> Reading
     near zero. `first` has the values of the first step, `losses` the names of those to be summed.
     """
     scales = {name: max(abs(value), 1.0) for name, value in first.items() if name in losses}
-    logits = [abs(value) for name, value in first.items() if name.endswith(LOGITS)]
+    logits = [abs(value) for name, value in first.items() if LOGITS.fullmatch(name)]
     return scales | {"logits": max(1.0, *logits)} if logits else scales
 
 
@@ -68,9 +77,9 @@ def growth_signals(values: Mapping[str, float], start: Mapping[str, float]) -> R
     growth: Reading = {}
     for name, value in values.items():
         player = name.split("/")[0]
-        if name.endswith("/real_logits") and "logits" in start:
+        if (match := LOGITS.fullmatch(name)) and match[2] == "real" and "logits" in start:
             kind, scale = "gap_growth", start["logits"]
-            value -= values[f"{player}/fake_logits"]
+            value -= values[f"{match[1]}fake_logits"]
         elif name in start:
             kind, scale = f"loss_growth/{player}", start[name]
         else:

@@ -17,3 +17,9 @@ class Scorecard:
             self.lower_is_better | other.lower_is_better,
             self.warnings + other.warnings,
         )
+
+    def named(self, suffix: str) -> "Scorecard":
+        """The same values as "<name>_<suffix>": those of another field, say."""
+        values = {f"{name}_{suffix}": value for name, value in self.values.items()}
+        lower = {f"{name}_{suffix}": value for name, value in self.lower_is_better.items()}
+        return Scorecard(values, lower, [f"{suffix}: {warning}" for warning in self.warnings])

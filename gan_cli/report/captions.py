@@ -37,13 +37,16 @@ CAPTIONS: tuple[tuple[str, str], ...] = (
     # terms of the players
     (r"images_per_second", "Speed: should stay level."),
     (r".*/gradient_norm", "Should keep its order of magnitude; growth without end is divergence."),
-    (r".*/pair_accuracy", "How often data are rated above samples: above 0.5, but not stuck at 1."),
     (
-        r".*/(real|fake)_accuracy",
+        r".*/(\w+_)?pair_accuracy",
+        "How often data are rated above samples: above 0.5, but not stuck at 1.",
+    ),
+    (
+        r".*/(\w+_)?(real|fake)_accuracy",
         "Shares judged rightly: both stuck at 1 means a critic that has won.",
     ),
     (
-        r".*/(real|fake)_logits",
+        r".*/(\w+_)?(real|fake)_logits",
         "Should stay bounded and near each other; a growing gap is a won game.",
     ),
     (r".*class_accuracy|.*label_accuracy", "Share of classes that are recognized: should rise."),
@@ -53,19 +56,21 @@ CAPTIONS: tuple[tuple[str, str], ...] = (
         "The critic's estimate of the distance: should fall, but not to 0, with a sound critic.",
     ),
     (
-        r".*/(r1|r2|gradient_penalty|dragan|zero_centered\w*)",
+        r".*/(\w+_)?(r1|r2|gradient_penalty|dragan|zero_centered\w*)",
         "Penalty on steep critics: should stay small; growth means that it is too weak.",
     ),
     (r".*/mode_seeking", "Should fall: different latents give different samples."),
     (r".*/path_length", "Variance of the path lengths: should stay small."),
     (r".*/mean_path_length", "Mean change of images with styles: should level off."),
-    (r".*/lecam", "Penalty on logits that drift: should stay small."),
-    (r".*/logit_drift", "Penalty on the level of the logits: should stay small."),
+    (r".*/(\w+_)?lecam", "Penalty on logits that drift: should stay small."),
+    (r".*/(\w+_)?logit_drift", "Penalty on the level of the logits: should stay small."),
     (r".*/augment_p|.*_strength", "Strength of the augmentation: should level off well below 0.8."),
     (r".*/reconstruction_\w+", "Error of the reconstruction: should fall."),
+    (r".*/cycle_\w+|cycle_l1_\w+", "Error of images translated there and back: should fall."),
+    (r".*/identity_\w+", "Change of images that need no translation: should fall."),
     (r".*/adaptation", "Weight of the domain loss: follows its schedule."),
     (
-        r".*/adversarial\w*",
+        r".*/(\w+_)?adversarial\w*",
         "Players pull against each other, so no value is best: should stay level, without a trend.",
     ),
     # health

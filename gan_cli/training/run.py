@@ -71,7 +71,10 @@ class Run:
         self.ema = MovingAverage(self.game, config.ema)
         self.meters = Meters()
         with processes.one_first():  # features may be downloaded or trained
-            self.evaluation = Evaluation(config.metrics, self.dataset, runtime.device)
+            others = self.game.targets(self.dataset.spec)[1:]
+            self.evaluation = Evaluation(
+                config.metrics, self.dataset, runtime.device, others=others
+            )
         self.scores = Scores()
         off = "" if config.every.log else "every.log=0"
         off = off if config.health else "health=false"

@@ -51,7 +51,7 @@ class Translation(Game):
         self.pool: dict[str, Tensor] = {}
 
     def targets(self, spec) -> tuple[str, ...]:
-        return ("target", "source")
+        return (spec.target, OTHER[spec.target])
 
     def inputs(self, target: str) -> tuple[str, ...]:
         return (OTHER[target],)
