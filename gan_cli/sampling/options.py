@@ -71,6 +71,7 @@ class SampleOptions:
     input: str | None = None
     dataset: Any = None  # keys and values
     target: str | None = None  # which field of a sample; None: the first
+    direction: Literal["forward", "backward"] | None = None  # stands for a target
     anomalous: Any = None  # classes, by number or name
     attribute: Any = None  # two of them
     method: Literal["sefa", "ganspace", "jacobian"] | None = None  # None: as the generator allows

@@ -28,11 +28,11 @@ KEYS = ("count", "seeds", "label", *TRUNCATION, *WALK_KEYS, "format", "columns",
 PHOTOS = ("tile", "overlap")
 
 
-@task("sample", needs=["model"], keys=[*KEYS, *PHOTOS, "target", "input", "dataset"])
+@task("sample", needs=["model"], keys=[*KEYS, *PHOTOS, "target", "direction", "input", "dataset"])
 def sample(job: Job) -> list[str]:
     """Writes one sample for each seed, or an interpolation from each seed to the next."""
     options, model = job.options, job.model
-    target = model.target(options.target)
+    target = model.target(wanted_target(options, model))
     if translates(model, options, target):
         return translate_photos(job, target)
     for key in PHOTOS:
@@ -43,6 +43,18 @@ def sample(job: Job) -> list[str]:
     drawn = draw_walk(model, options, field) if options.interpolate else draw_seeds(job, target)
     files = [file for name in formats for file in exports.entries[name].write(job.folder, drawn)]
     return [*summary(drawn), *shortened([str(file) for file in files])]
+
+
+def wanted_target(options: SampleOptions, model: Model) -> str | None:
+    """Returns options.target, or the one that options.direction stands for, if either is given."""
+    if options.direction is None:
+        return options.target
+    if options.target is not None:
+        raise ConfigError("direction: stands for a target, and target is given; leave one out")
+    targets = model.game.targets(model.spec)
+    if len(targets) != 2 or not model.game.inputs(targets[0]):
+        raise ConfigError("direction: the model does not translate both ways; leave it out")
+    return targets[options.direction == "backward"]
 
 
 def draw_seeds(job: Job, target: str) -> DrawnSamples:
