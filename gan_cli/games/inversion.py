@@ -6,6 +6,7 @@ The generator is pretrained and frozen.
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -13,9 +14,10 @@ from gan_cli.config.ranges import NonNegative
 from gan_cli.config.registry import Component
 from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Dataset
-from gan_cli.games.encoders import check_latents
+from gan_cli.games.encoders import check_codes
 from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
 from gan_cli.games.request import Request
+from gan_cli.games.spaces import Space, check_space
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.terms import Terms
 from gan_cli.metrics.scorecard import Scorecard
@@ -31,9 +33,10 @@ class Inversion(Game):
 
     All squares are means over elements. The first term is the latent regressor of BiGAN (Section
     4.1), called ziz in f-AnoGAN (Schlegl et al. 2019, Med. Image Anal. 54, Section 2.2); its
-    latents are drawn from the prior. The second is izi of f-AnoGAN, and with the third izi_f: x are
-    real images and f the features of the frozen discriminator that the generator was trained
-    against. Only these two terms train the encoder on real images.
+    latents are drawn from the prior. With `space` w, z stands for styles. The second is izi of
+    f-AnoGAN, and with the third izi_f: x are real images and f the features of the frozen
+    discriminator that the generator was trained against. Only these two terms train the encoder on
+    real images.
     """
 
     players = {"encoder": ("encoder",)}
@@ -48,12 +51,15 @@ class Inversion(Game):
         networks: nn.ModuleDict,
         objective: Objective | None = None,
         *,
+        space: Space = "z",  # of the codes: z, latents, or w, styles
         lambda_z: NonNegative = 1.0,
         lambda_x: NonNegative = 0.0,
         lambda_f: NonNegative = 0.0,
     ) -> None:
         super().__init__(networks, objective)
-        check_latents(nn.ModuleDict({role: networks[role] for role in self.averaged}))
+        check_space(networks["generator"], space)
+        check_codes(networks, space)
+        self.space = space
         self.lambda_z, self.lambda_x, self.lambda_f = lambda_z, lambda_x, lambda_f
         for role in networks.keys() & set(self.frozen):
             networks[role].eval()  # batch norm uses the statistics of its training
@@ -89,7 +95,8 @@ class Inversion(Game):
         real, terms = batch["real"], {}
         if self.lambda_z:
             latent = draw_latent(self.networks["generator"], len(real), real.device)
-            error = F.mse_loss(self.encode(self.generate(latent)).float(), latent)
+            code = self.code_of(latent)
+            error = F.mse_loss(self.encode(self.generate(code)).float(), code)
             terms["reconstruction_z"] = self.lambda_z * error
         if self.lambda_x or self.lambda_f:
             rebuilt = self.generate(self.encode(real))
@@ -103,8 +110,20 @@ class Inversion(Game):
     def sample(self, request: Request) -> Tensor:
         return self.synthesized(request)
 
-    def generate(self, latent: Tensor) -> Tensor:
-        return self.networks["generator"](latent)
+    def code_of(self, latent: Tensor) -> Tensor:
+        """Returns the codes (N, D) that the encoder should find: latents, or their styles."""
+        if self.space == "z":
+            return latent
+        generator: Any = self.networks["generator"]
+        with torch.no_grad():
+            return generator.styles(latent)[:, 0]
+
+    def generate(self, code: Tensor) -> Tensor:
+        """Returns the samples of codes, without noise."""
+        generator: Any = self.networks["generator"]
+        if self.space == "z":
+            return generator(code)
+        return generator.synthesis(code[:, None].expand(-1, generator.styled, -1))
 
     def encode(self, image: Tensor) -> Tensor:
         return self.networks["encoder"](image)
@@ -117,9 +136,9 @@ class Inversion(Game):
         """Returns the mean squared errors of E(G(z)) and of G(E(G(z))) for a fixed set of latents.
 
         An encoder that returns the mean of the prior has a latent error equal to its variance: 1
-        for a normal prior, 1/3 for a uniform one.
+        for a normal prior, 1/3 for a uniform one. With space=w the latents are styles.
         """
-        latent = self.latent(Request(range(EVALUATED)))
+        latent = self.code_of(self.latent(Request(range(EVALUATED))))
         generated = self.generate(latent)
         inferred = self.encode(generated)
         errors = {
@@ -132,7 +151,7 @@ class Inversion(Game):
     def preview(self, batch: Batch) -> dict[str, PreviewContent]:
         """Returns real and generated samples, each next to its reconstruction G(E(x))."""
         real = batch["real"]
-        generated = self.generate(self.latent(Request(range(len(real)))))
+        generated = self.generate(self.code_of(self.latent(Request(range(len(real))))))
         return {
             "reconstructions": (real, self.generate(self.encode(real))),
             "inversions": (generated, self.generate(self.encode(generated))),

@@ -8,7 +8,9 @@ from torch import Tensor
 
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Field
+from gan_cli.games.request import Request
 from gan_cli.games.restore import takes_single_samples
+from gan_cli.games.spaces import Space, check_space, points_of
 from gan_cli.sampling.model import Model
 from gan_cli.utils.errors import ConfigError
 
@@ -16,12 +18,12 @@ BATCH = 250
 
 
 class Autoencoder:
-    """A generator with an optional encoder.
+    """A generator with an optional encoder, whose codes are points of a space: z or w.
 
     Samples are passed in stored form: images uint8 (N, C, H, W), vectors float32 (N, F).
     """
 
-    def __init__(self, model: Model, task: str) -> None:
+    def __init__(self, model: Model, task: str, space: Space | None = None) -> None:
         self.model, self.spec = model, model.spec
         if model.game.labelled:
             raise ConfigError(
@@ -33,6 +35,11 @@ class Autoencoder:
         self.encoder: Any = None
         if "encoder" in networks:
             self.encoder = networks["encoder"]
+        self.found: Space = getattr(model.game, "space", "z")  # what the encoder finds
+        self.space: Space = space or self.found
+        check_space(self.generator, self.space)
+        if self.encoder is not None and self.found == "w" and self.space == "z":
+            raise ConfigError("space: the encoder of this run finds styles; type space=w")
         self.field: Field = self.spec.fields[self.spec.target]
         self.kind = kind_of(self.field)
 
@@ -60,17 +67,36 @@ class Autoencoder:
         """Returns stored samples in model form, on their device."""
         return self.kind.to_model(samples)
 
-    def encode(self, samples: Tensor) -> Tensor:
-        """Returns latents (N, latent_dim)."""
-        return self.apply_to_samples(self.encoder, samples)
+    def code(self, x: Tensor) -> Tensor:
+        """Returns the codes (N, D) of a batch in model form."""
+        codes: Tensor = self.encoder(x)
+        return codes if self.found == self.space else self.generator.styles(codes)[:, 0]
 
-    def generate(self, latents: Tensor) -> Tensor:
+    def decode(self, codes: Tensor) -> Tensor:
+        """Returns the samples of a batch of codes (N, D), or of styles (N, layers, D)."""
+        generator = self.generator
+        if codes.ndim == 3:
+            return generator.synthesis(codes)
+        if self.space == "w":
+            return generator.synthesis(codes[:, None].expand(-1, generator.styled, -1))
+        return generator(codes)
+
+    def drawn(self, count: int, first: int = 0) -> Tensor:
+        """Returns the codes (N, D) of `count` seeds from `first` on."""
+        points = points_of(self.model.game, Request(range(first, first + count)), self.space)
+        return points if self.space == "z" else points[:, 0]
+
+    def encode(self, samples: Tensor) -> Tensor:
+        """Returns codes (N, D)."""
+        return self.apply_to_samples(self.code, samples)
+
+    def generate(self, codes: Tensor) -> Tensor:
         """Returns samples (N, *shape) in model form."""
-        return self.apply(self.generator, latents)
+        return self.apply(self.decode, codes)
 
     def reconstruct(self, samples: Tensor) -> Tensor:
         """Returns G(E(x)), (N, *shape) in model form."""
-        return self.apply_to_samples(lambda x: self.generator(self.encoder(x)), samples)
+        return self.apply_to_samples(lambda x: self.decode(self.code(x)), samples)
 
     @property
     def has_picture(self) -> bool:

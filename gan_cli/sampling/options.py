@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from gan_cli.checkpoints.choice import OUTPUTS
 from gan_cli.checkpoints.run_list import missing_run
 from gan_cli.config.key_names import conform_options
+from gan_cli.config.named import Named
 from gan_cli.config.quoting import typed_word
 from gan_cli.config.ranges import (
     LARGEST_DRAW,
@@ -15,7 +16,9 @@ from gan_cli.config.ranges import (
     Count,
     Finite,
     Natural,
+    NonNegative,
     Pixels,
+    Range,
     Samples,
     Share,
 )
@@ -79,6 +82,12 @@ class SampleOptions:
     directions: Count | None = None
     strength: Finite | None = None
     steps: Count | None = None
+    distance: Literal["pixels", "random"] = "pixels"
+    candidates: Annotated[int, Range(least=0, limit=10**5)] = 256
+    pull: NonNegative = 0.0
+    sampler: Named | None = None  # of diffusion
+    guidance: NonNegative | None = None
+    mask: str | None = None  # of inpainting: a half, or an image file
     count: Samples | None = None
     seeds: Seeds | None = None
     styles: Seeds | None = None
@@ -110,6 +119,12 @@ class SampleOptions:
     def labels(self) -> list[Any] | None:
         """The classes asked for, by number or name; None if none."""
         return None if self.label is None else several(self.label)
+
+    @property
+    def sampler_options(self) -> dict[str, Any] | None:
+        """The sampler asked for: its name and options, with `steps`; None if none is."""
+        steps = {} if self.steps is None else {"steps": self.steps}
+        return {**(self.sampler or {}), **steps} or None
 
     def given_keys(self) -> set[str]:
         """Returns the keys that differ from their defaults, except those of all tasks."""
@@ -189,6 +204,13 @@ def plain_space(options: SampleOptions) -> Literal["z", "w"]:
     if options.space == "wplus":
         raise ConfigError("space: 'wplus' is for task=invert; type space=w")
     return options.space or "z"
+
+
+def code_space(options: SampleOptions) -> Literal["z", "w"] | None:
+    """Returns the space of the codes of an encoder; None: that which it finds."""
+    if options.space == "wplus" and options.task == "invert":
+        return "w"
+    return options.space and plain_space(options)
 
 
 def number_errors(options: SampleOptions) -> Iterator[str]:

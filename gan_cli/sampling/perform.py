@@ -5,7 +5,7 @@ from pathlib import Path
 from gan_cli.checkpoints.choice import opened
 from gan_cli.checkpoints.contents import Checkpoint
 from gan_cli.sampling.folders import check_free, new_folder
-from gan_cli.sampling.options import EVERY_MODEL, SampleOptions, no_inputs
+from gan_cli.sampling.options import EVERY_MODEL, SampleOptions, code_space, no_inputs
 from gan_cli.sampling.task import Job, Task, find_task
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.files import atomic_folder
@@ -67,7 +67,7 @@ def prepare(job: Job, task: Task, checkpoint: Checkpoint) -> None:
     if {"latent", "encoder"} & task.needs:
         if not job.model.has_latent:
             raise ConfigError(f"task: '{options.task}' needs a generator with a latent")
-        job.autoencoder = Autoencoder(job.model, options.task)
+        job.autoencoder = Autoencoder(job.model, options.task, code_space(options))
     if "inputs" in task.needs:
         usual = SHOWN if "shows" in task.needs else None
         job.inputs = open_inputs(options, checkpoint, checkpoint.spec.target, usual, job.run)

@@ -75,15 +75,15 @@ def anomaly_scores(autoencoder: Autoencoder, samples: Tensor, rebuilt: Tensor) -
     takes_pairs = hasattr(critic, "latent_dim")
 
     def feature_error(x: Tensor) -> Tensor:
-        latent = autoencoder.encoder(x)
+        latent = autoencoder.code(x)
         second = latent if takes_pairs else None
         real, fake = (
-            critic.features(y.float(), second) for y in (x, autoencoder.generator(latent))
+            critic.features(y.float(), second) for y in (x, autoencoder.decode(latent))
         )
         return (real - fake).flatten(1)
 
     def negated_logit(x: Tensor) -> Tensor:
-        return -critic(x.float(), autoencoder.encoder(x) if takes_pairs else None)
+        return -critic(x.float(), autoencoder.code(x) if takes_pairs else None)
 
     if any(mixes_batch(autoencoder, f, samples) for f in (feature_error, negated_logit)):
         return scores

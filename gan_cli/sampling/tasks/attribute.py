@@ -19,7 +19,7 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the strength, from left to right
 @task(
     "attribute",
     needs=["model", "encoder", "inputs"],
-    keys=["input", "dataset", "count", "attribute", "strength"],
+    keys=["input", "dataset", "count", "attribute", "strength", "space"],
 )
 def attribute(job: Job) -> list[str]:
     """Writes attributes.npz with the mean latent of each class, and attribute.png for images.

@@ -4,8 +4,6 @@ from torch import Tensor
 
 from gan_cli.checkpoints.trust import check_own
 from gan_cli.data.sets import datasets
-from gan_cli.games.request import Request
-from gan_cli.networks.layers.latent import seeded_latent
 from gan_cli.sampling.autoencoder import Autoencoder
 from gan_cli.sampling.probes import feature_accuracies
 from gan_cli.sampling.task import Job, task
@@ -32,15 +30,15 @@ def evaluate(job: Job) -> list[str]:
 
 
 def inversion_errors(autoencoder: Autoencoder, samples: Tensor) -> dict[str, float]:
-    """Returns errors of G(E(x)) for samples x, and of E(G(z)) for as many latents z.
+    """Returns errors of G(E(x)) for samples x, and of E(G(z)) for as many latents or styles z.
 
     An encoder that returns the mean of the prior has a latent error equal to its variance: 1 for a
     normal prior, 1/3 for a uniform one.
     """
     real = autoencoder.to_model(samples)
     rebuilt = autoencoder.reconstruct(samples)
-    latent = seeded_latent(autoencoder.generator, Request(range(len(samples))).noise)
-    encoded = autoencoder.apply(lambda z: autoencoder.encoder(autoencoder.generator(z)), latent)
+    latent = autoencoder.drawn(len(samples))
+    encoded = autoencoder.apply(lambda z: autoencoder.code(autoencoder.decode(z)), latent)
     return {
         "reconstruction_l1": (real - rebuilt).abs().mean().item(),
         "reconstruction_mse": (real - rebuilt).square().mean().item(),

@@ -13,7 +13,7 @@ SHOWN = 8  # default number of images
 @task(
     "interpolate",
     needs=["model", "encoder", "inputs", "shows"],
-    keys=["input", "dataset", "count", "interpolate", "way", "loop"],
+    keys=["input", "dataset", "count", "interpolate", "space", "way", "loop"],
 )
 def interpolate(job: Job) -> list[str]:
     """Writes strip.png: in each row an image, the interpolation to the next one, and that one.
@@ -29,7 +29,7 @@ def interpolate(job: Job) -> list[str]:
         raise ConfigError(f"task: interpolation shows images, and the model makes {kind}")
     between = job.options.interpolate or FRAMES
     latents = autoencoder.encode(samples)
-    path = job.model.walk(latents, between, job.options.way, job.options.loop)
+    path = job.model.walk(latents, between, job.options.way, job.options.loop, autoencoder.space)
     ends = torch.cat([samples, samples[:1]]) if job.options.loop else samples
     rows = []
     for i in range(len(ends) - 1):
