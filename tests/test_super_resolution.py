@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,13 @@ import torch.nn.functional as F
 from PIL import Image
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
+import gan_cli
 from gan_cli.data.sets.paired import Paired
 from gan_cli.data.sets.patches import Patches
+from gan_cli.deployment.formats import model_formats
+from gan_cli.deployment.options import checked_options
+from gan_cli.deployment.perform import perform
+from gan_cli.games.content import Content
 from gan_cli.games.draw import draw_all
 from gan_cli.games.request import Request
 from gan_cli.metrics.fidelity import gradient_energy, luma, psnr, ssim
@@ -391,3 +397,32 @@ def test_patches_that_cannot_be_cut_are_refused(photos):
     with pytest.raises(ConfigError, match=r"1 of 4 images cannot be used.*skip_broken=true"):
         Patches(path=str(photos), size=16)
     assert len(Patches(path=str(photos), size=16, skip_broken=True).names) == 3
+
+
+# ---- Exports
+
+
+def test_onnx_takes_images_of_any_size(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    trained(config_of("msrresnet", "every.checkpoint=2"), tmp_path / "outputs/x")
+    perform(checked_options({"run": "x", "output": "out", "format": "onnx"}), Path("outputs/x"))
+    network = gan_cli.load("outputs/x", device="cpu").network("generator")
+    run, file = model_formats.entries["onnx"].run, Path("out/generator.onnx")
+    for count, height, width in ((1, 16, 16), (3, 9, 21)):
+        images = torch.rand(count, 3, height, width) * 2 - 1
+        with torch.no_grad():
+            wanted = network(images)
+        (found,) = run(file, None, {"source": images})
+        torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_a_discriminator_is_exported_without_the_network_of_features(tmp_path, monkeypatch):
+    """Only training needs that, and it may not be there."""
+    monkeypatch.chdir(tmp_path)
+    trained(config_of("srgan", "every.checkpoint=2"), tmp_path / "outputs/x")
+    monkeypatch.setattr(Content, "place", lambda *_: pytest.fail("loaded"))
+    for role in ("discriminator", "generator"):
+        options = {"run": "x", "output": role, "format": "torchscript", "role": role}
+        perform(checked_options(options), Path("outputs/x"))
+        assert (tmp_path / role / f"{role}.ts").is_file()

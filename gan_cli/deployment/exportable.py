@@ -4,8 +4,10 @@ import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import lcm
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -28,6 +30,7 @@ class Exportable:
     role: str
     network: nn.Module
     examples: Mapping[str, Tensor]  # name -> (EXAMPLES, ...), in the order of the arguments
+    multiple: int | None = None  # of the sides of images of any size; None: their size is fixed
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """Returns the outputs of the network."""
@@ -46,6 +49,22 @@ class Exportable:
         """Returns `count` samples of each input, repeating the examples."""
         index = torch.arange(count) % EXAMPLES
         return {name: example[index] for name, example in self.examples.items()}
+
+    @property
+    def traced(self) -> Mapping[str, Tensor]:
+        """The examples with which exporters trace the network.
+
+        Where the size is free, no map of theirs is a single pixel, which would be taken for a rule.
+        """
+        if self.multiple is None:
+            return self.examples
+        return {k: larger(v, 2 * self.multiple) for k, v in self.examples.items()}
+
+    def larger_inputs(self) -> dict[str, Tensor]:
+        """Returns one sample of each input, of another height and width; {} if these are fixed."""
+        if self.multiple is None:
+            return {}
+        return {name: larger(example[:1], self.multiple) for name, example in self.examples.items()}
 
 
 class Positional(nn.Module):
@@ -75,7 +94,7 @@ def exportable(model: Model, role: str) -> Exportable:
     if role not in known:
         raise ConfigError(f"role: the model has no network '{role}'; it has {', '.join(known)}")
     with recorded_call(model.game.networks[role]) as call:
-        play(model.game, model.spec, call)
+        play(model.game, model.spec)
     if not call:
         game = model.checkpoint.game["name"]
         raise ConfigError(f"role: the game '{game}' never calls its network '{role}'")
@@ -84,7 +103,29 @@ def exportable(model: Model, role: str) -> Exportable:
         for name in list(getattr(module, "parametrizations", {})):
             parametrize.remove_parametrizations(module, name, leave_parametrized=True)
     network = network.eval().requires_grad_(False)
-    return Exportable(model, role, network, needed(network, call))
+    examples = needed(network, call)
+    return Exportable(model, role, network, examples, multiple_of_sides(network, examples))
+
+
+def multiple_of_sides(network: nn.Module, examples: Mapping[str, Tensor]) -> int | None:
+    """Returns what the sides of images are multiples of; None if their size is fixed.
+
+    Images of any size are made of images of any size: by the networks that translate or enlarge.
+    """
+    multiple = lcm(*(getattr(module, "multiple", 1) for module in network.modules()))
+    if not examples or any(example.ndim != 4 for example in examples.values()):
+        return None
+    with torch.no_grad(), suppress(Exception):  # layers for one size raise errors of many types
+        outputs = as_tuple(network(**{k: larger(v[:1], multiple) for k, v in examples.items()}))
+        if all(output.ndim == 4 for output in outputs):
+            return multiple
+    return None
+
+
+def larger(images: Tensor, multiple: int) -> Tensor:
+    """Returns images (N, C, H, W) with one more `multiple` of rows, and two more of columns."""
+    size = (images.shape[2] + multiple, images.shape[3] + 2 * multiple)
+    return F.interpolate(images, size, mode="bilinear")
 
 
 def needed(network: nn.Module, call: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -108,34 +149,44 @@ def same(one: Tensor | tuple[Tensor, ...], other: Tensor | tuple[Tensor, ...]) -
     return all(map(torch.equal, as_tuple(one), as_tuple(other)))
 
 
+class Recorded(Exception):  # noqa: N818, not an error
+    """A network has been called."""
+
+
 @contextmanager
 def recorded_call(network: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Yields the tensors that the network is called with, by the names of its parameters."""
+    """Yields the tensors that the network is called with, by the names of its parameters.
+
+    The context ends with the call: what a loss would compute besides may need what training alone
+    has, such as the network of a perceptual loss.
+    """
     call: dict[str, Tensor] = {}
 
     def record(module: nn.Module, arguments: tuple[object, ...], named: dict[str, object]) -> None:
         bound = inspect.signature(module.forward).bind(*arguments, **named)
         found = {k: v for k, v in bound.arguments.items() if isinstance(v, Tensor)}
         call.update({k: v.detach().cpu()[:EXAMPLES].clone() for k, v in found.items()})
+        raise Recorded
 
     hook = network.register_forward_pre_hook(record, with_kwargs=True)
     try:
-        yield call
+        with suppress(Recorded):
+            yield call
     finally:
         hook.remove()
 
 
-def play(game: Game, spec: Spec, call: Mapping[str, Tensor]) -> None:
-    """Draws samples and plays the losses of a step, without training, until there is a call."""
+def play(game: Game, spec: Spec) -> None:
+    """Draws samples and plays the losses of a step, without training."""
     batch = {key: example_of(field, game.device) for key, field in spec.fields.items()}
     batch = {key: torch.cat([value] * game.packing) for key, value in batch.items()}
-    if isinstance(game, Samples) and not game.inputs(spec.target):
+    if isinstance(game, Samples):
         label = batch[spec.label][:EXAMPLES] if game.labelled and spec.label else None
-        with torch.no_grad():
-            game.sample(Request(list(range(EXAMPLES)), label))
+        for target in game.targets(spec):
+            given = {key: batch[key][:EXAMPLES] for key in game.inputs(target)}
+            with torch.no_grad():
+                game.sample(Request(list(range(EXAMPLES)), label, given, target=target))
     for turn in game.turns(0):
-        if call:
-            return
         turn.loss(batch)
 
 

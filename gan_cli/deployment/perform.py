@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -75,14 +77,26 @@ def settings(checkpoint: Checkpoint) -> dict[str, object]:
 
 
 def written_error(known: ModelFormat, network: Exportable, path: Path, name: str) -> float:
-    """Writes a file and returns its largest error in batches of several sizes.
+    """Writes a file for images of any size, or of the data's size if the format cannot.
+
+    Returns its largest error; raises ExportError as `error_of`.
+    """
+    if network.multiple is not None:
+        with suppress(ExportError):  # some layers differ for maps of a single pixel
+            return error_of(known, network, path, name)
+        network = replace(network, multiple=None)
+    return error_of(known, network, path, name)
+
+
+def error_of(known: ModelFormat, network: Exportable, path: Path, name: str) -> float:
+    """Writes a file and returns its largest error in batches of several numbers and sizes.
 
     Raises ExportError if the network cannot be written, or the file differs from it.
     """
     guarded(partial(known.write, network, path), network.role, name)
     errors = [0.0]
-    for number in BATCHES:
-        inputs = network.inputs(number)
+    samples = [network.inputs(number) for number in BATCHES]
+    for inputs in filter(None, [*samples, network.larger_inputs()]):
         found = guarded(partial(known.run, path, network, inputs), network.role, name)
         errors += map(relative_error, network(inputs), found)
     worst = max(errors, key=lambda error: (math.isnan(error), error))

@@ -19,7 +19,7 @@ def write(exportable: "Exportable", path: Path) -> None:
     """Writes an ONNX graph with weights inside; its outputs are output_0, output_1, ..."""
     import torch
 
-    examples = tuple(exportable.examples.values())
+    examples = tuple(exportable.traced.values())
     outputs = len(exportable(exportable.examples))
     for name in "torch.onnx", "onnxscript", "onnx_ir":  # which report every step
         logging.getLogger(name).setLevel(logging.ERROR)

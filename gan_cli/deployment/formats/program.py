@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 
 def dynamic_batch(exportable: "Exportable") -> tuple[Any, ...]:
-    """Returns the dynamic shapes of all inputs: their first dimension is one and the same."""
+    """Returns the dynamic shapes of all inputs: their first dimension is one and the same.
+
+    Height and width are dynamic, too, where the network takes any; which ones, the exporter finds.
+    """
     import torch
 
-    batch = torch.export.Dim("batch", min=1)
-    shapes: tuple[Any, ...] = tuple({0: batch} for _ in exportable.examples)
+    first = {0: torch.export.Dim("batch", min=1)}
+    sides = {} if exportable.multiple is None else dict.fromkeys((2, 3), torch.export.Dim.AUTO)
+    shapes: tuple[Any, ...] = tuple({**first, **sides} for _ in exportable.examples)
     signature = inspect.signature(exportable.positional.forward).parameters.values()
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in signature):
         return (shapes,)
@@ -30,7 +34,7 @@ def write(exportable: "Exportable", path: Path) -> None:
     """Writes a .pt2 file that `torch.export.load` reads."""
     import torch
 
-    examples = tuple(exportable.examples.values())
+    examples = tuple(exportable.traced.values())
     shapes = dynamic_batch(exportable)
     program = torch.export.export(
         exportable.positional, examples, dynamic_shapes=shapes, strict=False
