@@ -77,6 +77,10 @@ def refused(outcome: Outcome) -> str:
         (["run=a\udcffb"], "not UTF-8"),
         (["clip_norm=None"], "type clip_norm=null"),
         (["experiment=[null]"], "is one choice"),
+        (["degradation=gray"], "type degradation@dataset.degradation=gray"),
+        (["degradation@dataset.degradation=gra"], "did you mean 'gray'?"),
+        (["dataset@dataset.source=mnst"], "dataset@dataset.source: unknown dataset 'mnst'; did"),
+        (["dataset@dataset.images=null"], "null chooses nothing; type dataset.images=null"),
         (["seed=0,1"], "add -m (--multirun) for a sweep or, for a list, 'seed=[0,1]'"),
         (["-m", "seed=range(0,0)"], "has no values"),
         (["-m", "loss=glob(zz*)"], "matches no choice"),
@@ -238,8 +242,7 @@ def test_groups_of_other_folders_are_found(given, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "conf/model").mkdir(parents=True)
     (tmp_path / "conf/model/mine.yaml").write_text("defaults: [mlp, _self_]\n")
-    words = ("model=mine", "dataset=ring", "metrics=fd_identity", "check=true")
-    assert run("train", given, *words).status == 0
+    assert run("train", given, "model=mine", "dataset=ring", "--cfg=job").status == 0
     config = composed("train", [given, "model=mine", "dataset=ring"])
     assert config.model.networks.generator.name == "mlp_generator"
 
