@@ -1,6 +1,6 @@
 """What some games can do besides training."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -48,6 +48,18 @@ class HasSamplers(Protocol):
 
     def check_request(self, request: Request) -> None:
         """Raises ConfigError if the sampler or the guidance of a request does not fit the game."""
+        ...
+
+    def path(self, request: Request) -> Iterator[Tensor]:
+        """Yields what the samples start from, and what they are after each step (N, *shape)."""
+        ...
+
+    def noise_of(self, request: Request, samples: Tensor) -> Tensor:
+        """Returns the noise (N, D) that a deterministic sampler would lead to given samples."""
+        ...
+
+    def inpaint(self, request: Request, samples: Tensor, known: Tensor) -> Tensor:
+        """Returns samples (N, *shape) that equal the given ones where `known` is 1."""
         ...
 
     def protocol(self, request: Request) -> Mapping[str, Any]:

@@ -10,8 +10,10 @@ from gan_cli.config.named import Named
 from gan_cli.config.ranges import NonNegative, Share
 from gan_cli.config.schema import Config
 from gan_cli.diffusion import noise_schedules, predictions, samplers, weightings
-from gan_cli.diffusion.denoiser import Denoiser, split
+from gan_cli.diffusion.denoiser import Denoise, Denoiser, split
 from gan_cli.diffusion.guidance import guided
+from gan_cli.diffusion.inpainting import projected
+from gan_cli.diffusion.inversion import inverted
 from gan_cli.diffusion.samplers.sampler import Sampler
 from gan_cli.diffusion.variational import bound
 from gan_cli.games.diffusion_options import part_errors
@@ -41,6 +43,7 @@ class Diffusion(Game):
 
     players = {"denoiser": ("denoiser",)}
     averaged = ("denoiser",)
+    samples_from = "denoiser"
     capturable = True
 
     def __init__(
@@ -169,9 +172,37 @@ class Diffusion(Game):
         return self.guidance if request.guidance is None else request.guidance
 
     def sample(self, request: Request) -> Tensor:
+        return self.drawn(request, self.denoise(request))
+
+    def drawn(self, request: Request, denoise: Denoise) -> Tensor:
+        """Returns the samples that the sampler of a request draws by `denoise`."""
+        sampler = self.sampler_of(request.sampler or {})
+        return sampler.sample(denoise, self.noise_schedule, self.start(request), request.noise)
+
+    def path(self, request: Request) -> Iterator[Tensor]:
+        """Yields the start and what it is after each step, scaled to about the size of data."""
         sampler = self.sampler_of(request.sampler or {})
         start = self.start(request)
-        return sampler.sample(self.denoise(request), self.noise_schedule, start, request.noise)
+        yield start / self.noise_schedule.prior_std
+        states = sampler.path(self.denoise(request), self.noise_schedule, start, request.noise)
+        for level, x in states:
+            yield x / level.size
+
+    def noise_of(self, request: Request, samples: Tensor) -> Tensor:
+        """Returns the noise (N, D) that the sampler of a request leads to about `samples`."""
+        sampler = self.sampler_of(request.sampler or {})
+        if not sampler.deterministic:
+            raise ConfigError(
+                "sampler: draws noise on the way, so that no start leads to a given sample; type "
+                "sampler=dpm_solver, or another that is deterministic"
+            )
+        steps = sampler.steps
+        noise = inverted(self.denoise(request), self.noise_schedule, samples, steps)
+        return noise.flatten(1) / self.noise_schedule.prior_std
+
+    def inpaint(self, request: Request, samples: Tensor, known: Tensor) -> Tensor:
+        """Returns samples (N, *shape) that equal the given ones where `known` is 1."""
+        return self.drawn(request, projected(self.denoise(request), samples, known))
 
     def start(self, request: Request) -> Tensor:
         """Returns the noise (N, *shape) from which the samples of a request start."""

@@ -34,6 +34,7 @@ class Game:
     reads: ClassVar[frozenset[str]] = frozenset({"real"})  # batch keys that the game reads
     conditional: ClassVar[bool] = True  # does it pass labels to conditional networks?
     averaged: ClassVar[tuple[str, ...]] = ("generator",)  # networks that have a moving average
+    samples_from: ClassVar[str] = "generator"  # the network with the latents of samples, if any
     previewed: ClassVar[int | None] = None  # samples passed to preview(); None: the kind's default
     learns_to_sample: ClassVar[bool] = True  # False if samples come from frozen networks
     augments: ClassVar[bool] = False  # do its critics take samples, which can be augmented?

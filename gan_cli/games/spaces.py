@@ -35,7 +35,7 @@ def points_of(game: Game, request: Request, space: Space) -> Tensor:
 
     They are truncated as the request says.
     """
-    generator = game.networks["generator"]
+    generator = game.networks[game.samples_from]
     check_truncation(generator, request.truncation, request.truncation_cutoff)
     check_space(generator, space)
     if space == "w":

@@ -4,6 +4,8 @@ With width=128, multipliers=[1,2,2,2], 2 blocks and attention at 16 pixels it ha
 parameters of the CIFAR-10 model.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
@@ -68,6 +70,7 @@ class DDPMUNet(nn.Module):
         self.conditional = conditioning != "none"
         self.classes = spec.classes if self.conditional else 0
         self.shape, self.predicts_variance = spec.shape, predicts_variance
+        self.latent_dim, self.prior = math.prod(spec.shape), "normal"
         self.bounded = kind_of(spec.fields[spec.target]).bounded
         channels, height, _ = spec.shape
         time, drop = 4 * width, dropout or 0.0

@@ -34,6 +34,7 @@ class MLPDenoiser(nn.Module):
         self.conditional = conditioning != "none"
         self.classes = spec.classes if self.conditional else 0
         self.shape, self.predicts_variance = spec.shape, predicts_variance
+        self.latent_dim, self.prior = math.prod(spec.shape), "normal"
         self.bounded = kind_of(spec.fields[spec.target]).bounded
         size, copies = math.prod(spec.shape), 2 if predicts_variance else 1
         self.time = TimeEmbedding(width, width, self.classes)

@@ -136,7 +136,7 @@ class LoadedModel:
 
         model, chosen = self._model, chosen_seeds(None, seeds, 0)
         target = model.target()
-        if not model.has_latent:
+        if not model.walks:
             raise ConfigError("interpolate: the model's generator does not take a latent")
         if len(chosen) < 2 or between < 1:
             raise ConfigError("seeds: an interpolation needs two or more, and a frame between")

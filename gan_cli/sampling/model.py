@@ -96,7 +96,7 @@ class Model:
         styles.
         """
         if space == "z":
-            generator: Any = self.game.networks["generator"]
+            generator: Any = self.game.networks[self.game.samples_from]
             return walk(points, between, generator.prior, way, loop)
         if way == "slerp":
             raise ConfigError("way: slerp is for latents of a prior; with space=w, type way=linear")
@@ -113,6 +113,12 @@ class Model:
         """Whether the game has a generator that takes a latent."""
         roles = self.game.networks
         return "generator" in roles and hasattr(roles["generator"], "latent_dim")
+
+    @property
+    def walks(self) -> bool:
+        """Whether samples start from latents, between which one can interpolate."""
+        role, networks = self.game.samples_from, self.game.networks
+        return role in networks and hasattr(networks[role], "latent_dim")
 
     def network(self, role: str, averaged: bool | None = None) -> nn.Module:
         """Returns a network of the checkpoint in eval mode, on the device of the model."""

@@ -7,7 +7,14 @@ from torch import Tensor
 
 from gan_cli.config.ranges import NonNegative
 from gan_cli.diffusion.denoiser import Denoise
-from gan_cli.diffusion.samplers.sampler import Sampler, Spacing, Steps, as_noise, samplers
+from gan_cli.diffusion.samplers.sampler import (
+    Sampler,
+    Spacing,
+    Steps,
+    as_noise,
+    moved,
+    samplers,
+)
 from gan_cli.diffusion.schedules.schedule import Level, NoiseSchedule
 from gan_cli.utils.noise import Noise
 
@@ -44,10 +51,10 @@ class Heun(Sampler):
             if self.churn:
                 x, now = self.churned(x, now, schedule, most, noise)
             slope = denoise(x, now).eps
-            moved = step(x, slope, now, after)
+            end = moved(x, slope, now, after)
             if after.sigma > 0:
-                moved = step(x, (slope + denoise(moved, after).eps) / 2, now, after)
-            x = moved
+                end = moved(x, (slope + denoise(end, after).eps) / 2, now, after)
+            x = end
             yield after, x
 
     def churned(
@@ -62,8 +69,3 @@ class Heun(Sampler):
         if added <= 0:
             return x, now
         return level.alpha * (x / now.alpha + math.sqrt(added) * as_noise(noise, x)), level
-
-
-def step(x: Tensor, slope: Tensor, now: Level, after: Level) -> Tensor:
-    """Moves `x` along `slope` = d(x / alpha) / d(sigma / alpha) to the level `after`."""
-    return after.alpha * (x / now.alpha + (after.ratio - now.ratio) * slope)

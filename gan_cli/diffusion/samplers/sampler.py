@@ -98,3 +98,8 @@ def spaced(most: float, least: float, share: float, spacing: Spacing) -> float:
 def as_noise(noise: Noise, like: Tensor) -> Tensor:
     """Returns standard normal numbers with the shape, type and device of `like`."""
     return noise.normal(*like.shape[1:]).to(like)
+
+
+def moved(x: Tensor, slope: Tensor, now: Level, after: Level) -> Tensor:
+    """Returns `x` at the level `after`, along slope = d(x / alpha) / d(sigma / alpha)."""
+    return after.alpha * (x / now.alpha + (after.ratio - now.ratio) * slope)

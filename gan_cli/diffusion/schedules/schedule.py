@@ -27,6 +27,11 @@ class Level:
         return math.log(self.alpha / self.sigma) if self.sigma > 0 else math.inf
 
     @property
+    def size(self) -> float:
+        """Standard deviation of x_t for data with that of 1."""
+        return math.hypot(self.alpha, self.sigma)
+
+    @property
     def ratio(self) -> float:
         """sigma / alpha, the noise level of x_t / alpha."""
         return self.sigma / self.alpha

@@ -17,6 +17,8 @@ class Denoises(Protocol):
     """
 
     shape: tuple[int, ...]  # of a sample
+    latent_dim: int  # numbers of a sample, and of the noise that it starts from
+    prior: Literal["normal"]  # of this noise
     bounded: bool  # do samples lie in [-1, 1]?
     conditional: bool
     classes: int  # of the labels that it reads; 0 if it reads none

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -22,7 +23,18 @@ LISTED = 16  # largest number of seeds, labels or files listed in the report
 
 WALK_KEYS = ("interpolate", "space", "way", "loop")
 TRUNCATION = ("truncation", "truncation_cutoff")
-KEYS = ("count", "seeds", "label", *TRUNCATION, *WALK_KEYS, "format", "columns", "batch_size")
+SAMPLER = ("sampler", "steps", "guidance")
+KEYS = (
+    "count",
+    "seeds",
+    "label",
+    *TRUNCATION,
+    *SAMPLER,
+    *WALK_KEYS,
+    "format",
+    "columns",
+    "batch_size",
+)
 
 
 PHOTOS = ("tile", "overlap")
@@ -84,13 +96,15 @@ def draw_seeds(job: Job, target: str) -> DrawnSamples:
         truncation=options.truncation,
         truncation_cutoff=options.truncation_cutoff,
         target=target,
+        sampler=options.sampler_options,
+        guidance=options.guidance,
     )
     return drawn_samples(model, request, options, field)
 
 
 def draw_walk(model: Model, options: SampleOptions, field: Field) -> DrawnSamples:
     """Draws an interpolation from each seed to the next, within one class."""
-    if not model.has_latent:
+    if not model.walks:
         raise ConfigError("interpolate: the model's generator does not take a latent")
     seeds = options.all_seeds(ENDS)
     label = labels_of(model, options, seeds)
@@ -104,7 +118,9 @@ def draw_walk(model: Model, options: SampleOptions, field: Field) -> DrawnSample
     path = model.walk(ends, options.interpolate, options.way, options.loop, space)
     every = None if label is None else label[:1].expand(len(path))
     same = [seeds[0]] * len(path)
-    frames = at(Request(same, every, truncation=psi, truncation_cutoff=cutoff), path, space)
+    whole = Request(same, every, truncation=psi, truncation_cutoff=cutoff)
+    whole = replace(whole, sampler=options.sampler_options, guidance=options.guidance)
+    frames = at(whole, path, space)
     return drawn_samples(model, frames, options, field, seeds)
 
 
