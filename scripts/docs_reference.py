@@ -58,6 +58,7 @@ SECTIONS = {  # registry -> (section, heading, key that names one); others come 
     "adversarial loss": ("loss", "Adversarial losses", "loss.adversarial.name"),
     "penalty": ("loss", "Penalties", "loss.penalties.NAME"),
     "dataset": ("dataset", "Options of the data sets", ""),
+    "degradation": ("dataset", "Degradations", "degradation@dataset.degradation"),
     "optimizer": ("optimizer", "Options of the optimizers", ""),
     "augmentation": ("augment", "Options of the augmentations", ""),
     "metric": ("metrics", "Metrics", "metrics.compute.NAME"),

@@ -18,6 +18,7 @@ UNSUPPORTED = {
     "hydra.job.chdir": "is not supported: relative paths are those of the folder in which you type",
 }
 SEVERAL = {"logger"}  # groups of which several may be chosen
+PARTS = {"degradation": "dataset.degradation"}  # groups that are chosen for a key alone
 Groups = dict[str, set[str]]
 
 
@@ -114,7 +115,16 @@ def check_choice(word: str, groups: Groups) -> Iterator[str]:
     """Refuses an unknown choice of a config group."""
     group, _, value = word.partition("=")
     group = group.lstrip("+")
-    if group in groups and not set(value) & set("${}()[]*/\"'"):
+    chosen, at, key = group.partition("@")
+    if at and chosen in groups and not set(value) & set("${}()[]*/\"'"):
+        for choice in map(str.strip, value.split(",")):
+            if choice == "null":
+                yield f"{group}: null chooses nothing; type {key}=null"
+            elif choice not in groups[chosen]:
+                yield f"{group}: {unknown(chosen, shown(choice), groups[chosen])}"
+    elif group in PARTS and group in groups:
+        yield f"{group}: is chosen for a key; type {group}@{PARTS[group]}={shown(value)}"
+    elif group in groups and not set(value) & set("${}()[]*/\"'"):
         yield from check_names(group, value.split(","), groups)
     elif group in groups and value[:1] == "[" not in value[1:] and group in SEVERAL:
         yield from check_names(group, re.findall(r"[^\[\],\s'\"]+", value), groups)
