@@ -202,3 +202,13 @@ def test_maps_that_do_not_apply_are_one_line():
     ring = {"name": "known_map", "images": {"name": "ring"}, "map": "invert"}
     with pytest.raises(ConfigError, match="'invert' needs images"):
         datasets.build(ring, where="dataset")
+
+
+def test_a_check_looks_at_whole_images_and_names_their_files(tmp_path):
+    from gan_cli.forecast.inspection import inspections
+
+    folder = save(tmp_path / "a", 4)
+    found = inspections(opened(source=folder, target=folder, crop=8))
+    assert [one.key for one in found] == ["source", "target"]
+    assert found[0].spec.shape == (3, 16, 20)
+    assert found[0].name(2) == "2.png"

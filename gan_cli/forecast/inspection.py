@@ -12,6 +12,7 @@ from torch import Tensor
 from gan_cli.data.dataset import Joint, MapDataset, pick
 from gan_cli.data.files.facts import FileFacts, HasFiles, modes_of
 from gan_cli.data.sets.domain import Domain
+from gan_cli.data.sets.random_crop import Cropped
 from gan_cli.data.spec import Field
 from gan_cli.forecast.hashes import similar_pairs, small_coloured, small_gray
 
@@ -44,8 +45,9 @@ class Inspection:
 
 
 def inspections(dataset: MapDataset | Joint) -> list[Inspection]:
-    """Looks at each part of a data set."""
+    """Looks at each part of a data set, at whole images even if the feed crops them."""
     parts = dataset.parts() if isinstance(dataset, Joint) else (dataset,)
+    parts = [part.whole if isinstance(part, Cropped) else part for part in parts]
     return [
         inspect(part, key, spec)
         for part in parts
