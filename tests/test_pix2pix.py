@@ -273,6 +273,27 @@ def test_a_resumed_run_continues_bit_for_bit(tmp_path):
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
 
 
+def test_first_blocks_stay_as_they_are_if_asked(tmp_path):
+    words = ("model.networks.discriminator.scales=2", "model.networks.discriminator.layers=1")
+    frozen = config_of(*words, "model.freeze={generator: 2, discriminator: 1}")
+    before, after = built(frozen), trained(frozen, tmp_path).game
+    moved = {
+        f"{role}.{name}"
+        for role in ("generator", "discriminator")
+        for (name, a), b in zip(
+            before.networks[role].named_parameters(),
+            after.networks[role].parameters(),
+            strict=True,
+        )
+        if not torch.equal(a, b)
+    }
+    assert not {
+        name for name in moved if name.startswith(("generator.downs.0", "generator.downs.1"))
+    }
+    assert not {name for name in moved if ".convolutions.0." in name}
+    assert {"generator.downs.2.weight", "discriminator.scales.1.convolutions.1.weight"} <= moved
+
+
 def test_a_run_shows_and_scores_held_out_pairs(tmp_path):
     words = ("metrics=paired", "metrics.count=16", "every={preview: 2, evaluate: 2, checkpoint: 2}")
     run = trained(config_of(*words, "health=true"), tmp_path)

@@ -4,7 +4,7 @@ It judges overlapping patches of an image, each on its own, and so has as many l
 """
 
 import math
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +37,7 @@ class PatchGAN(nn.Module):
 
     conditional: ClassVar[bool] = False  # on labels
     auxiliary: ClassVar[bool] = False
+    first_blocks: ClassVar = ("blocks",)
 
     def __init__(
         self,
@@ -63,6 +64,13 @@ class PatchGAN(nn.Module):
         initialize(self)
         if spectral_norm:
             apply_spectral_norm(self)
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The layers from the image on, each of all scales with its norm."""
+        scales: Any = self.scales
+        rows = zip(*(zip(one.convolutions, one.norms, strict=True) for one in scales), strict=True)
+        return nn.ModuleList(nn.ModuleList(part for pair in row for part in pair) for row in rows)
 
     def forward(self, image: Tensor) -> Tensor:
         """Images (N, C, H, W) to logits (N, P) of all patches."""

@@ -4,7 +4,7 @@ For 256 x 256 pixels and `width` 64 it is the U-Net-256 of the authors' code, wi
 128 x 128 its U-Net-128.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +34,8 @@ class UNet(nn.Module):
 
     It is fully convolutional: sides of images are multiples of 2^depth.
     """
+
+    first_blocks: ClassVar = ("downs", "down_norms")
 
     def __init__(
         self,
