@@ -28,6 +28,7 @@ from tests.helpers import SMALL, built, composed, names, tensors_of, trained
 TINY = ("model.networks.generator.width=4", "model.networks.discriminator.width=4")
 IMAGES = ("dataset.images.size=16", "dataset.images.count=40", "dataset.images.classes=0")
 PAIRS = ("dataset=paired", "dataset@dataset.images=synthetic", *IMAGES)
+PHOTO = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
 CPU = {"device": {"accelerator": "cpu"}}
 UNFIT = ("stylegan2", "icr", "bcr")  # losses with penalties on latents, or on single images
 EDGES = ("degradation@dataset.degradation=edges", "model.networks.discriminator.layers=2")
@@ -306,6 +307,17 @@ def test_a_run_shows_and_scores_held_out_pairs(tmp_path):
     error = (pixels - held["target"]).abs().mean() / 255
     assert run.scores.last["paired_l1"][0] == pytest.approx(error.item(), abs=1e-4)
     assert 0 < run.scores.last["paired_psnr"][0] < 30
+
+
+@pytest.mark.parametrize("given", [{"input": "photo.png"}, {"dataset": {}}])
+def test_a_truncation_of_no_latent_is_refused(given, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained(config_of("every.checkpoint=2"), Path("outputs/mine"))
+    Image.fromarray(PHOTO).save("photo.png")
+    with pytest.raises(ConfigError, match=r"^truncation: .*leave it out"):
+        perform(
+            checked_options({"run": "mine", "truncation": 0.5} | given | CPU), Path("outputs/mine")
+        )
 
 
 def test_label_maps_are_shown_and_translated(tmp_path, monkeypatch):

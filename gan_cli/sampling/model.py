@@ -104,6 +104,11 @@ class Model:
 
     def check_truncation(self, truncation: float | None, cutoff: int | None) -> None:
         """Raises ConfigError for a truncation that the generator does not have."""
+        if truncation is not None and self.game.inputs(self.target()) and not self.walks:
+            raise ConfigError(
+                "truncation: bounds latents, and the model makes its samples of inputs alone; "
+                "leave it out"
+            )
         networks = self.game.networks
         generator = networks["generator"] if "generator" in networks else nn.Identity()
         check_truncation(generator, truncation, cutoff)

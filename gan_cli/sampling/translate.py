@@ -148,6 +148,8 @@ def check_unread(options: SampleOptions) -> None:
     """Raises ConfigError for options that do nothing with photos."""
     wrong = [key for key in ("columns", "interpolate") if getattr(options, key)]
     wrong += ["format"] if options.formats not in ([], ["png"]) else []
+    if options.truncation is not None:
+        raise ConfigError("truncation: does nothing with photos; leave it out")
     if len(options.seeds or (0,)) > 1:
         raise ConfigError("seeds: photos are made with one seed; type seeds=0")
     if wrong:

@@ -72,6 +72,7 @@ def wanted_target(options: SampleOptions, model: Model) -> str | None:
 def draw_seeds(job: Job, target: str) -> DrawnSamples:
     """Draws one sample for each seed, or for each given input."""
     model, options = job.model, job.options
+    model.check_truncation(options.truncation, options.truncation_cutoff)
     field, keys = model.spec.fields[target], model.game.inputs(target)
     count = POINTS if "plot" in formats_of(options, field) and field.kind == "vector" else IMAGES
     given = {}
