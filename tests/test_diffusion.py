@@ -1,5 +1,7 @@
 """Diffusion as a game of one player: its loss, its samples, and what it refuses."""
 
+import json
+
 import pytest
 import torch
 
@@ -206,6 +208,10 @@ def test_a_run_previews_scores_and_reports(tmp_path):
     config = validate(composed(*words, *IMAGES, every, "metrics.count=64"))
     run = trained(config, tmp_path)
     assert run.scores.best is not None
+    (card, *_) = (tmp_path / "cards").glob("*.json")
+    fake = json.loads(card.read_text())["protocol"]["fake"]
+    assert fake["sampler"] == {"name": "dpm_solver", "steps": 4}
+    assert fake["network_calls"] == 4
     assert (tmp_path / "samples" / "samples-0000002.png").exists()
     assert "denoiser/denoising" in (tmp_path / "metrics.jsonl").read_text()
 
@@ -237,3 +243,8 @@ def test_the_learned_variance_trains_by_the_bound_alone():
 def test_a_learned_variance_needs_timesteps():
     with pytest.raises(ConfigError, match=r"schedule: a learned variance is that of a step"):
         built(small(*VARIANCE, "model.game.schedule=vp"), image_spec((1, 16, 16)))
+
+
+def test_the_time_of_an_exported_denoiser_is_explained():
+    game = built(small(*VECTORS), vector_spec(2))
+    assert "0 (data)" in game.networks["denoiser"].inputs_in_words["time"]

@@ -11,6 +11,9 @@ NAMES = 20  # class names that are listed at most
 def in_words(exportable: Exportable, name: str) -> str:
     """Returns which values an input takes."""
     model, spec = exportable.model, exportable.model.spec
+    described = getattr(exportable.network, "inputs_in_words", {})
+    if name in described:
+        return str(described[name])
     if name == "noise":
         return NORMAL
     if name == "latent":

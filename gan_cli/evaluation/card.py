@@ -10,6 +10,9 @@ from statistics import fmean, stdev
 from typing import Any
 
 from gan_cli.evaluation.evaluation import Evaluation, MetricSet, Scorecard
+from gan_cli.evaluation.generated import drawing_protocol
+from gan_cli.games.game import Game
+from gan_cli.games.request import Request
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.strict_json import numbers, write_json
 from gan_cli.utils.text import said
@@ -67,12 +70,15 @@ def protocol_of(
     return {"features": features, "rounding": metrics.rounding, "real": real, "fake": fake}
 
 
-def training_card(evaluation: Evaluation, scores: Scorecard, run: str, step: int) -> Card:
+def training_card(
+    evaluation: Evaluation, game: Game, scores: Scorecard, run: str, step: int
+) -> Card:
     """Returns the card that gan-fid would write for the same samples."""
     protocol: dict[str, Any] = {"data": evaluation.dataset.fingerprint()}
     if evaluation.metrics.metrics:
         fake = {"count": evaluation.config.count, "weights": "average"}
         fake |= {"truncation": None, "truncation_cutoff": None}
+        fake |= drawing_protocol(game, Request([0]))
         protocol = protocol_of(evaluation.metrics, evaluation.data_protocol, fake)
     return make_card(
         {evaluation.seed: scores},

@@ -1,9 +1,12 @@
 """The requests for the samples of a game that are scored."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from gan_cli.data.dataset import Dataset, Lookup, part_with
+from gan_cli.games.abilities import HasSamplers
 from gan_cli.games.game import Game
 from gan_cli.games.request import Request
 
@@ -38,3 +41,8 @@ def seeds_of(seed: int, count: int) -> range:
 def picked(size: int, count: int, seed: int) -> Tensor:
     """Returns `count` random indices below `size`; they depend only on the arguments."""
     return torch.randint(size, (count,), generator=torch.Generator().manual_seed(seed))
+
+
+def drawing_protocol(game: Game, request: Request) -> dict[str, Any]:
+    """Returns the entries of metric cards about the steps in which samples are drawn, if any."""
+    return dict(game.protocol(request)) if isinstance(game, HasSamplers) else {}

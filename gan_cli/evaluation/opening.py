@@ -19,6 +19,7 @@ from gan_cli.metrics.metric import metrics
 from gan_cli.metrics.settings import unmet_needs
 from gan_cli.networks.layers.latent import HasStyles
 from gan_cli.sampling.model import Model
+from gan_cli.sampling.options import sampler_options
 from gan_cli.utils.errors import ConfigError
 
 
@@ -76,7 +77,9 @@ def open_fake(
     if data is not None and not has_conditions(data, model):
         data = None
     cutoff = options.truncation_cutoff
-    return Generated(model, data, settings.count, options.truncation, cutoff)
+    sampler = sampler_options(options.sampler, options.steps)
+    drawing = (options.truncation, cutoff, sampler, options.guidance)
+    return Generated(model, data, settings.count, *drawing)
 
 
 def features_dataset(real: Side, fake: Side) -> Dataset | None:

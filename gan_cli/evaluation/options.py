@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gan_cli.config.key_names import conform_options
+from gan_cli.config.named import Named
 from gan_cli.config.quoting import typed_word
-from gan_cli.config.ranges import Count, Finite, Pixels
+from gan_cli.config.ranges import Count, Finite, NonNegative, Pixels
 from gan_cli.config.schema import Device
 from gan_cli.sampling.options import Seeds, cutoff_errors, source_errors
 from gan_cli.utils.errors import ConfigError
@@ -54,6 +55,9 @@ class FidOptions:
     truncation: Finite | None = None
     truncations: tuple[Finite, ...] | None = None
     truncation_cutoff: Count | None = None
+    sampler: Named | None = None  # of diffusion
+    steps: Count | None = None
+    guidance: NonNegative | None = None
     seeds: Seeds | None = None
     real: str | None = None
     fake: str | None = None
@@ -94,7 +98,8 @@ def side_errors(options: FidOptions) -> Iterator[str]:
     if options.fake is None:
         yield from source_errors(options, "gan-fid", " or, for files, real=PATH fake=PATH")
     else:
-        keys = ("run", "checkpoint", "truncation", "truncations", "truncation_cutoff", "seeds")
+        truncation = ("truncation", "truncations", "truncation_cutoff")
+        keys = ("run", "checkpoint", *truncation, "sampler", "steps", "guidance", "seeds")
         for key in keys:
             if getattr(options, key) is not None:
                 yield f"{key}: is for samples of a model, not of fake={options.fake}; drop one"

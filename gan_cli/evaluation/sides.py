@@ -15,7 +15,7 @@ from gan_cli.data.sets.npz import read_samples
 from gan_cli.evaluation.class_numbers import renumbered
 from gan_cli.evaluation.collect import dataset_protocol
 from gan_cli.evaluation.evaluation import MetricSet
-from gan_cli.evaluation.generated import picked, request_of, seeds_of
+from gan_cli.evaluation.generated import drawing_protocol, picked, request_of, seeds_of
 from gan_cli.evaluation.options import ImageFiles
 from gan_cli.games.request import Request
 from gan_cli.metrics.frechet import Moments
@@ -102,6 +102,8 @@ class Generated:
     count: int
     truncation: float | None = None
     truncation_cutoff: int | None = None
+    sampler: Mapping[str, Any] | None = None  # of diffusion: name and options
+    guidance: float | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -117,6 +119,8 @@ class Generated:
             self.conditions(seed),
             truncation=self.truncation,
             truncation_cutoff=self.truncation_cutoff,
+            sampler=self.sampler,
+            guidance=self.guidance,
         )
 
     def conditions(self, seed: int) -> Request:
@@ -141,6 +145,7 @@ class Generated:
         weights = "average" if self.model.averaged else "live"
         entries = {"count": self.count, "weights": weights, "truncation": self.truncation}
         entries["truncation_cutoff"] = self.truncation_cutoff
+        entries |= drawing_protocol(self.model.game, self.request(0))
         return entries | ({"labels": self.label_source} if self.model.game.labelled else {})
 
     @property

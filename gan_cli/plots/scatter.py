@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 FAINTEST = 0.01  # entries of a plan below this share of the largest one are not drawn
 
 
-def scatter(real: Tensor, fake: Tensor | None, critic: CriticFunction | None = None) -> np.ndarray:
+def scatter(
+    real: Tensor,
+    fake: Tensor | None,
+    critic: CriticFunction | None = None,
+    real_name: str = "real",
+) -> np.ndarray:
     """Generated samples (M, 2) over real ones (N, 2), a picture of (512, 512, 3) uint8.
 
     The limits are those of the real samples, and thus the same in all pictures of one training.
@@ -37,7 +42,7 @@ def scatter(real: Tensor, fake: Tensor | None, critic: CriticFunction | None = N
     """
     limits = Limits.around(real)
     shades = level_sets(limits, critic, real.device) if critic else None
-    legend = [("real", REAL)]
+    legend = [(real_name, REAL)]
     if fake is not None:
         outside = len(fake) - int(limits.contains(fake).sum())
         legend.append((fake_label(outside), FAKE))

@@ -1,6 +1,6 @@
 """The options of gan-sample and their validation. Imports no torch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -33,7 +33,9 @@ from gan_cli.utils.text import unknown
 
 TRAINING_KEYS = ("compile", "graphs", "resident", "resident_gib", "workers")  # of the device group
 EVERY_TASK = frozenset({"task", "run", "checkpoint", "output", "imports", "device"})
-EVERY_MODEL = frozenset({"which", "weights", "blend", "alpha"})  # read by all tasks that open a checkpoint
+EVERY_MODEL = frozenset(
+    {"which", "weights", "blend", "alpha"}
+)  # read by all tasks that open a checkpoint
 Way = Literal["slerp", "linear", "cubic"]  # of interpolations
 
 
@@ -123,8 +125,7 @@ class SampleOptions:
     @property
     def sampler_options(self) -> dict[str, Any] | None:
         """The sampler asked for: its name and options, with `steps`; None if none is."""
-        steps = {} if self.steps is None else {"steps": self.steps}
-        return {**(self.sampler or {}), **steps} or None
+        return sampler_options(self.sampler, self.steps)
 
     def given_keys(self) -> set[str]:
         """Returns the keys that differ from their defaults, except those of all tasks."""
@@ -152,6 +153,11 @@ def checked_options(tree: Any) -> SampleOptions:
     if faults:
         raise ConfigError(*faults)
     return options
+
+
+def sampler_options(sampler: Mapping[str, Any] | None, steps: int | None) -> dict[str, Any] | None:
+    """Returns the options of a sampler of diffusion, with `steps`; None if none are given."""
+    return {**(sampler or {}), **({} if steps is None else {"steps": steps})} or None
 
 
 class Truncates(Protocol):

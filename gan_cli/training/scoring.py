@@ -37,7 +37,7 @@ def score(run: Scored) -> None:
     for warning in card.warnings:
         run.display.print_once(warning)
     improved = run.scores.record(run.step, card)
-    written = training_card(run.evaluation, card, run.folder.name, run.step)
+    written = training_card(run.evaluation, run.ema.game, card, run.folder.name, run.step)
     run.logger.card(run.step, "last", written)
     if improved:
         run.logger.card(run.step, "best", written)

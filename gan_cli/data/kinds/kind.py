@@ -25,6 +25,7 @@ class Context:
     density: Density | None = None  # of the data, if known
     critic: Callable[[Tensor], Tensor | None] | None = None  # logits of single samples
     names: Sequence[str] | None = None  # of the classes of the samples, if they have names
+    real_name: str = "real"  # what the samples of the data are called in a legend
 
 
 class Kind:

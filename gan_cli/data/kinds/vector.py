@@ -47,4 +47,6 @@ def plot(field: Field, real: Tensor, samples: Tensor | None, context: Context) -
     if field.shape == (1,):
         law = None if context.density is None else context.density.log
         return density_plot(real, samples, law, context.critic)
-    return scatter(real, samples, context.critic) if field.shape == (2,) else None
+    if field.shape != (2,):
+        return None
+    return scatter(real, samples, context.critic, context.real_name)

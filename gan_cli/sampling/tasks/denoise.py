@@ -65,7 +65,10 @@ def write(job: Job, name: str, states: Tensor) -> Path:
 def pictures(job: Job, states: Tensor) -> list[np.ndarray]:
     """Returns a picture of all samples for each state, beside those of the last one if points."""
     field, last = job.model.field(), states[:, -1]
-    found = [kind_of(field).picture(field, (x,), Context(last)) for x in states.unbind(1)]
+    found = [
+        kind_of(field).picture(field, (x,), Context(last, real_name="at the end"))
+        for x in states.unbind(1)
+    ]
     if any(picture is None for picture in found):
         raise ConfigError(
             f"task: samples of kind {field.kind} and shape {field.shape} have no picture"
