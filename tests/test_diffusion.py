@@ -8,6 +8,8 @@ import torch
 from gan_cli.data.spec import image_spec, vector_spec
 from gan_cli.games.draw import draw_all
 from gan_cli.games.request import Request
+from gan_cli.health.findings import FindingTracker
+from gan_cli.health.rules import RULES
 from gan_cli.networks import networks
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
@@ -248,3 +250,24 @@ def test_a_learned_variance_needs_timesteps():
 def test_the_time_of_an_exported_denoiser_is_explained():
     game = built(small(*VECTORS), vector_spec(2))
     assert "0 (data)" in game.networks["denoiser"].inputs_in_words["time"]
+
+
+def test_advice_of_health_is_that_of_diffusion():
+    game = built(small(*VECTORS), vector_spec(2))
+    assert game.advice.keys() <= {rule.name for rule in RULES}
+    assert not any("loss=" in line for lines in game.advice.values() for line in lines)
+    tracker = FindingTracker(game.advice)
+    changed = []
+    for step in range(1000, 1500, 100):
+        changed += tracker.update(step, {"diversity_identity": 0.0, "duplicates": 0.0})
+    assert [finding.name for finding in changed] == ["generator_collapsed"]
+    assert changed[0].advice == list(game.advice["generator_collapsed"])
+
+
+def test_the_network_exports_with_any_number_of_samples(tmp_path):
+    network = built(small(*VECTORS), vector_spec(2)).networks["denoiser"].eval()
+    batch = torch.export.Dim("batch", min=1)
+    examples = (torch.randn(4, 2), torch.full((4,), 3.0))
+    program = torch.export.export(network, examples, dynamic_shapes=({0: batch}, {0: batch}))
+    inputs = (torch.randn(7, 2), torch.arange(7).float())
+    assert torch.allclose(program.module()(*inputs), network(*inputs), atol=1e-6)

@@ -68,8 +68,9 @@ def title(facts: Facts) -> Iterator[str]:
     shape = " x ".join(map(str, facts.checkpoint.spec.shape))
     yield f"# {facts.name}"
     yield ""
+    kind = "adversarial network" if facts.network.model.game.critics else "model"
     yield (
-        f"A generative adversarial network for samples of kind {facts.checkpoint.spec.kind} and "
+        f"A generative {kind} for samples of kind {facts.checkpoint.spec.kind} and "
         f"shape {shape}, trained with gan_cli {__version__} ({facts.checkpoint.step:,} steps, "
         f"{facts.checkpoint.images:,} samples seen)."
     )

@@ -16,7 +16,7 @@ from gan_cli.diffusion.inpainting import projected
 from gan_cli.diffusion.inversion import inverted
 from gan_cli.diffusion.samplers.sampler import Sampler
 from gan_cli.diffusion.variational import bound
-from gan_cli.games.diffusion_options import part_errors
+from gan_cli.games.diffusion_options import ADVICE, part_errors
 from gan_cli.games.game import Batch, Game, Turn, games
 from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
@@ -44,6 +44,7 @@ class Diffusion(Game):
     players = {"denoiser": ("denoiser",)}
     averaged = ("denoiser",)
     samples_from = "denoiser"
+    advice = ADVICE
     capturable = True
 
     def __init__(

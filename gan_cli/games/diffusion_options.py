@@ -13,6 +13,21 @@ PARTS: dict[str, Registry] = {
     "sampler": samplers,
 }
 
+LOWER = ("a lower optimizer.lr, by a factor of 10, or a longer warm-up", "clip_norm=1")
+ADVICE = {  # by name of a health rule
+    "generator_collapsed": (
+        "more steps: samples of a network that has not learned much are alike",
+        "model.game.prediction=v, above all with schedule=cosine",
+        "more steps of model.game.sampler",
+    ),
+    "diverged": LOWER,
+    "diverging": LOWER,
+    "memorising": (
+        "more training data, or dataset.hflip=true if mirror images are plausible",
+        "an earlier checkpoint, more dropout, or a smaller network",
+    ),
+}
+
 
 def part_errors(options: Component, where: str) -> Iterator[str]:
     """Yields the errors of the parts of a diffusion game, and whether the sampler fits them."""

@@ -35,6 +35,8 @@ class Game:
     conditional: ClassVar[bool] = True  # does it pass labels to conditional networks?
     averaged: ClassVar[tuple[str, ...]] = ("generator",)  # networks that have a moving average
     samples_from: ClassVar[str] = "generator"  # the network with the latents of samples, if any
+    # By name of a health rule: what to try instead of its advice, which is for players and critics.
+    advice: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     previewed: ClassVar[int | None] = None  # samples passed to preview(); None: the kind's default
     learns_to_sample: ClassVar[bool] = True  # False if samples come from frozen networks
     augments: ClassVar[bool] = False  # do its critics take samples, which can be augmented?

@@ -1,6 +1,7 @@
 """Findings: rules that hold for several readings are reported once, and again when resolved."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -44,7 +45,9 @@ class Finding:
 class FindingTracker:
     """Applies the rules to each reading; its state is plain data and part of checkpoints."""
 
-    def __init__(self) -> None:
+    def __init__(self, advice: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        """`advice` replaces that of rules, by their names."""
+        self.advice = advice or {}
         self.readings: deque[Reading] = deque(maxlen=REMEMBERED)
         self.steps: deque[int] = deque(maxlen=REMEMBERED)
         self.first: Reading = {}
@@ -81,7 +84,8 @@ class FindingTracker:
         if not self.lasts(rule.name, finding is not None, holds, step, rule.steps):
             return None
         if finding is None:
-            finding = Finding(rule.name, step, step, True, rule.text, numbers, list(rule.advice))
+            advice = list(self.advice.get(rule.name, rule.advice))
+            finding = Finding(rule.name, step, step, True, rule.text, numbers, advice)
             self.findings.append(finding)
         else:
             finding.active = False

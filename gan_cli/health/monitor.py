@@ -40,7 +40,7 @@ class Health:
         self.game, self.players, self.off = game, players, off
         self.dataset, self.device = dataset, device
         self.weights_before: dict[str, list[Tensor]] = {}
-        self.tracker = FindingTracker()
+        self.tracker = FindingTracker(game.advice)
         self.not_finite = ""  # the error that ended the run, if a value became infinite or NaN
 
     @cached_property

@@ -37,6 +37,7 @@ class MLPDenoiser(nn.Module):
         self.latent_dim, self.prior = math.prod(spec.shape), "normal"
         self.bounded = kind_of(spec.fields[spec.target]).bounded
         size, copies = math.prod(spec.shape), 2 if predicts_variance else 1
+        self.channels = copies * spec.shape[0]
         self.time = TimeEmbedding(width, width, self.classes)
         self.hidden = nn.ModuleList(
             nn.Linear(inputs, width) for inputs in (size, *[width] * (depth - 1))
@@ -50,4 +51,4 @@ class MLPDenoiser(nn.Module):
         h = sample.flatten(1)
         for linear, shift in zip(self.hidden, self.shifts, strict=True):
             h = silu(linear(h) + shift(embedded))  # (N, width)
-        return self.output(h).view(len(h), -1, *self.shape[1:])
+        return self.output(h).view(-1, self.channels, *self.shape[1:])

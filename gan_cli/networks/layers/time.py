@@ -38,5 +38,5 @@ class TimeEmbedding(nn.Module):
         if self.label is None:
             return h
         if label is None:
-            label = torch.full((len(time),), self.classes, device=time.device)
+            label = torch.full_like(time, self.classes, dtype=torch.long)
         return h + self.label(label)
