@@ -289,10 +289,11 @@ def test_every_loss_plays_or_is_refused_with_advice(model, loss, tmp_path):
         with pytest.raises(ConfigError, match=r"critic_steps=1, or model=dann_alternating"):
             config_of(*chosen)
         chosen += ("loss.critic_steps=1",)
-    if "path_length" in composed(*PAIR, *chosen).loss.penalties:
-        with pytest.raises(ConfigError, match=r"path_length: is for a generator.*leave it out"):
+    refused = {"path_length": "is for a generator", "bcr": "transforms images"}
+    for name in refused.keys() & composed(*PAIR, *chosen).loss.penalties.keys():
+        with pytest.raises(ConfigError, match=rf"{name}: {refused[name]}.*leave it out"):
             config_of(*chosen)
-        chosen += ("~loss.penalties.path_length",)
+        chosen += (f"~loss.penalties.{name}",)
     run = trained(config_of(*chosen), tmp_path)
     assert all(torch.isfinite(value).all() for value in tensors_of(run).values())
     line = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])
