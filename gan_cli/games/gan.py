@@ -93,7 +93,7 @@ class GAN(Game):
         yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
     def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
-        # Those of the generator's turn were made before its step, and their neighbours would not be.
+        # Neighbours are made by the generator as it is, those of its turn before its step.
         if "fake" not in batch or self.objective.needs("neighbours", due):
             latent = self.draw(batch)
             with torch.no_grad():
