@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gan_cli import train
 from gan_cli.checkpoints.choice import find
-from gan_cli.data.dataset import datasets
+from gan_cli.data.dataset import HasHeldOut, datasets
 from gan_cli.data.sets.paired import Paired
 from gan_cli.evaluation.held_out import held_out_pairs
 from gan_cli.games.restore import restore_game
@@ -53,6 +53,7 @@ def scores(run: str) -> dict[str, float]:
     checkpoint = find(run, "run")
     options = {**checkpoint.dataset, "name": "paired"}
     dataset = datasets.build(options, where="dataset")
+    assert isinstance(dataset, HasHeldOut)
     held = dataset.held_out()
     output, truth = held_out_pairs(restore_game(checkpoint), dataset, len(held["target"]), 0)
     classifier = trained_classifier(dataset, CPU)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gan_cli import train
 from gan_cli.checkpoints.choice import find
-from gan_cli.data.dataset import datasets
+from gan_cli.data.dataset import HasHeldOut, datasets
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.sets.known_map import MAPS
 from gan_cli.evaluation.held_out import held_out_pairs
@@ -42,6 +42,7 @@ def classifier_of(map: str) -> tuple[torch.nn.Module, torch.nn.Module]:
     """Classifiers of digits, and of their true translations."""
     gray = datasets.build({"name": "mnist_5k", "size": 16}, where="dataset")
     tensors = gray.tensors()
+    assert tensors is not None
     changed = {"real": MAPS[map](tensors["real"]), "label": tensors["label"]}
     classes = len(gray.spec.class_names)
     mapped = InMemory(changed, classes, gray.spec.class_names)
@@ -57,6 +58,7 @@ def scores(run: str, map: str) -> dict[str, float]:
     """Errors of the averaged generator on held-out images, and the classes of its outputs."""
     checkpoint = find(run, "run")
     dataset = datasets.build(checkpoint.dataset, where="dataset")
+    assert isinstance(dataset, HasHeldOut)
     source = dataset.held_out()["source"]
     output, truth = held_out_pairs(restore_game(checkpoint), dataset, len(source), 0)
     found = PairedError()(Collected(None), Collected(None, pairs=(output, truth)))

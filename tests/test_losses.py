@@ -195,8 +195,8 @@ def test_every_loss_and_penalty_has_a_config() -> None:
     configs = [read(path) for path in FILES]
     assert {config["adversarial"]["name"] for config in configs} == set(losses.entries)
     ours = {name for config in configs for name in config.get("penalties", {})}
-    # A term of the generator that goes with any loss: loss.penalties.mode_seeking.weight=1.
-    assert ours | {"mode_seeking"} == set(penalties.entries)
+    # Those that go with any loss: loss.penalties.mode_seeking.weight=1.
+    assert ours | {"mode_seeking", "cr", "zcr", "zcr_generator"} == set(penalties.entries)
 
 
 # ---- A loss that runs is not yet a loss that trains

@@ -96,6 +96,8 @@ COMPANY = {  # what a choice cannot do without
     "edges_to_mnist_5k": ["model=pix2pix"],
     "known_map": ["model=cyclegan"],
     "unpaired": ["model=cyclegan", "dataset.source=x", "dataset.target=y"],
+    "folder_biggan": ["dataset.path=x"],
+    "imagenet128_biggan": ["dataset.path=x"],
     "folder_cyclegan": ["dataset.source=x", "dataset.target=y"],
     "horse2zebra_cyclegan": ["dataset.source=x", "dataset.target=y"],
     "monet2photo_cyclegan": ["dataset.source=x", "dataset.target=y"],
@@ -150,7 +152,8 @@ def test_every_component_is_reachable_from_a_yaml():
     from gan_cli.optim.optimizers import optimizers
     from gan_cli.utils.paths import CONFIGS
 
-    used = {"mode_seeking"}  # added to any loss: loss.penalties.mode_seeking.weight=1
+    # Added to any loss: loss.penalties.mode_seeking.weight=1.
+    used = {"mode_seeking", "cr", "zcr", "zcr_generator"}
     for file in CONFIGS.glob("**/*.yaml"):
         words = file.read_text().replace(",", " ").replace("{", " ").replace("}", " ").split()
         used |= {word.rstrip(":") for word in words}

@@ -77,9 +77,7 @@ def anomaly_scores(autoencoder: Autoencoder, samples: Tensor, rebuilt: Tensor) -
     def feature_error(x: Tensor) -> Tensor:
         latent = autoencoder.code(x)
         second = latent if takes_pairs else None
-        real, fake = (
-            critic.features(y.float(), second) for y in (x, autoencoder.decode(latent))
-        )
+        real, fake = (critic.features(y.float(), second) for y in (x, autoencoder.decode(latent)))
         return (real - fake).flatten(1)
 
     def negated_logit(x: Tensor) -> Tensor:
