@@ -6,28 +6,21 @@ from typing import Any
 
 from torch import Tensor
 
+from gan_cli.config.named import Node
 from gan_cli.config.ranges import Natural, ProperShare, Seed
 from gan_cli.config.registry import Component, ConfigError
 from gan_cli.data.dataset import Dataset, datasets
 from gan_cli.data.sets.domain import Domain, mask_labels, split
 from gan_cli.data.sets.joint import JointDataset
 from gan_cli.data.spec import Spec
-from gan_cli.utils.text import as_typed
 
 
-class DatasetNode(Component):
+class DatasetNode(Node):
     """The config of a data set among the options of another."""
 
-    @classmethod
-    def from_config(cls, value: Any, where: str, faults: list[str]) -> Any:
-        if not isinstance(value, Mapping):
-            faults.append(f"{where}: expected the keys of a data set, got {as_typed(value)}")
-            return value
-        try:
-            return cls(name=value.get("name"), **datasets.check(value, where))
-        except ConfigError as error:
-            faults += error.faults
-            return value
+    registry = datasets
+    by_name = False
+    expected = "the keys of a data set"
 
 
 @datasets.register("pair")

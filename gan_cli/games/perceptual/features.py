@@ -1,13 +1,11 @@
 """The registry of networks of perceptual losses, and what one returns."""
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from torch import Tensor
 
-from gan_cli.config.registry import Component, Registry
-from gan_cli.utils.errors import ConfigError
-from gan_cli.utils.text import as_typed
+from gan_cli.config.named import Node
+from gan_cli.config.registry import Registry
 
 
 class PerceptualNetwork(Protocol):
@@ -27,20 +25,9 @@ class PerceptualNetwork(Protocol):
 perceptual_networks: Registry[PerceptualNetwork] = Registry("perceptual network")
 
 
-class PerceptualNode(Component):
+class PerceptualNode(Node):
     """The config of a perceptual network among the options of a game."""
 
-    @classmethod
-    def from_config(cls, value: Any, where: str, faults: list[str]) -> Any:
-        node = {"name": value} if isinstance(value, str) else value
-        if not isinstance(node, Mapping):
-            faults.append(
-                f"{where}: expected a name or the keys of a perceptual network, got "
-                f"{as_typed(value)}; type {where}.name=vgg19, or {where}=null"
-            )
-            return value
-        try:
-            return cls(name=node.get("name"), **perceptual_networks.check(node, where))
-        except ConfigError as error:
-            faults += error.faults
-            return value
+    registry = perceptual_networks
+    expected = "a name or the keys of a perceptual network"
+    advice = "; type {}.name=vgg19, or {}=null"
