@@ -98,6 +98,17 @@ class StyleGAN2Generator(nn.Module):
                 return self.mixed(w, label)
         return w[:, None].expand(-1, self.styled, -1)
 
+    def affines(self) -> list[list[nn.Module]]:
+        """Returns, for each style, the affine maps that read it."""
+        found: list[list[nn.Module]] = [[] for _ in range(self.styled)]
+        position = 0
+        for block in self.blocks:
+            for layer in block.layers:  # type: ignore[union-attr]
+                found[position].append(layer.conv.style)
+                position += 1
+            found[position].append(block.to_image.style)  # type: ignore[union-attr,arg-type]
+        return found
+
     def mixed(self, w: Tensor, label: Tensor | None) -> Tensor:
         """Replaces the styles after a random layer by those of other latents.
 

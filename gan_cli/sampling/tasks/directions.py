@@ -12,13 +12,15 @@ from torch import Tensor
 from gan_cli.data.kinds import Context, kind_of
 from gan_cli.games.draw import isolated_evaluation
 from gan_cli.games.request import Request
-from gan_cli.networks.layers.latent import seeded_latent
+from gan_cli.games.spaces import Space, at, check_space, points_of
 from gan_cli.runtime.numerics import exact_numerics
 from gan_cli.sampling.arrays import write_npz
 from gan_cli.sampling.directions import Directions
 from gan_cli.sampling.find_directions import find_directions
+from gan_cli.sampling.layer_range import layers_of
 from gan_cli.sampling.model import Model
-from gan_cli.sampling.options import SampleOptions
+from gan_cli.sampling.options import SampleOptions, plain_space
+from gan_cli.sampling.style_directions import find_style_directions
 from gan_cli.sampling.task import Job, task
 from gan_cli.utils.clips import clip, save_gif, save_mp4
 from gan_cli.utils.errors import ConfigError
@@ -31,65 +33,89 @@ FRAMES, FPS = 20, 20  # frames of a film between the ends by default, and per se
 WRITERS = {"gif": save_gif, "mp4": save_mp4}
 DEVIATION = {"normal": 1.0, "uniform": 3**-0.5}  # standard deviation of a number of the latent
 
-KEYS = ("method", "layer", "directions", "strength", "count", "seeds", "label", "truncation")
+KEYS = ("method", "space", "layer", "layers", "directions", "strength", "count", "seeds", "label")
+TRUNCATION = ("truncation", "truncation_cutoff")
 
 
 @dataclass(frozen=True)
 class Starts:
-    """The samples from which the directions lead away, and how far."""
+    """The samples from which the directions lead away."""
 
     model: Model
     options: SampleOptions
-    seeds: tuple[int, ...]
-    labels: Tensor | None  # (N,)
-    latents: Tensor  # (N, latent_dim)
-    reach: float  # to both sides
+    request: Request
+    space: Space
+    points: Tensor  # latents (N, latent_dim), or styles (N, layers, style_dim)
+    layers: list[int]  # whose styles move
 
-    def moved(self, vector: Tensor, steps: int) -> Tensor:
+    def moved(self, vector: Tensor, reach: float, steps: int) -> Tensor:
         """Returns samples (N, steps, *shape) in stored form, from -reach to reach along `vector`.
 
         With an odd number of steps, the middle one is where it starts.
         """
-        amounts = self.reach * torch.linspace(-1, 1, steps)[:, None]
-        latents = self.latents[:, None] + amounts * vector  # (N, steps, latent_dim)
-        request = Request(
-            [seed for seed in self.seeds for _ in range(steps)],
-            None if self.labels is None else self.labels.repeat_interleave(steps),
-            latent=latents.flatten(0, 1),
-            truncation=self.options.truncation,
-        )
+        moves = reach * torch.linspace(-1, 1, steps)[:, None] * vector  # (steps, D)
+        if self.space == "w":
+            chosen = torch.zeros(self.points.shape[1], 1)
+            chosen[self.layers] = 1
+            moves = moves[:, None] * chosen  # (steps, layers, D)
+        points = self.points[:, None] + moves
+        rows = [i for i in range(len(self.request)) for _ in range(steps)]
+        request = at(self.request.select(rows), points.flatten(0, 1), self.space)
         drawn = self.model.draw(request, self.options.batch_size)
-        return drawn.unflatten(0, (len(self.seeds), steps))
+        return drawn.unflatten(0, (len(self.request), steps))
 
 
-@task("directions", needs=["model"], keys=[*KEYS, "interpolate", "format", "batch_size"])
+@task(
+    "directions", needs=["model"], keys=[*KEYS, *TRUNCATION, "interpolate", "format", "batch_size"]
+)
 def directions(job: Job) -> list[str]:
     """Writes directions.npz, and a strip or a film for each direction."""
     model, options = job.model, job.options
     if not model.has_latent:
         raise ConfigError("task: 'directions' needs a generator with a latent")
-    length = cast(int, model.game.networks["generator"].latent_dim)
+    generator, space = model.game.networks["generator"], plain_space(options)
+    check_space(generator, space)
+    if options.layers is not None and space == "z":
+        raise ConfigError("layers: is for space=w, in which each layer has a style; leave it out")
+    length = len(generator.w_avg) if space == "w" else cast(int, generator.latent_dim)  # type: ignore[arg-type]
     formats, count = formats_of(job), options.directions or min(COUNT, length)
     strength = STRENGTH if options.strength is None else options.strength
-    starts = starts_of(model, options, strength)
+    starts = starts_of(model, options, space)
     with isolated_evaluation(model.game.networks), exact_numerics(model.runtime.device):
-        method, found = find_directions(model, options, count)
+        method, found, deviations = find(starts, count)
     arrays = {name: tensor.numpy() for name, tensor in vars(found).items()}
+    arrays |= {"deviations": deviations.numpy(), "method": np.array(method)}
     arrays["strengths"] = np.linspace(-strength, strength, COLUMNS)
-    arrays["method"] = np.array(method)
     files = [write_npz(job.folder / "directions.npz", arrays)]
     for number, vector in enumerate(found.vectors, 1):
-        files += write_shown(job, f"direction-{number}", formats, partial(starts.moved, vector))
+        reach = strength * deviations[number - 1].item()
+        moved = partial(starts.moved, vector, reach)
+        files += write_shown(job, f"direction-{number}", formats, moved)
     return [*summary(method, found, count), *files]
 
 
-def starts_of(model: Model, options: SampleOptions, strength: float) -> Starts:
-    """Returns the samples of the seeds; `strength` is in standard deviations of the prior."""
+def find(starts: Starts, count: int) -> tuple[str, Directions, Tensor]:
+    """Returns the method, the directions, and the standard deviations of points along them."""
+    model, options = starts.model, starts.options
+    if starts.space == "w":
+        return find_style_directions(model, options, starts.layers, count)
+    method, found = find_directions(model, options, count)
     generator: Any = model.game.networks["generator"]
+    return method, found, torch.full((len(found),), DEVIATION[generator.prior])
+
+
+def starts_of(model: Model, options: SampleOptions, space: Space) -> Starts:
+    """Returns the samples of the seeds."""
     seeds = options.all_seeds(ROWS)
-    labels = model.labels(options.labels, seeds)
-    latents = seeded_latent(generator, Request(seeds).noise, options.truncation)
-    return Starts(model, options, seeds, labels, latents, strength * DEVIATION[generator.prior])
+    request = Request(
+        seeds,
+        model.labels(options.labels, seeds),
+        truncation=options.truncation,
+        truncation_cutoff=options.truncation_cutoff,
+    )
+    points = points_of(model.game, request, space)
+    layers = layers_of(options.layers, points.shape[1]) if space == "w" else []
+    return Starts(model, options, request, space, points, layers)
 
 
 def formats_of(job: Job) -> list[str]:
