@@ -23,6 +23,7 @@ from gan_cli.config.ranges import (
     Share,
 )
 from gan_cli.config.schema import Device
+from gan_cli.sampling.cutoff import cutoff_errors
 from gan_cli.sampling.exports import check_formats, exports
 from gan_cli.sampling.tasks import BUILT_IN
 from gan_cli.utils.discovery import import_modules
@@ -158,21 +159,6 @@ def checked_options(tree: Any) -> SampleOptions:
 def sampler_options(sampler: Mapping[str, Any] | None, steps: int | None) -> dict[str, Any] | None:
     """Returns the options of a sampler of diffusion, with `steps`; None if none are given."""
     return {**(sampler or {}), **({} if steps is None else {"steps": steps})} or None
-
-
-class Truncates(Protocol):
-    """The options of truncation, shared with gan-fid."""
-
-    @property
-    def truncation(self) -> float | None: ...
-    @property
-    def truncation_cutoff(self) -> int | None: ...
-
-
-def cutoff_errors(options: Truncates) -> Iterator[str]:
-    """Yields an error for a cutoff without truncation."""
-    if options.truncation_cutoff is not None and options.truncation is None:
-        yield "truncation_cutoff: is for truncation; add truncation=0.7, or leave it out"
 
 
 class Source(Protocol):
