@@ -9,9 +9,8 @@ from PIL import Image
 
 from gan_cli.games.request import Request
 from gan_cli.utils.errors import ConfigError
-from tests.stylegan2_networks import SHORT, TINY
 from tests.test_directions import same_lines
-from tests.test_layer_latents import LAYERS, _folder, sampled, saved  # noqa: F401  (fixture)
+from tests.test_layer_latents import LAYERS, STRIPED, STYLED, _folder, sampled, saved  # noqa: F401  (fixture)
 
 STYLE = 12  # numbers of a style
 
@@ -87,15 +86,15 @@ def test_a_strip_moves_the_styles_of_the_chosen_layers_alone():
 @pytest.mark.parametrize(
     ("node", "keys", "told"),
     [
-        ({}, {"layer": "mapping"}, "layer: is for space=z; with space=w, type layers=coarse"),
-        ({}, {"directions": 13}, "directions: is 13, and a style has 12 numbers"),
-        ({}, {"layers": "0-9"}, "layers: 9 is too large"),
-        ({}, {"space": "z", "layers": "fine"}, "layers: is for space=w"),
-        ({"name": "striped"}, {}, "space: 'w' is that of styles"),
+        (STYLED, {"layer": "mapping"}, "layer: is for space=z; with space=w, type layers=coarse"),
+        (STYLED, {"directions": 13}, "directions: is 13, and a style has 12 numbers"),
+        (STYLED, {"layers": "0-9"}, "layers: 9 is too large"),
+        (STYLED, {"space": "z", "layers": "fine"}, "layers: is for space=w"),
+        (STRIPED, {}, "space: 'w' is that of styles"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(node, keys, told):
-    saved({"name": "stylegan2_generator", **TINY, **SHORT} if not node else node)
+    saved(node)
     with pytest.raises(ConfigError, match=told):
         sampled(**{"task": "directions", "space": "w", "output": "out", **keys})
     assert not Path("out").exists()
