@@ -154,6 +154,15 @@ def test_long_names_are_shortened_in_messages():
     assert len(unknown("model", "x" * 5000, ["dcgan"])) < 150
 
 
+def test_of_many_names_a_message_lists_the_most_similar():
+    names = [f"{letter * 20}_gan" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    names += [f"photos_{number}" for number in range(30)]
+    told = unknown("experiment", "photos", names)
+    assert all(f"photos_{number}" in told for number in range(30))
+    assert told.endswith(" and 16 more")
+    assert len(told) < 1000
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -26,10 +26,13 @@ def answers(line: str, shell: str = "bash") -> list[str]:
     return result.stdout.split()
 
 
+D_MODELS = ("dann", "dann_alternating", "dcgan", "ddpm", "ddpm_mlp")
+
+
 @pytest.mark.parametrize(
     ("line", "completed"),
     [
-        ("gan-train model=d", ["model=dann", "model=dann_alternating", "model=dcgan"]),
+        ("gan-train model=d", [f"model={name}" for name in D_MODELS]),
         ("gan-train loss=hinge optimizer.l", ["optimizer.lr="]),
         ("gan-train model=sngan model.networks.generator.wi", ["model.networks.generator.width="]),
         ("gan-sample device=c", ["device=cpu", "device=cuda"]),

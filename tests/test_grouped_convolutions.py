@@ -14,9 +14,9 @@ CASES = [(1, 1), (1, 3), (2, 3), (4, 5), (8, 3)]  # groups, size of the kernel
 
 def problem(groups: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     torch.manual_seed(0)
-    x = torch.randn(3, 8, 6, 5, dtype=torch.float64, requires_grad=True)
-    weight = torch.randn(16, 8 // groups, size, size, dtype=torch.float64, requires_grad=True)
-    return x, weight, torch.randn(16, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, 8, 4, 3, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(8, 8 // groups, size, size, dtype=torch.float64, requires_grad=True)
+    return x, weight, torch.randn(8, dtype=torch.float64, requires_grad=True)
 
 
 @pytest.mark.parametrize(("groups", "size"), CASES)
@@ -48,7 +48,7 @@ def test_gradients_of_a_gradient_penalty(groups, size):
 def test_adjoint():
     """<W * x, y> = <x, W' * y>."""
     x, weight, _ = problem(4, 3)
-    y = torch.randn(3, 16, 6, 5, dtype=torch.float64)
+    y = torch.randn(2, 8, 4, 3, dtype=torch.float64)
     forward = (convolve(x, weight, None, 4) * y).sum()
     torch.testing.assert_close(forward, (x * convolve(y, adjoint(weight, 4), None, 4)).sum())
 

@@ -22,7 +22,7 @@ from gan_cli.utils.side_files import read_object
 
 pytestmark = pytest.mark.slow
 PROC = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
-LONG = ("steps=600", "metrics=none", "every.checkpoint=10")
+LONG = ("steps=300", "metrics=none", "every.checkpoint=10")
 TINY = (
     *("dataset=digits", "dataset.size=16", "batch_size=16", "metrics.count=64", "logger=none"),
     *("model.networks.generator.width=8", "model.networks.discriminator.width=8"),

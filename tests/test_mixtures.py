@@ -77,6 +77,9 @@ def test_endless_data_is_not_the_finite_sample_it_begins_with():
 DIGITS = {"name": "mnist_5k"}
 REQUIRED = {
     "folder": {"path": "x"},
+    "known_map": {"images": DIGITS},
+    "patches": {"path": "x"},
+    "unpaired": {"source": DIGITS, "target": DIGITS},
     "mnist_m": {"photos": "x"},
     "pair": {"source": DIGITS, "target": DIGITS},
 }

@@ -1,7 +1,10 @@
 """Texts of error messages."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from heapq import nlargest
+
+MOST_NAMES = 40  # that a message lists, the most similar ones
 
 
 def shown(word: str, length: int = 80) -> str:
@@ -32,4 +35,11 @@ def unknown(what: str, given: object, known: Iterable[object]) -> str:
     given = shown(str(given))
     close = get_close_matches(given, names, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
-    return f"unknown {what} '{given}'; {hint}Known: {', '.join(names) or 'none'}"
+    likely = sorted(nlargest(MOST_NAMES, names, lambda name: likeness(given, name)))
+    more = f" and {len(names) - len(likely)} more" if len(names) > len(likely) else ""
+    return f"unknown {what} '{given}'; {hint}Known: {', '.join(likely) or 'none'}{more}"
+
+
+def likeness(a: str, b: str) -> float:
+    """From 0 to 1, how alike two words are."""
+    return SequenceMatcher(None, a, b).ratio()
