@@ -49,7 +49,7 @@ class KnownMap(JointDataset):
     def __init__(
         self,
         *,
-        images: DatasetNode,
+        images: DatasetNode,  # the images of both sides: dataset@dataset.images=NAME
         map: Literal["rotate", "invert", "tint"] = "tint",
         held_out: ProperShare = 0.1,
         seed: Seed = 0,
