@@ -10,8 +10,8 @@ from torch import nn
 
 from gan_cli.checkpoints.choice import opened, run_folder
 from gan_cli.data.spec import Field, Spec, image_spec, vector_spec
-from gan_cli.evaluation.evaluation import MetricSet
 from gan_cli.evaluation.latents import GameLatents
+from gan_cli.evaluation.metric_set import MetricSet
 from gan_cli.evaluation.options import checked_options
 from gan_cli.evaluation.score import score
 from gan_cli.games.request import Request

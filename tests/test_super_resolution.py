@@ -215,6 +215,15 @@ def test_settings_without_effect_or_meaning_are_refused(model, words, message):
     assert all("\n" not in fault for fault in error.value.faults)
 
 
+@pytest.mark.parametrize("penalty", ["path_length", "mode_seeking", "zcr_generator"])
+def test_penalties_of_latents_are_refused(penalty):
+    told = (
+        f"{penalty}: differentiates a generator by its latents, and that of game 'srgan' has none"
+    )
+    with pytest.raises(ConfigError, match=told):
+        validate(composed("run=x", "model=srgan", f"+loss.penalties.{penalty}.weight=1"))
+
+
 def test_data_without_pairs_are_refused():
     with pytest.raises(ConfigError, match="'mnist_5k' has no 'source', which game"):
         validate(composed("run=x", "model=srresnet", "dataset=mnist_5k", "metrics=none"))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from gan_cli.config.key_names import conform_options
 from gan_cli.config.schema import Device
 from gan_cli.deployment.formats.format import INSTALL, model_formats
-from gan_cli.sampling.options import source_errors
+from gan_cli.sampling.source import source_errors
 from gan_cli.utils.discovery import import_modules
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.lists import several

@@ -1,5 +1,6 @@
 """Writes the files of gan-export, and checks each by running it."""
 
+import logging
 import math
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +26,7 @@ from gan_cli.utils.errors import UserError
 from gan_cli.utils.files import atomic_folder, write_text
 from gan_cli.utils.strict_json import write_json
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 BATCHES = (1, 3, 8)  # batch sizes with which a file is run
 TOLERANCE = 1e-3  # of the difference, relative to the largest output; float32 gives about 1e-6
@@ -84,6 +86,7 @@ def written_error(known: ModelFormat, network: Exportable, path: Path, name: str
     if network.multiple is not None:
         with suppress(ExportError):  # some layers differ for maps of a single pixel
             return error_of(known, network, path, name)
+        log.warning("%s: takes images of the size of the data alone", path.name)
         network = replace(network, multiple=None)
     return error_of(known, network, path, name)
 

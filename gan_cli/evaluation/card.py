@@ -9,10 +9,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from gan_cli.evaluation.evaluation import Evaluation, MetricSet, Scorecard
+from gan_cli.evaluation.evaluation import Evaluation
 from gan_cli.evaluation.generated import drawing_protocol
+from gan_cli.evaluation.metric_set import MetricSet
 from gan_cli.games.game import Game
 from gan_cli.games.request import Request
+from gan_cli.metrics.scorecard import Scorecard
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.strict_json import numbers, write_json
 from gan_cli.utils.text import said

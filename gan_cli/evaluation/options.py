@@ -11,7 +11,8 @@ from gan_cli.config.quoting import typed_word
 from gan_cli.config.ranges import Count, Finite, NonNegative, Pixels
 from gan_cli.config.schema import Device
 from gan_cli.sampling.cutoff import cutoff_errors
-from gan_cli.sampling.options import Seeds, source_errors
+from gan_cli.sampling.options import Seeds
+from gan_cli.sampling.source import source_errors
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import user_path
 

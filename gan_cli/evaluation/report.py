@@ -8,7 +8,7 @@ from rich.table import Table
 
 from gan_cli.evaluation.card import Card
 from gan_cli.evaluation.collect import Batch
-from gan_cli.evaluation.evaluation import MetricSet
+from gan_cli.evaluation.metric_set import MetricSet
 from gan_cli.metrics.metric import Collected
 from gan_cli.metrics.transport import Transport, picked, wasserstein
 from gan_cli.plots.scatter import transport_plan

@@ -10,8 +10,9 @@ from torch import Tensor
 from gan_cli.data.dataset import part_with
 from gan_cli.data.ground_truth import HasDensity
 from gan_cli.evaluation.collect import batches_at, collect
-from gan_cli.evaluation.evaluation import Evaluation, MetricSet
+from gan_cli.evaluation.evaluation import Evaluation
 from gan_cli.evaluation.generated import request_of
+from gan_cli.evaluation.metric_set import MetricSet
 from gan_cli.games.game import Game
 from gan_cli.metrics.metric import Collected, Metric, Need, value_name
 from gan_cli.utils.errors import ConfigError, NonFiniteError

@@ -10,7 +10,7 @@ from gan_cli.checkpoints.contents import Checkpoint, plain
 from gan_cli.config.schema import Metrics
 from gan_cli.evaluation.card import Card, make_card, protocol_of, unused, write_card
 from gan_cli.evaluation.class_numbers import renumbered
-from gan_cli.evaluation.evaluation import MetricSet
+from gan_cli.evaluation.metric_set import MetricSet
 from gan_cli.evaluation.opening import (
     check_sides,
     features_dataset,

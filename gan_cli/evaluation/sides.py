@@ -14,8 +14,8 @@ from gan_cli.data.sets.folder import Folder
 from gan_cli.data.sets.npz import read_samples
 from gan_cli.evaluation.class_numbers import renumbered
 from gan_cli.evaluation.collect import dataset_protocol
-from gan_cli.evaluation.evaluation import MetricSet
 from gan_cli.evaluation.generated import drawing_protocol, picked, request_of, seeds_of
+from gan_cli.evaluation.metric_set import MetricSet
 from gan_cli.evaluation.options import ImageFiles
 from gan_cli.games.request import Request
 from gan_cli.metrics.frechet import Moments

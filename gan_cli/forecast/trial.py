@@ -11,8 +11,8 @@ from PIL import Image
 
 from gan_cli.checkpoints.resume import state_of
 from gan_cli.config.schema import Config, Every, Metrics
-from gan_cli.evaluation.evaluation import MetricSet
 from gan_cli.evaluation.generated import request_of
+from gan_cli.evaluation.metric_set import MetricSet
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.training.demand import refuse_what_cannot_fit
 from gan_cli.training.previews import Previews

@@ -37,7 +37,7 @@ class BiGAN(Game):
     conditional = False
     augments = True
     capturable = True
-    passes = frozenset({"network"})
+    passes = frozenset({"latents", "network"})
 
     def __init__(
         self,

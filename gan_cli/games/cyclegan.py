@@ -10,14 +10,12 @@ from torch import Tensor, nn
 from gan_cli.config.ranges import Natural, NonNegative
 from gan_cli.config.registry import Component
 from gan_cli.config.schedules import Schedule, Weight
-from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Dataset, part_with, pick
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Spec
 from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
 from gan_cli.games.pool import Pool
 from gan_cli.games.request import Request
-from gan_cli.losses import penalties
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.reconstruction import distance
 from gan_cli.losses.terms import Terms
@@ -49,6 +47,7 @@ class CycleGAN(Game):
     augments = True
     capturable = True
     remembers = True
+    passes = frozenset[str]()
 
     def __init__(
         self,
@@ -67,15 +66,6 @@ class CycleGAN(Game):
         self.strength = torch.zeros(())
         self.pools = {side: Pool(pool) for side in OTHER}
         self.constrain()
-
-    @classmethod
-    def compatibility_errors(cls, config: Config) -> Iterator[str]:
-        for key, node in config.loss.penalties.items():
-            if penalties.entries[node["name"]].player == "generator":
-                yield (
-                    f"loss.penalties.{key}: differentiates a generator by its latents, and those "
-                    "of cyclegan have none; leave it out, or choose another loss"
-                )
 
     @classmethod
     def spec_of(cls, role: str, spec: Spec, options: Component) -> Spec:
@@ -126,8 +116,8 @@ class CycleGAN(Game):
 
     def adversarial_terms(self, batch: Batch, side: str, fake: Tensor) -> Terms:
         critic = self.critic(f"discriminator_{side}", batch)
-        terms = self.objective.generator_terms(critic, (fake,), (batch[side],)).named(side)
-        return Terms({name: self.adversarial * value for name, value in terms.losses.items()})
+        terms = self.objective.generator_terms(critic, (fake,), (batch[side],))
+        return terms.times(self.adversarial).named(side)
 
     def cycle_terms(self, batch: Batch, side: str, fake: Tensor) -> Terms:
         """Returns what fakes of a `side` miss of the images that they were made of, and identity.

@@ -1,7 +1,6 @@
 """Denoising diffusion: Ho, Jain & Abbeel 2020 (arXiv:2006.11239). A game of one player."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -9,31 +8,22 @@ from torch import Tensor, nn
 from gan_cli.config.named import Named
 from gan_cli.config.ranges import NonNegative, Share
 from gan_cli.config.schema import Config
-from gan_cli.diffusion import noise_schedules, predictions, samplers, weightings
-from gan_cli.diffusion.denoiser import Denoise, Denoiser, split
-from gan_cli.diffusion.guidance import guided
-from gan_cli.diffusion.inpainting import projected
-from gan_cli.diffusion.inversion import inverted
-from gan_cli.diffusion.samplers.sampler import Sampler
+from gan_cli.diffusion import noise_schedules, predictions, weightings
+from gan_cli.diffusion.denoiser import split
 from gan_cli.diffusion.variational import bound
 from gan_cli.games.diffusion_options import ADVICE, part_errors
-from gan_cli.games.game import Batch, Game, Turn, games
-from gan_cli.games.request import Request
+from gan_cli.games.diffusion_samples import HERE, DiffusionSamples
+from gan_cli.games.game import Batch, Turn, games
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.terms import Terms
-from gan_cli.networks.layers.denoising import Denoises
-from gan_cli.networks.network import reads_labels
 from gan_cli.utils.errors import ConfigError
 
-HERE = "model.game"
 LINEAR, EPSILON, SIMPLE = Named(name="linear"), Named(name="epsilon"), Named(name="simple")
-SAMPLER = Named(
-    name="dpm_solver", steps=20
-)  # of few steps, since every preview and score draws samples
+SAMPLER = Named(name="dpm_solver", steps=20)  # few, since every preview and score draws samples
 
 
 @games.register("diffusion")
-class Diffusion(Game):
+class Diffusion(DiffusionSamples):
     """The denoiser learns to remove noise; a sampler starts from noise and removes all of it.
 
     The loss is the weighted squared error of what the denoiser predicts. If it also predicts the
@@ -80,19 +70,9 @@ class Diffusion(Game):
     def compatibility_errors(cls, config: Config) -> Iterator[str]:
         yield from part_errors(config.model.game, HERE)
 
-    @property
-    def labelled(self) -> bool:
-        return reads_labels(self.networks["denoiser"])
-
     def place(self, device: torch.device) -> None:
         super().place(device)
         self.noise_schedule.place(device)
-
-    @property
-    def denoiser(self) -> Denoises:
-        return cast(Denoises, self.networks["denoiser"])
-
-    # ---- Training
 
     def turns(self, step: int) -> Iterator[Turn]:  # noqa: ARG002
         yield Turn("denoiser", self.loss)
@@ -123,107 +103,3 @@ class Diffusion(Game):
         label = batch["label"]
         hidden = torch.rand(len(label), device=label.device) < self.label_dropout
         return label.masked_fill(hidden, self.denoiser.classes)
-
-    # ---- Samples
-
-    def sampler_of(self, options: Mapping[str, Any], where: str = "sampler") -> Sampler:
-        """Returns the sampler of a request, or that of the config with other options.
-
-        Raises ConfigError if it does not exist or does not go with the model.
-        """
-        sampler = samplers.build(self.options_of(options), where=where)
-        try:
-            sampler.check(self.noise_schedule, self.denoiser.predicts_variance)
-        except ConfigError as error:
-            raise ConfigError(*(f"{where}.{fault}" for fault in error.faults)) from None
-        return sampler
-
-    def options_of(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the options of a sampler, with those of the config if it is the same one."""
-        same = options.get("name", self.usual["name"]) == self.usual["name"]
-        return {**(self.usual if same else {}), **options}
-
-    def check_request(self, request: Request) -> None:
-        """Raises ConfigError if the sampler, the guidance or the truncation does not fit."""
-        self.sampler_of(request.sampler or {})
-        if request.truncation is not None:
-            raise ConfigError("truncation: is for latents, and diffusion has none; leave it out")
-        if request.guidance is not None and not self.labelled:
-            raise ConfigError(
-                "guidance: weighs the label, and the model was trained without; leave it out"
-            )
-        if self.guidance_of(request) != 1 and self.label_dropout == 0:
-            raise ConfigError(
-                "guidance: needs a model that has learned without labels, too; train it with "
-                f"{HERE}.label_dropout=0.1, or type guidance=1"
-            )
-
-    def protocol(self, request: Request) -> dict[str, Any]:
-        """Returns the sampler, the guidance if there are labels, and the calls for a sample."""
-        sampler = self.sampler_of(request.sampler or {})
-        entries = {"sampler": self.options_of(request.sampler or {})}
-        calls = sampler.calls(self.noise_schedule)
-        if not self.labelled:
-            return {**entries, "network_calls": calls}
-        guidance = self.guidance_of(request)
-        calls *= 1 if guidance in (0, 1) else 2
-        return {**entries, "guidance": guidance, "network_calls": calls}
-
-    def guidance_of(self, request: Request) -> float:
-        return self.guidance if request.guidance is None else request.guidance
-
-    def sample(self, request: Request) -> Tensor:
-        return self.drawn(request, self.denoise(request))
-
-    def drawn(self, request: Request, denoise: Denoise) -> Tensor:
-        """Returns the samples that the sampler of a request draws by `denoise`."""
-        sampler = self.sampler_of(request.sampler or {})
-        return sampler.sample(denoise, self.noise_schedule, self.start(request), request.noise)
-
-    def path(self, request: Request) -> Iterator[Tensor]:
-        """Yields the start and what it is after each step, scaled to about the size of data."""
-        sampler = self.sampler_of(request.sampler or {})
-        start = self.start(request)
-        yield start / self.noise_schedule.prior_std
-        states = sampler.path(self.denoise(request), self.noise_schedule, start, request.noise)
-        for level, x in states:
-            yield x / level.size
-
-    def noise_of(self, request: Request, samples: Tensor) -> Tensor:
-        """Returns the noise (N, D) that the sampler of a request leads to about `samples`."""
-        sampler = self.sampler_of(request.sampler or {})
-        if not sampler.deterministic:
-            raise ConfigError(
-                "sampler: draws noise on the way, so that no start leads to a given sample; type "
-                "sampler=dpm_solver, or another that is deterministic"
-            )
-        steps = sampler.steps
-        noise = inverted(self.denoise(request), self.noise_schedule, samples, steps)
-        return noise.flatten(1) / self.noise_schedule.prior_std
-
-    def inpaint(self, request: Request, samples: Tensor, known: Tensor) -> Tensor:
-        """Returns samples (N, *shape) that equal the given ones where `known` is 1."""
-        return self.drawn(request, projected(self.denoise(request), samples, known))
-
-    def start(self, request: Request) -> Tensor:
-        """Returns the noise (N, *shape) from which the samples of a request start."""
-        if request.latent is not None:
-            start = request.latent.view(-1, *self.denoiser.shape)
-        else:
-            start = request.noise.normal(*self.denoiser.shape)
-        return self.noise_schedule.prior_std * start.to(self.device)
-
-    def denoise(self, request: Request) -> Denoiser:
-        """Returns the function from noisy samples of the request to estimates."""
-        label = None
-        if self.labelled and request.label is not None:
-            label = request.label.to(self.device)
-        weight = self.guidance_of(request)
-        network = guided(self.networks["denoiser"], label, self.denoiser.classes, weight)
-        return Denoiser(
-            network,
-            self.noise_schedule,
-            self.prediction,
-            self.clip,
-            self.denoiser.predicts_variance,
-        )

@@ -41,7 +41,8 @@ class Game:
     learns_to_sample: ClassVar[bool] = True  # False if samples come from frozen networks
     augments: ClassVar[bool] = False  # do its critics take samples, which can be augmented?
     augments_together: ClassVar[bool] = False  # and other images, under the same draw?
-    passes: ClassVar[frozenset[str]] = frozenset()  # "network", "neighbours": see Penalty.needs
+    # What penalties may need: "latents" of the generator, "network", "neighbours" (Penalty.needs).
+    passes: ClassVar[frozenset[str]] = frozenset({"latents"})
     # May CUDA graphs replay its turns? Only if a loss keeps no Python state, reads no value of a
     # tensor, and sees what changes from step to step in tensors. Not inherited.
     capturable: ClassVar[bool] = False

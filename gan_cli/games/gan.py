@@ -39,7 +39,7 @@ class GAN(Game):
     critics = ("discriminator",)
     augments = True
     capturable = True
-    passes = frozenset({"network", "neighbours"})
+    passes = frozenset({"latents", "network", "neighbours"})
 
     def __init__(
         self,

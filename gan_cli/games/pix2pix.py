@@ -13,7 +13,6 @@ from gan_cli.data.kinds.image import CHANNELS
 from gan_cli.data.spec import Spec
 from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
 from gan_cli.games.request import Request
-from gan_cli.losses import penalties
 from gan_cli.losses.feature_matching import feature_matching
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.penalty import Critic
@@ -42,6 +41,7 @@ class Pix2Pix(Game):
     augments = True
     augments_together = True
     capturable = True
+    passes = frozenset[str]()
 
     def __init__(
         self,
@@ -66,12 +66,6 @@ class Pix2Pix(Game):
         if not any(options[key] for key in weights):
             yield "model.game.reconstruction: all weights are 0; set reconstruction=100, say"
         name = config.model.networks.get("discriminator", {}).get("name", "")
-        for key, node in config.loss.penalties.items():
-            if penalties.entries[node["name"]].player == "generator":
-                yield (
-                    f"loss.penalties.{key}: differentiates a generator by its latents, and that of "
-                    "pix2pix has none; leave it out, or choose another loss"
-                )
         if options["feature_matching"]:
             if not hasattr(networks.entries.get(name), "maps"):
                 yield (
@@ -97,8 +91,8 @@ class Pix2Pix(Game):
 
     def turns(self, step: int) -> Iterator[Turn]:
         """Yields the generator's turn first; the critic's first turn then reuses its fakes."""
-        due = tuple(self.objective.penalties_of("generator", self.objective.schedule(step)))
-        yield Turn("generator", self.generator_loss, variant=due, after=self.after_generator)
+        self.objective.schedule(step)
+        yield Turn("generator", self.generator_loss)
         if self.adversarial:
             yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 

@@ -1,7 +1,7 @@
 """The spaces in which latents move: z, that of the prior, and w, that of styles."""
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +12,12 @@ from gan_cli.games.request import Request
 from gan_cli.networks.layers.latent import (
     HasLayerLatents,
     HasStyles,
+    Space,
     check_truncation,
     seeded_latent,
     truncated_styles,
 )
 from gan_cli.utils.errors import ConfigError
-
-Space = Literal["z", "w"]
 
 
 def check_space(generator: nn.Module, space: str) -> None:

@@ -28,6 +28,7 @@ class SRGAN(SuperResolution):
     critics = ("discriminator",)
     augments = True
     capturable = True
+    passes = frozenset[str]()
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class SRGAN(SuperResolution):
     def turns(self, step: int) -> Iterator[Turn]:
         """Yields the generator's turn first, so that the critic's first turn reuses its fakes."""
         self.objective.schedule(step)
-        yield Turn("generator", self.generator_loss, after=self.after_generator)
+        yield Turn("generator", self.generator_loss)
         yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
     def generator_loss(self, batch: Batch) -> Terms:

@@ -35,7 +35,7 @@ class UnrolledGAN(GAN):
     """
 
     capturable = True
-    passes = frozenset({"network"})  # steps ahead are computed on the same fakes
+    passes = frozenset({"latents", "network"})  # steps ahead are computed on the same fakes
 
     def __init__(
         self,

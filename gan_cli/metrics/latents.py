@@ -1,14 +1,12 @@
 """Protocol of a model whose samples a metric draws at latents of its own choice."""
 
 from collections.abc import Iterator
-from typing import Literal, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
 from gan_cli.data.spec import Field
-from gan_cli.networks.layers.latent import Prior
-
-Space = Literal["z", "w"]
+from gan_cli.networks.layers.latent import Prior, Space
 
 
 class Latents(Protocol):

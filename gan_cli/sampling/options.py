@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
-from gan_cli.checkpoints.choice import OUTPUTS
-from gan_cli.checkpoints.run_list import missing_run
 from gan_cli.config.key_names import conform_options
 from gan_cli.config.named import Named
 from gan_cli.config.quoting import typed_word
@@ -25,6 +23,7 @@ from gan_cli.config.ranges import (
 from gan_cli.config.schema import Device
 from gan_cli.sampling.cutoff import cutoff_errors
 from gan_cli.sampling.exports import check_formats, exports
+from gan_cli.sampling.source import source_errors
 from gan_cli.sampling.tasks import BUILT_IN
 from gan_cli.utils.discovery import import_modules
 from gan_cli.utils.errors import ConfigError
@@ -32,11 +31,8 @@ from gan_cli.utils.lists import several
 from gan_cli.utils.paths import user_path
 from gan_cli.utils.text import unknown
 
-TRAINING_KEYS = ("compile", "graphs", "resident", "resident_gib", "workers")  # of the device group
 EVERY_TASK = frozenset({"task", "run", "checkpoint", "output", "imports", "device"})
-EVERY_MODEL = frozenset(
-    {"which", "weights", "blend", "alpha"}
-)  # read by all tasks that open a checkpoint
+EVERY_MODEL = frozenset({"which", "weights", "blend", "alpha"})  # of tasks with a checkpoint
 Way = Literal["slerp", "linear", "cubic"]  # of interpolations
 
 
@@ -159,36 +155,6 @@ def checked_options(tree: Any) -> SampleOptions:
 def sampler_options(sampler: Mapping[str, Any] | None, steps: int | None) -> dict[str, Any] | None:
     """Returns the options of a sampler of diffusion, with `steps`; None if none are given."""
     return {**(sampler or {}), **({} if steps is None else {"steps": steps})} or None
-
-
-class Source(Protocol):
-    """The options that select checkpoint and device, shared with gan-fid."""
-
-    @property
-    def run(self) -> str | None: ...
-    @property
-    def checkpoint(self) -> str | None: ...
-    @property
-    def which(self) -> Any: ...
-    @property
-    def device(self) -> Device: ...
-
-
-def source_errors(options: Source, command: str, instead: str = "") -> Iterator[str]:
-    """Yields errors in the choice of a checkpoint; `instead` names alternatives."""
-    if options.run is None and options.checkpoint is None:
-        yield missing_run(OUTPUTS, command, instead)
-    if options.run is not None and options.checkpoint is not None:
-        yield "run: excludes checkpoint; leave one of them out"
-    if options.checkpoint is not None and not user_path(options.checkpoint).is_file():
-        yield f"checkpoint: no file {options.checkpoint}; type run=NAME for the newest one of a run"
-    if options.which not in ("latest", "best") and type(options.which) is not int:
-        yield f"which: {unknown('choice', options.which, ('latest', 'best', 'a step'))}"
-    if options.run is None and options.which != "latest":
-        yield "which: chooses among the checkpoints of a run; leave it out, or type run=NAME"
-    for key in TRAINING_KEYS:
-        if getattr(options.device, key) != getattr(Device(), key):
-            yield f"device.{key}: is for training; leave it out"
 
 
 def plain_space(options: SampleOptions) -> Literal["z", "w"]:

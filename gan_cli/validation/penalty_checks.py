@@ -8,6 +8,7 @@ from gan_cli.games import games
 from gan_cli.losses import penalties
 
 WITHOUT = {  # what a penalty needs, in a game that does not offer it
+    "latents": "differentiates a generator by its latents, and that of game '{game}' has none",
     "images": "transforms images, and the critic of game '{game}' does not see single images",
     "network": "needs the weights of a generator, and game '{game}' does not pass them",
     "neighbours": "needs fakes of neighbouring latents, and game '{game}' does not pass them",
@@ -34,5 +35,6 @@ def check_penalties(config: Config) -> Iterator[str]:
                 "it out"
             )
             continue
-        for need in sorted(penalty.needs - offers):
+        needs = penalty.needs | ({"latents"} if penalty.player == "generator" else set())
+        for need in sorted(needs - offers, reverse=True)[:1]:
             yield f"loss.penalties.{key}: {WITHOUT[need].format(game=name)}; leave it out"

@@ -1,6 +1,5 @@
 """CelebA, which is decoded on the fly since it is too large for memory."""
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from gan_cli.data.files.download import fetch
 from gan_cli.data.files.image import Resize, fit, read_image, square, to_tensor
 from gan_cli.data.files.unreadable import naming_file
 from gan_cli.data.spec import image_spec
+from gan_cli.utils.digest import short_hash
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.kept import kept
 
@@ -65,7 +65,7 @@ class CelebA:
     @kept
     def fingerprint(self) -> str:
         """Returns a hash of the file names; the content is verified when it is downloaded."""
-        return hashlib.blake2b("\n".join(self.files).encode(), digest_size=8).hexdigest()
+        return short_hash("\n".join(self.files))
 
 
 def check_images(folder: Path, files: list[str]) -> None:

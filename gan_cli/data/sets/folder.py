@@ -1,6 +1,5 @@
 """Your own images, in a folder or a zip archive."""
 
-import hashlib
 import logging
 import zlib
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from gan_cli.data.files.labels import Labels, labels_of
 from gan_cli.data.files.survey import broken_images, check_sizes, survey
 from gan_cli.data.files.unreadable import naming_file
 from gan_cli.data.spec import image_spec
+from gan_cli.utils.digest import short_hash
 from gan_cli.utils.errors import DataError
 from gan_cli.utils.kept import kept
 
@@ -125,7 +125,7 @@ class Folder:
         """Returns a hash of names, file contents and labels, equal for a folder and its zip."""
         labels = [] if self.label is None else self.label.tolist()
         content = repr((self.names, self.checksums, labels))
-        return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
+        return short_hash(content)
 
 
 def wanted_size(

@@ -1,6 +1,5 @@
 """A data set of several unpaired domains."""
 
-import hashlib
 from collections.abc import Sequence
 
 from torch import Tensor
@@ -8,6 +7,7 @@ from torch import Tensor
 from gan_cli.data.dataset import MapDataset
 from gan_cli.data.sets.domain import Domain
 from gan_cli.data.spec import Spec
+from gan_cli.utils.digest import short_hash
 
 
 class JointDataset:
@@ -44,4 +44,4 @@ class JointDataset:
 
     def fingerprint(self) -> str:
         content = [domain.dataset.fingerprint() for domain in self.domains]
-        return hashlib.blake2b(repr((content, self.settings)).encode(), digest_size=8).hexdigest()
+        return short_hash(repr((content, self.settings)))

@@ -65,7 +65,6 @@ class KnownMap(JointDataset):
             repr((map, held_out, seed)),
         )
         self.held = (side(opened, "source", test), Mapped(opened, map, test, channels))
-        self.held_labels = None if opened.labels() is None else opened.labels()[test]  # type: ignore[index]
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003

@@ -22,12 +22,12 @@ def check_origin(options: Mapping[str, Any]) -> None:
     """Raises ConfigError unless the options name exactly one place where the pairs come from."""
     given = {key for key in ("source", "target", "path", "images") if options[key] is not None}
     if given not in ({"source", "target"}, {"path"}, {"images"}):
-        faults = "has no value" if not given else f"is one of several: {', '.join(sorted(given))}"
-        where = "target" if given == {"source"} else "source" if given == {"target"} else "path"
-        if given in ({"source"}, {"target"}):
-            faults = "has no value"
+        lacking = {frozenset({"source"}): "target", frozenset({"target"}): "source"}
+        where, fault = lacking.get(frozenset(given), "path"), "has no value"
+        if len(given) > 1:
+            fault = f"is one of several: {', '.join(sorted(given))}"
         raise ConfigError(
-            f"dataset.{where}: {faults}; name either two folders of equal names, dataset.source= "
+            f"dataset.{where}: {fault}; name either two folders of equal names, dataset.source= "
             "and dataset.target=, or one of images A|B, dataset.path=, or one with "
             "degradation@dataset.degradation=edges"
         )

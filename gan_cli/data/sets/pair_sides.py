@@ -1,6 +1,5 @@
 """The two sides of a data set of pairs."""
 
-import hashlib
 from collections.abc import Callable
 from functools import cached_property
 from typing import Protocol
@@ -12,6 +11,7 @@ from torch import Tensor
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.sets.domain import split
 from gan_cli.data.spec import Field, Spec
+from gan_cli.utils.digest import short_hash
 from gan_cli.utils.noise import Noise
 
 BATCH = 256  # images that are degraded at a time
@@ -158,8 +158,7 @@ class Pairs:
     def content(self) -> str:
         """Returns a hash of both sides and of which pairs these are."""
         prints = [side.fingerprint() for side in self.sides.values()]
-        described = repr((prints, self.index.tolist()))
-        return hashlib.blake2b(described.encode(), digest_size=8).hexdigest()
+        return short_hash(repr((prints, self.index.tolist())))
 
 
 def split_pairs(side: Side, held_out: float, seed: int) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,5 @@
 """Pairs of images, source and target, from files, or from images that are degraded."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -22,6 +21,7 @@ from gan_cli.data.sets.pair_origins import (
 )
 from gan_cli.data.sets.pair_sides import DatasetSide, Pairs, split_pairs
 from gan_cli.data.sets.random_crop import RandomCrop
+from gan_cli.utils.digest import short_hash
 
 Channels = Literal[1, 3, 4]
 Classes = Annotated[int, Range(least=2, most=255)]
@@ -82,7 +82,7 @@ class Paired:
         if held_out:
             everything, kept_back = split_pairs(sides[1], held_out, seed)
         pairs = Pairs(*sides, everything, label)
-        self.content = hashed(pairs.content(), crop)
+        self.content = short_hash(repr((pairs.content(), crop)))
         self.hflip = pairs.hflip = hflip
         self.pairs: MapDataset = pairs
         self.held: MapDataset = Pairs(*sides, kept_back, label)
@@ -130,8 +130,3 @@ class Paired:
 
     def fingerprint(self) -> str:
         return self.content
-
-
-def hashed(*content: object) -> str:
-    """Returns a short hash of what a data set is made of."""
-    return hashlib.blake2b(repr(content).encode(), digest_size=8).hexdigest()

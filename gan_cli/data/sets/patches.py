@@ -1,6 +1,5 @@
 """Square patches of images of any sizes, such as photos, for super-resolution."""
 
-import hashlib
 import logging
 import zlib
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from gan_cli.data.files.image_names import image_names, listing
 from gan_cli.data.files.survey import KEPT_BYTES, broken_images
 from gan_cli.data.files.unreadable import naming_file, reason
 from gan_cli.data.spec import image_spec
+from gan_cli.utils.digest import short_hash
 from gan_cli.utils.errors import ConfigError, DataError
 from gan_cli.utils.kept import kept
 
@@ -121,7 +121,7 @@ class Patches:
     def fingerprint(self) -> str:
         """Returns a hash of names, file contents and the grid."""
         content = repr((self.names, self.checksums, self.size, self.stride))
-        return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
+        return short_hash(content)
 
 
 def places(image: int, shape: tuple[int, int], size: int, step: int) -> Tensor:

@@ -14,7 +14,7 @@ def source_of(spec: Spec) -> Field:
     if key is None or spec.kind != "image":
         raise ConfigError(
             "name: this network enlarges images, and the data set has no small ones; type "
-            "dataset=paired dataset.path=FOLDER dataset.degradation.name=downscale"
+            "dataset=paired dataset.path=FOLDER degradation@dataset.degradation=downscale"
         )
     return spec.fields[key]
 
@@ -28,7 +28,7 @@ def factor_of(spec: Spec) -> int:
         raise ConfigError(
             f"name: this network enlarges {FACTORS[0]}, {', '.join(map(str, FACTORS[1:-1]))} or "
             f"{FACTORS[-1]} times, the same in height and width, and source and target are "
-            f"{sizes}; choose another dataset.degradation.scale"
+            f"{sizes}; choose another dataset.degradation.factor"
         )
     return factor
 

@@ -25,3 +25,15 @@ def initialize_weights(network: nn.Module, kind: Initialization) -> None:
             bias = getattr(module, "bias", None)
             if bias is not None:
                 nn.init.zeros_(bias)
+
+
+def initialize_glorot(network: nn.Module) -> None:
+    """Draws the weights of linear layers and convolutions uniformly (Glorot & Bengio 2010).
+
+    Biases are 0; embeddings stay as they are.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

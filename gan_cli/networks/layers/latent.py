@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.noise import Noise
 
+Space = Literal["z", "w"]  # in which latents move: that of the prior, or that of styles
 Prior = Literal["normal", "uniform"]  # N(0, I), or uniform on [-1, 1]^d
 
 

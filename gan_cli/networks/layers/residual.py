@@ -11,6 +11,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.networks.layers.initialization import initialize_glorot
 from gan_cli.networks.layers.norm import Norm, Normalize
 
 
@@ -70,11 +71,7 @@ def double(x: Tensor) -> Tensor:
 
 def initialize(network: nn.Module) -> None:
     """Glorot-uniform weights with a gain of sqrt(2) in blocks, as in SNGAN's code; biases are 0."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    initialize_glorot(network)
     for block in network.modules():
         if isinstance(block, UpBlock | DownBlock):
             nn.init.xavier_uniform_(block.conv1.weight, math.sqrt(2))

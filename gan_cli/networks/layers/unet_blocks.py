@@ -5,6 +5,8 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_cli.networks.layers.initialization import initialize_glorot
+
 GROUPS = 32  # of group norm
 EPS = 1e-6  # of group norm, that of TensorFlow
 TINY = 1e-10  # scale of the initial weights of layers that start at zero
@@ -84,11 +86,7 @@ class Upsample(nn.Module):
 
 def initialize(network: nn.Module) -> None:
     """Glorot-uniform weights, zero biases, and almost zero for the last layer of each block."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    initialize_glorot(network)
     for module in network.modules():
         if isinstance(module, ResidualBlock):
             zero(module.conv2)

@@ -29,11 +29,8 @@ def denoise(job: Job) -> list[str]:
     format=strip writes strip.png, a row for each sample.
     """
     options, model = job.options, job.model
-    game, field, formats = (
-        game_in_steps(model, "denoise"),
-        model.field(),
-        options.formats or ["gif"],
-    )
+    game, field = game_in_steps(model, "denoise"), model.field()
+    formats = options.formats or ["gif"]
     strips = kind_of(field).default_format(field) == "grid"
     known = [*WRITERS, *(["strip"] if strips else [])]
     for name in formats:

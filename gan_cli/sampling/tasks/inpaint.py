@@ -2,9 +2,10 @@
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from gan_cli.data.files.image import read_image
+from gan_cli.data.files.unreadable import reason
 from gan_cli.data.kinds import kind_of
 from gan_cli.sampling.steps import filled, game_in_steps, in_batches, request_for_inputs
 from gan_cli.sampling.task import Job, task
@@ -61,9 +62,9 @@ def known_pixels(mask: str, height: int, width: int) -> Tensor:
     if not user_path(mask).is_file():
         raise ConfigError(f"mask: {unknown('mask', mask, (*HALVES, 'an image file'))}")
     try:
-        image = Image.open(user_path(mask)).convert("L")
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"mask: cannot read {mask} ({error})") from None
+        image = read_image(user_path(mask).read_bytes(), 1)
+    except Exception as error:  # Pillow raises many types for damaged files
+        raise ConfigError(f"mask: {mask}: {reason(error)}") from None
     if image.size != (width, height):
         raise ConfigError(
             f"mask: {mask} has {image.height} x {image.width} pixels, and the samples {height} x "

@@ -78,7 +78,8 @@ def search_of(job: Job) -> Search:
     if options.space is None and autoencoder.space != space:
         autoencoder = Autoencoder(job.model, options.task, "w")
     device = job.model.runtime.device
-    distance = distances.build({"name": options.distance}, autoencoder.field, device, where="it")
+    node, field = {"name": options.distance}, autoencoder.field
+    distance = distances.build(node, field, device, where="distance")
     spread = spread_of(autoencoder, space)
     return Search(
         autoencoder,
