@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gan_cli.report import run_report
+from gan_cli.report import pictures_section, records, run_report
 from gan_cli.report.axes import Axis
+from gan_cli.report.callback import is_outdated
 from gan_cli.report.charts import BUCKETS, Curve, chart, finite_runs, thin_out
 from gan_cli.report.html import packaged, tag
 from gan_cli.report.jobs import SeedStatistics
@@ -498,3 +500,52 @@ def test_a_browser_runs_the_page(tmp_path):
     done = subprocess.run([*command, path.as_uri()], capture_output=True, text=True, timeout=120)
     assert 'class="viewer"' in done.stdout
     assert "step 100</output>" in done.stdout
+
+
+def test_a_report_of_a_growing_run_encodes_few_pictures_again(tmp_path, monkeypatch):
+    """At most three times each, as the number of frames grows: once for 1, for 4 and for 12."""
+    encoded: list[str] = []
+    opened = Image.open
+    monkeypatch.setattr(
+        pictures_section.Image, "open", lambda path: encoded.append(path.name) or opened(path)
+    )
+    folder = make_run(tmp_path / "run")
+    for step in range(150, 1000, 50):
+        picture(folder / "samples" / f"samples-{step:07d}.png", seed=step)
+        before = len(encoded)
+        write_report(folder)
+        assert len(encoded) - before <= (12 if step in (150, 250) else 5)
+    assert max(encoded.count(name) for name in set(encoded)) <= 3
+    assert len(encoded) < 40  # 12 a report would be 200
+
+
+def test_a_report_of_a_sweep_reads_only_the_jobs_that_have_changed(sweep, monkeypatch):
+    read: list[Path] = []
+    original = records.read_series
+    monkeypatch.setattr(
+        records, "read_series", lambda path: read.append(path.parent) or original(path)
+    )
+    write_sweep_report(sweep)
+    assert len(read) == 5
+    with (sweep / "1-dcgan" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 150, "time": 4.0, "fid": 2.5}\n')
+    card = sweep / "2-dcgan" / "run.json"
+    card.write_text(card.read_text().replace('"finished"', '"stopped by SIGTERM: mine"'))
+    first = make_run(sweep / "5-dcgan", 0.5, job={"job": 5, "overrides": ["loss=new"]})
+    read.clear()
+    page = Page(write_sweep_report(sweep).read_text())
+    assert sorted(read) == [sweep / "1-dcgan", sweep / "2-dcgan", first]
+    assert "6 jobs, 4 finished" in page.text
+    assert "stopped by SIGTERM: mine" in page.text
+
+
+@pytest.mark.parametrize(
+    ("job", "age", "written"),
+    [(0, 1, True), (9, 1, True), (10, 1, False), (10, 61, True), (500, 1, False), (500, -5, True)],
+)
+def test_many_quick_jobs_share_a_report_of_the_sweep(job, age, written, tmp_path):
+    report = tmp_path / "index.html"
+    assert is_outdated(report, job)  # there is none yet
+    report.touch()
+    os.utime(report, times=(time.time() - age,) * 2)
+    assert is_outdated(report, job) == written

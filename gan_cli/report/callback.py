@@ -3,6 +3,8 @@
 import atexit
 import logging
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 log = logging.getLogger("gan_cli")
+FIRST_JOBS = 10  # after each of which the report of a sweep is written
+REPORTED_EVERY = 60  # seconds, from then on
 
 
 class SweepReport(Callback):
@@ -41,7 +45,19 @@ class SweepReport(Callback):
         folder = job_folder(config)
         if job_return.status == JobStatus.FAILED:
             update_job(folder, {"error": error_text(job_return._return_value)})
-        refresh(Path(config.hydra.sweep.dir).absolute())
+        sweep = Path(config.hydra.sweep.dir).absolute()
+        if is_outdated(sweep / "index.html", int(config.hydra.job.num)):
+            refresh(sweep)
+
+
+def is_outdated(report: Path, job: int) -> bool:
+    """Whether the report is written after this job, and not only after a later one or the last.
+
+    A report costs more the more jobs there are.
+    """
+    with suppress(OSError):
+        return job < FIRST_JOBS or not 0 <= time.time() - report.stat().st_mtime < REPORTED_EVERY
+    return True
 
 
 def keep_launcher_off_stdout(config: DictConfig, mode: str) -> None:

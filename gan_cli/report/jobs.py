@@ -76,7 +76,7 @@ def value_of(job: Record, when: str, metric: str) -> tuple[float | None, int | N
 
 def read_jobs(sweep: Path) -> list[Record]:
     """The jobs of a sweep whose job.json can be read, in the order of their numbers."""
-    jobs = [Record.read(path.parent) for path in sweep.rglob("job.json")]
+    jobs = [Record.remembered(path.parent) for path in sweep.rglob("job.json")]
     return sorted(
         (job for job in jobs if str(job.job.get("job", "")).isdecimal()),
         key=lambda job: (int(job.job["job"]), job.folder.as_posix()),

@@ -14,6 +14,7 @@ from gan_cli.report.html import Markup, tag
 
 T = TypeVar("T")
 QUALITY = 85  # of JPEGs; smaller pictures look better than a lower quality
+SMALL = 30_000  # bytes of a picture, of which thousands may be remembered
 
 
 def evenly_spaced(items: Sequence[T], most: int) -> list[T]:
@@ -25,8 +26,9 @@ def evenly_spaced(items: Sequence[T], most: int) -> list[T]:
 
 def embed_image(path: Path, budget: int, alt: str, rows: int | None = None) -> Markup:
     """An <img> of at most about `budget` bytes, cropped to the top `rows` pixel rows if given."""
+    encode = encode_small if budget <= SMALL else encode_large
     try:
-        kind, data, (width, height) = encode_image(path, path.stat().st_mtime_ns, budget, rows)
+        kind, data, (width, height) = encode(path, path.stat().st_mtime_ns, budget, rows)
     except (OSError, SyntaxError):  # a truncated PNG, e.g. after the disk was full
         return tag("p", f"{path.name} cannot be read", class_="muted")
     return embedded(kind, data, (width, height), alt)
@@ -47,10 +49,9 @@ def embedded(kind: str, data: bytes, size: tuple[int, int], alt: str) -> Markup:
     return tag("img", src=uri, alt=alt, width=width, height=height, class_=pixels)
 
 
-@lru_cache(maxsize=128)  # a report is written anew at each evaluation
 def encode_image(
     path: Path,
-    changed: int,  # noqa: ARG001  # when the file was: another picture then
+    changed: int,  # noqa: ARG001  # when the file was, for the caches below
     budget: int,
     rows: int | None,
 ) -> tuple[str, bytes, tuple[int, int]]:
@@ -72,6 +73,11 @@ def encode_image(
             if len(data.getvalue()) <= budget or min(picture.size) < 64:
                 return "jpeg", data.getvalue(), picture.size
             picture = picture.resize((picture.width * 3 // 4, picture.height * 3 // 4))
+
+
+# The report of a run is written anew at each evaluation, that of a sweep after each job.
+encode_large = lru_cache(maxsize=128)(encode_image)
+encode_small = lru_cache(maxsize=4096)(encode_image)
 
 
 def without_alpha(image: Image.Image) -> Image.Image:

@@ -16,6 +16,7 @@ log = logging.getLogger("gan_cli")
 Point = tuple[int, float]  # (step, value)
 DATA = "real"  # name of the preview of the data; of those of further batch keys, real_KEY
 AUGMENTED = "augmented"  # name of the preview of the data as critics see them
+SOURCES = ("run.json", "job.json", "metrics.jsonl", "samples", "cards")  # of a record
 
 
 class Frame(NamedTuple):
@@ -58,6 +59,15 @@ class Record:
                 for path in sorted((folder / "cards").glob("*.json"))
             },
         )
+
+    @classmethod
+    def remembered(cls, folder: Path) -> "Record":
+        """Reads the folder, unless this process has done so and no file has changed since."""
+        stamps = tuple(stamp(folder / name) for name in SOURCES)
+        known = REMEMBERED.get(folder)
+        if known is None or known[0] != stamps:
+            known = REMEMBERED[folder] = stamps, cls.read(folder)
+        return known[1]
 
     @property
     def status(self) -> str:
@@ -112,6 +122,18 @@ class Record:
         words = self.job.get("overrides") or self.card.get("command", [])[1:]
         pairs = (word.lstrip("+~").partition("=") for word in words if not word.startswith("-"))
         return {key: value for key, _, value in pairs}
+
+
+REMEMBERED: dict[Path, tuple[Any, Record]] = {}  # the stamps of its sources, and a record
+
+
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes with a file, or a folder whose files are replaced; None if it is missing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from gan_cli.utils.files import write_text
 log = logging.getLogger("gan_cli")
 
 FRAMES = 12
+# Numbers of frames for which pictures have a size of their own, so that reports of a growing run
+# encode a picture at most this many times.
+GROWTH = (1, 4, FRAMES)
 PICTURES = 2_000_000  # bytes of all frames, which are 2.7 MB in base64
 
 
@@ -59,7 +62,8 @@ def film_strips(record: Record) -> list[Markup]:
     """A film strip for each preview, all together within the budget of bytes."""
     names = sorted(record.frames, key=is_augmented)  # these last
     strips = {name: evenly_spaced(record.frames[name], FRAMES) for name in names}
-    budget = PICTURES // max(1, sum(map(len, strips.values())))
+    most = (next(n for n in GROWTH if n >= len(strip)) for strip in strips.values())
+    budget = PICTURES // max(1, sum(most))
     data = {name: strips.pop(name) for name in list(strips) if of_data(name)}
     beside = {name: data.get(data_of(name), []) for name in strips}
     data = {name: frames for name, frames in data.items() if frames not in beside.values()}
