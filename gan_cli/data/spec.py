@@ -13,6 +13,8 @@ class Field:
     classes: int = 0  # of a label
     class_names: tuple[str, ...] = ()  # of a label
     vocabulary: tuple[str, ...] = ()  # of tokens: the text of each
+    separator: str | None = None  # between the texts of two tokens; None: " " if some are words
+    tokenizer: str = ""  # of tokens from a file of the library tokenizers: its content, JSON
     sample_rate: int | None = None  # of audio, in Hz
 
 

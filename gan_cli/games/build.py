@@ -58,7 +58,8 @@ def check_kind(game: Game, spec: Spec, augment: str) -> None:
             f"{spec.kind}; leave it out"
         )
     by_gradient = [name for name, p in game.objective.penalties.items() if p.by_gradient]
-    if by_gradient and not kind_of(spec.fields[spec.target]).differentiable:
+    differentiable = kind_of(spec.fields[spec.target]).differentiable or game.relaxes
+    if by_gradient and not differentiable:
         raise ConfigError(
             f"loss.penalties.{by_gradient[0]}: differentiates the critic with respect to samples, "
             f"but samples of kind {spec.kind} are integers; choose a loss without it"

@@ -41,6 +41,7 @@ class Game:
     learns_to_sample: ClassVar[bool] = True  # False if samples come from frozen networks
     augments: ClassVar[bool] = False  # do its critics take samples, which can be augmented?
     augments_together: ClassVar[bool] = False  # and other images, under the same draw?
+    relaxes: ClassVar[bool] = False  # do critics take integers as one-hots, if a penalty asks?
     # What penalties may need: "latents" of the generator, "network", "neighbours" (Penalty.needs).
     passes: ClassVar[frozenset[str]] = frozenset({"latents"})
     # May CUDA graphs replay its turns? Only if a loss keeps no Python state, reads no value of a

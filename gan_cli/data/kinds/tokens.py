@@ -1,6 +1,7 @@
 """Tokens of text or other sequences: int64 (T,) in both forms, text in previews."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import numpy as np
 import torch
@@ -60,7 +61,13 @@ class Tokens(Kind):
 
 
 def texts_of(field: Field, tokens: Tensor) -> list[str]:
-    """Returns token numbers (N, T) as text; letters are joined, words separated by spaces."""
-    letters = all(len(token) <= 1 for token in field.vocabulary)
-    words = [[field.vocabulary[i] for i in row] for row in tokens.tolist()]
-    return [("" if letters else " ").join(row) for row in words]
+    """Returns token numbers (N, T) as text, which ends before the first token without text."""
+    if field.tokenizer:
+        from gan_cli.data.files.tokenizer_file import decoded
+
+        return decoded(field, tokens.tolist())
+    separator = field.separator
+    if separator is None:
+        separator = "" if all(len(token) <= 1 for token in field.vocabulary) else " "
+    words = ([field.vocabulary[i] for i in row] for row in tokens.tolist())
+    return [separator.join(takewhile(bool, row)) for row in words]
