@@ -68,6 +68,7 @@ def refused(outcome: Outcome) -> str:
         (["=x"], "names no key"),
         (["steps =5"], "type steps=5"),
         (["run=“a b”"], "typographic quotes"),
+        (["every=log:20", "every=preview:0"], "type 'every={log: 20, preview: 0}'"),
         (["loss=\u2018hinge\u2019"], "typographic quotes"),
         (["loss.betas=[0,0.9"], "'[' and ']' do not match"),
         (["optimizer.lr={start:1"], "'{' and '}' do not match"),

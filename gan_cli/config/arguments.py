@@ -13,7 +13,7 @@ from gan_cli.config.bare_words import (
 )
 from gan_cli.config.completion import completion_errors
 from gan_cli.config.meant import of_other_command
-from gan_cli.config.override_checks import override_errors, parsed
+from gan_cli.config.override_checks import override_errors, parsed, split_braces
 from gan_cli.config.quoting import is_text_key, quoted, shown
 from gan_cli.config.search_path import config_folders, group_choices, home_expanded, search_errors
 from gan_cli.utils.errors import ConfigError
@@ -53,6 +53,8 @@ def hydra_arguments(words: list[str], config_name: str = "train") -> list[str]:
     taken = {word for _, word in line.following}  # values of unknown flags
     faults += bare_word_errors([word for word in bare if word not in taken], config_name, groups)
     faults += spaced
+    braces, overrides = split_braces(overrides)
+    faults += braces
     faults += foreign_group_errors(overrides, config_name, groups)
     sweeps = line.sweeps or unknown_flags  # one of which may be a misspelt -m
     faults += [f for word in overrides for f in override_errors(word, groups, sweeps)]

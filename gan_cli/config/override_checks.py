@@ -19,6 +19,7 @@ UNSUPPORTED = {
 }
 SEVERAL = {"logger"}  # groups of which several may be chosen
 PARTS = {"degradation": "dataset.degradation"}  # groups that are chosen for a key alone
+BRACE_PART = re.compile(r"[A-Za-z_]\w*:[^/\\\s]")
 Groups = dict[str, set[str]]
 
 
@@ -30,6 +31,26 @@ def parsed(word: str) -> Override:
         raise
     except Exception as error:  # Hydra's parser fails on numbers of thousands of digits, for one
         raise HydraException(str(error)) from error
+
+
+def split_braces(words: list[str]) -> tuple[list[str], list[str]]:
+    """Parts the words of a mapping whose braces the shell has expanded from the others.
+
+    A shell types ``every={log:1,preview:2}`` as ``every=log:1 every=preview:2``. Returns an error
+    for each such key, and the remaining words.
+    """
+    parts: dict[str, list[str]] = {}
+    for word in words:
+        key, _, value = word.partition("=")
+        if BRACE_PART.match(value) and not is_text_key(key):
+            parts.setdefault(key, []).append(value)
+    parts = {key: values for key, values in parts.items() if len(values) > 1}
+    faults = [
+        f"{key}: the shell has split its value at the commas in braces; type "
+        + shown(f"'{key}={{{', '.join(value.replace(':', ': ', 1) for value in values)}}}'")
+        for key, values in parts.items()
+    ]
+    return faults, [word for word in words if word.partition("=")[0] not in parts]
 
 
 def override_errors(word: str, groups: Groups, sweeps: bool) -> Iterator[str]:
