@@ -90,8 +90,13 @@ class Pipe:
         inverse = product(product(inverses[0], inverses[1]), product(inverses[2], inverses[3]))
         moved = happens(images, p * self.shift)
         x, y = (normal(images) * (DISTANCE * size) * moved for size in (width, height))
-        warped = transform(images, inverse, torch.stack([x, y], 1))
-        return torch.where(column(torch.stack([*happened, moved]).any(0)), warped, images)
+        chosen, shift = torch.stack([*happened, moved]).any(0), torch.stack([x, y], 1)
+        if images.device.type != "cpu":
+            return torch.where(column(chosen), transform(images, inverse, shift), images)
+        some = chosen.nonzero().flatten()  # a GPU would be waited for
+        if not len(some):
+            return images
+        return images.index_copy(0, some, transform(images[some], inverse[some], shift[some]))
 
     def map_colors(self, images: Tensor, p: Tensor) -> Tensor:
         colors = ColorMap(images)
