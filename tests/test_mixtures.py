@@ -76,6 +76,7 @@ def test_endless_data_is_not_the_finite_sample_it_begins_with():
 
 DIGITS = {"name": "mnist_5k"}
 REQUIRED = {
+    "audio": {"path": "x"},
     "folder": {"path": "x"},
     "known_map": {"images": DIGITS},
     "patches": {"path": "x"},

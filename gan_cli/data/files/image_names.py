@@ -48,7 +48,7 @@ def by_suffix(names: Iterable[str]) -> str:
     return ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(5))
 
 
-def listing(names: list[str], most: int = 3) -> str:
-    """The number of images, and the first `most` of their names."""
+def listing(names: list[str], most: int = 3, noun: str = "image") -> str:
+    """The number of files, which are called `noun`, and the first `most` of their names."""
     shown = ", ".join(names[:most]) + (", ..." if len(names) > most else "")
-    return f"{len(names)} image{'s' if len(names) > 1 else ''} ({shown})"
+    return f"{len(names)} {noun}{'s' if len(names) > 1 else ''} ({shown})"

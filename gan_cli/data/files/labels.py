@@ -16,8 +16,13 @@ SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "val
 log = logging.getLogger(__name__)
 
 
-def labels_of(kind: Labels, archive: Archive, images: list[str]) -> tuple[list[int], list[str]]:
-    """The class of each image and the names of the classes; both are empty for "none"."""
+def labels_of(
+    kind: Labels, archive: Archive, images: list[str], noun: str = "image"
+) -> tuple[list[int], list[str]]:
+    """The class of each file and the names of the classes; both are empty for "none".
+
+    Errors call a file `noun`.
+    """
     if kind == "json":
         return json_labels(archive, images)
     splits = split_folders(images)
@@ -30,7 +35,7 @@ def labels_of(kind: Labels, archive: Archive, images: list[str]) -> tuple[list[i
             f"dataset.labels: the sub-folders {', '.join(splits)} are no classes, but parts of a "
             f"data set; {one_split(splits)}"
         )
-    return folder_labels(images)
+    return folder_labels(images, noun)
 
 
 def split_folders(images: list[str]) -> list[str]:
@@ -55,15 +60,15 @@ def common_folder(images: list[str]) -> str:
     return posixpath.commonpath(parents) if all(parents) else ""
 
 
-def folder_labels(images: list[str]) -> tuple[list[int], list[str]]:
-    """Labels from sub-folders of the common folder of all images; classes are sorted by name."""
+def folder_labels(images: list[str], noun: str = "image") -> tuple[list[int], list[str]]:
+    """Labels from sub-folders of the common folder of all files; classes are sorted by name."""
     common = common_folder(images)
     inside = [name.removeprefix(common).lstrip("/") for name in images]
     loose = [name for name, rest in zip(images, inside, strict=True) if "/" not in rest]
     if loose:
         raise ConfigError(
-            f"dataset.labels: 'folders' needs each image in a sub-folder named after its class, "
-            f"but {listing(loose)} {'is' if len(loose) == 1 else 'are'} in "
+            f"dataset.labels: 'folders' needs each {noun} in a sub-folder named after its class, "
+            f"but {listing(loose, noun=noun)} {'is' if len(loose) == 1 else 'are'} in "
             f"{common or 'the top folder'}; move them, "
             "or type dataset.labels=none to train without labels"
         )
