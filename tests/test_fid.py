@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from gan_cli.data.files import survey
+from gan_cli.data.sets.folder import Folder
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.evaluation.compare import compared
 from gan_cli.evaluation.options import checked_options
@@ -340,3 +342,30 @@ def test_saved_moments_are_those_of_the_images(sources, tmp_path) -> None:
             < 1e-6
         )
     assert InMemory({"real": images}).modes() is None
+
+
+def test_images_are_decoded_once_for_all_that_a_score_needs(sources, tmp_path, monkeypatch) -> None:
+    """Their hash, features and pixels; and not at all if an earlier score has seen the files."""
+    decoded: list[str] = []
+    original = Folder.decode
+    monkeypatch.setattr(
+        Folder,
+        "decode",
+        lambda self, i: decoded.append(self.archive.where(self.names[i])) or original(self, i),
+    )
+    monkeypatch.setenv("GAN_CLI_CACHE", str(tmp_path / "cache"))
+    real, fake = str(sources / "real"), str(sources / "fake")
+    expected = fid(tmp_path, real=real, fake=fake, metrics={"compute": {"fd": {}, "sliced": {}}})
+    assert not decoded  # they are in memory
+    monkeypatch.setenv("GAN_CLI_CACHE", str(tmp_path / "other"))
+    monkeypatch.setattr(survey, "KEPT_BYTES", 0)
+    streamed = fid(tmp_path, real=real, fake=fake, metrics={"compute": {"fd": {}, "sliced": {}}})
+    assert len(decoded) == len(set(decoded)) == 300
+    assert streamed["values"] == expected["values"]
+    assert streamed["protocol"] == expected["protocol"]
+    decoded.clear()
+    again = fid(tmp_path, real=real, fake=fake, metrics={"compute": {"fd": {}, "sliced": {}}})
+    assert (again["values"], decoded) == (expected["values"], [])
+    limited = fid(tmp_path, real=real, fake=fake, metrics={"real_count": 50})
+    assert sum("/real/" in name for name in decoded) == 50
+    assert limited["protocol"]["real"]["content"] != expected["protocol"]["real"]["content"]

@@ -7,6 +7,8 @@ import torch
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Field
 from gan_cli.health import sample_signals
+from gan_cli.metrics import metric
+from gan_cli.metrics.features.untrained import ModuleFeatures
 
 
 def vectors(points: np.ndarray) -> sample_signals.SampleComparison:
@@ -71,3 +73,32 @@ def test_twins_in_the_data_are_natural_duplicates():
     assert fair["duplicates"] == 0
     pairs = data.signals(torch.from_numpy(np.repeat(base[300:332], 2, axis=0)).float())
     assert pairs["duplicates"] > 0.5
+
+
+def images(count: int, size: int, hflip: bool) -> InMemory:
+    rng = torch.Generator().manual_seed(0)
+    stored = torch.randint(256, (count, 3, size, size), dtype=torch.uint8, generator=rng)
+    return InMemory({"real": stored}, hflip=hflip)
+
+
+@pytest.mark.parametrize("hflip", [False, True])
+def test_large_images_are_compared_a_few_at_a_time_with_the_same_result(hflip, monkeypatch):
+    data = images(100, 16, hflip)
+    most: list[int] = []
+    original = ModuleFeatures.__call__
+
+    def counted(self: ModuleFeatures, samples: torch.Tensor) -> metric.Embedded:
+        most.append(len(samples))
+        return original(self, samples)
+
+    monkeypatch.setattr(ModuleFeatures, "__call__", counted)
+    whole = sample_signals.SampleComparison(data, torch.device("cpu"))
+    fake = images(64, 16, False).tensors()["real"] / 127.5 - 1
+    expected = whole.signals(fake)
+    assert max(most) == 100
+    most.clear()
+    monkeypatch.setattr(metric, "PART", 7 * 3 * 16 * 16)
+    parts = sample_signals.SampleComparison(data, torch.device("cpu"))
+    torch.testing.assert_close(parts.training, whole.training)
+    assert parts.signals(fake) == pytest.approx(expected, rel=1e-5)
+    assert max(most) == 7

@@ -73,6 +73,15 @@ class Joint(Protocol):
 
 
 @runtime_checkable
+class Identified(Protocol):
+    """A data set that is decoded from files, and knows which ones without reading them again."""
+
+    def identity(self) -> dict[str, Any]:
+        """Returns all that its stored samples are a function of, as plain values for JSON."""
+        ...
+
+
+@runtime_checkable
 class HasHeldOut(Protocol):
     """A data set with samples that are not trained on."""
 

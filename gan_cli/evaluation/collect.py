@@ -8,19 +8,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_cli.data.dataset import Dataset, part_with, pick
+from gan_cli.data.dataset import Dataset
 from gan_cli.data.ground_truth import HasDensity
 from gan_cli.data.kinds import Kind
+from gan_cli.evaluation.contents import (
+    Batch,
+    content_of,
+    hashing,
+    known_content,
+    real_batches,
+    real_index,
+    remember_content,
+)
 from gan_cli.metrics.frechet import Moments
 from gan_cli.metrics.metric import Collected, Features, Need, check_finite, embed
-from gan_cli.utils.cache import cached, content_hash
+from gan_cli.utils.cache import ContentHash, cached, keep
 from gan_cli.utils.free_memory import CPU, check_free
 from gan_cli.utils.memory import EVALUATION
 
-BATCH = 250  # samples drawn and embedded at a time
-Batch = tuple[Tensor, Tensor | None]  # samples (N, *shape), labels (N,) if there are any
 Progress = Callable[[Iterable[Batch], int], Iterable[Batch]]  # batches and number of samples
-EMBEDDED = frozenset({"moments", "features", "logits"})
+EMBEDDED: frozenset[Need] = frozenset({"moments", "features", "logits"})
+KEPT: frozenset[Need] = frozenset({"samples", "labels"})
 
 
 def no_progress(batches: Iterable[Batch], total: int) -> Iterable[Batch]:  # noqa: ARG001
@@ -77,24 +85,6 @@ def labelled(kind: Kind, drawn: Iterable[Tensor], labels: Tensor | None) -> Iter
         start = stop
 
 
-def real_batches(dataset: Dataset, limit: int | None) -> Iterator[Batch]:
-    """Yields the data set, or `limit` samples picked with a fixed seed, since it may be sorted.
-
-    Samples are not mirrored, even if training mirrors them, as in the metrics of StyleGAN2-ADA.
-    """
-    count = len(part_with(dataset, dataset.spec.target))
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
-    yield from batches_at(dataset, order[:limit].sort().values)
-
-
-def batches_at(dataset: Dataset, index: Tensor) -> Iterator[Batch]:
-    """Yields the samples `index` (N,) of a data set."""
-    part, labels = part_with(dataset, dataset.spec.target), dataset.labels()
-    for rows in index.split(BATCH):
-        samples = pick(part, dataset.spec.target, rows)
-        yield samples, None if labels is None else labels[rows]
-
-
 def collect_data(
     dataset: Dataset,
     limit: int | None,
@@ -104,36 +94,46 @@ def collect_data(
     progress: Progress = no_progress,
 ) -> Collected:
     """Collects a data set; results of the features are cached by the hash of its content."""
-    embedded, taken = needs & EMBEDDED, min(len(dataset), limit or len(dataset))
-    state: dict[str, Any] = {}
-    if embedded:
-        assert features is not None
-        key = {
-            "layout": 1,  # of the file; increment it when the contents change
-            "content": content_of(dataset, limit),
-            "features": {"name": features.name, **features.describe()},
-            "holds": sorted(embedded),
-        }
+    embedded, kept, taken = needs & EMBEDDED, needs & KEPT, len(real_index(dataset, limit))
 
-        def compute() -> dict[str, Any]:
-            batches = progress(real_batches(dataset, limit), taken)
-            found = collect(batches, features, embedded, device, taken)
-            moments = found.moments and {
-                f.name: getattr(found.moments, f.name) for f in fields(Moments)
-            }
-            return {"moments": moments, "features": found.features, "logits": found.logits}
+    def reading(needs: frozenset[Need], hashed: ContentHash | None = None) -> Collected:
+        batches = progress(real_batches(dataset, limit), taken)
+        batches = batches if hashed is None else hashing(batches, hashed)
+        return collect(batches, features, needs, device, taken)
 
-        state = cached("statistics", key, compute)
-        state["moments"] = state["moments"] and Moments(**state["moments"])
-    plain = collect(real_batches(dataset, limit), None, needs - EMBEDDED, device, taken)
+    content, state = known_content(dataset, limit), dict[str, Any]()
+    if content is None:  # files are decoded: once, for all that is needed
+        hashed = ContentHash()
+        found = reading(embedded | kept, hashed)
+        remember_content(dataset, limit, hashed.text())
+        if embedded and features is not None:
+            key = statistics_key(hashed.text(), features, embedded)
+            keep("statistics", key, statistics_of(found))
+    else:
+        found = reading(kept) if kept else Collected(taken)
+        if embedded and features is not None:
+            key = statistics_key(content, features, embedded)
+            state = cached("statistics", key, lambda: statistics_of(reading(embedded)))
+            state["moments"] = state["moments"] and Moments(**state["moments"])
     modes = dataset.modes() if "modes" in needs else None
     density = dataset.density() if "density" in needs and isinstance(dataset, HasDensity) else None
-    return replace(plain, **state, modes=modes, density=density)
+    return replace(found, **state, modes=modes, density=density)
 
 
-def content_of(dataset: Dataset, limit: int | None) -> str:
-    """Returns a hash of the samples of real_batches."""
-    return content_hash(samples for samples, _ in real_batches(dataset, limit))
+def statistics_key(content: str, features: Features, holds: frozenset[Need]) -> dict[str, Any]:
+    """Returns the key of cached results of the features."""
+    return {
+        "layout": 1,  # of the file; increment it when the contents change
+        "content": content,
+        "features": {"name": features.name, **features.describe()},
+        "holds": sorted(holds),
+    }
+
+
+def statistics_of(found: Collected) -> dict[str, Any]:
+    """Returns the results of the features as plain containers of tensors."""
+    moments = found.moments and {f.name: getattr(found.moments, f.name) for f in fields(Moments)}
+    return {"moments": moments, "features": found.features, "logits": found.logits}
 
 
 def dataset_protocol(dataset: Dataset, limit: int | None) -> dict[str, Any]:

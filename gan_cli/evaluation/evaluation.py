@@ -12,13 +12,14 @@ from torch import Tensor
 from gan_cli.config.schema import Metrics
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.kinds import kind_of
-from gan_cli.evaluation.collect import BATCH, batches_at, collect, dataset_protocol
+from gan_cli.evaluation.collect import collect, dataset_protocol
+from gan_cli.evaluation.contents import BATCH, batches_at
 from gan_cli.evaluation.generated import request_of
 from gan_cli.evaluation.metric_set import MetricSet
 from gan_cli.games.abilities import Evaluates
 from gan_cli.games.draw import isolated_evaluation, logits_function
 from gan_cli.games.game import Game
-from gan_cli.metrics.metric import Collected, naming_side
+from gan_cli.metrics.metric import Collected, at_a_time, naming_side
 from gan_cli.metrics.scorecard import Scorecard
 from gan_cli.utils.memory import EVALUATION, memory_errors
 
@@ -96,9 +97,9 @@ class Evaluation:
         needed = "critic_logits" in self.metrics.needs
         if critic is None or side.samples is None or not needed:
             return side
-        spec = self.dataset.spec
-        to_model = kind_of(spec.fields[spec.target]).to_model
-        batches = side.samples.split(BATCH)
+        field = self.dataset.spec.fields[self.dataset.spec.target]
+        to_model = kind_of(field).to_model
+        batches = side.samples.split(min(BATCH, at_a_time(field.shape)))
         outputs = [critic(to_model(batch.to(self.metrics.device))) for batch in batches]
         logits = [logit.float().cpu() for logit in outputs if logit is not None]
         return replace(side, critic_logits=torch.cat(logits) if logits else None)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from gan_cli.data.dataset import part_with
 from gan_cli.data.ground_truth import HasDensity
-from gan_cli.evaluation.collect import batches_at, collect
+from gan_cli.evaluation.collect import collect
+from gan_cli.evaluation.contents import batches_at
 from gan_cli.evaluation.evaluation import Evaluation
 from gan_cli.evaluation.generated import request_of
 from gan_cli.evaluation.metric_set import MetricSet

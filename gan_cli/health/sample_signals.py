@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from gan_cli.data.dataset import Dataset, part_with, pick
+from gan_cli.data.dataset import Dataset, MapDataset, part_with, pick
 from gan_cli.data.kinds import kind_of
-from gan_cli.metrics.metric import Features, embed, extractors
+from gan_cli.metrics.metric import Features, at_a_time, embed, extractors
 
 BATCH = 64  # fakes of a reading, and real samples that they are compared with
 REFERENCE = 1024  # training samples searched for copies; mostly small data sets are memorised
@@ -26,24 +26,36 @@ class SampleComparison:
         self.kind = kind_of(dataset.spec.fields[target])
         order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
         index = order[:REFERENCE]
-        real = pick(part, target, index).to(device)
         self.index = index.repeat(BATCH)[:BATCH]  # of the samples with the fakes' labels and inputs
         self.spaces = spaces(dataset, device)
-        self.real = {
-            name: embed(space, real[:BATCH]).features for name, space in self.spaces.items()
-        }
+        real = pick(part, target, index[:BATCH]).to(device)
+        self.real = {name: embed(space, real).features for name, space in self.spaces.items()}
         self.spread = {name: spread(points) for name, points in self.real.items()}
         self.first = next(iter(self.spaces))  # the space for duplicates and novelty
         gap = distinct_nearest(self.real[self.first]).median()
         self.near = NEAR * gap
         self.far = torch.maximum(FAR * gap, WIDE * self.spread[self.first])
         self.expected = natural_duplicates(self.real[self.first], self.near, len(part))
-        # A mirrored copy is a copy, too, if the data are mirrored at random.
-        everywhere = torch.ones(len(real), dtype=torch.bool, device=device)
-        mirrored = [self.kind.mirror(real, everywhere)] if part.hflip else []
-        self.training = embed(self.spaces[self.first], torch.cat([real, *mirrored])).features
-        self.scale = distinct_nearest(self.training[: len(real)]).median()
-        self.searched = len(real) / len(part)  # share of the training samples
+        self.training = self.embedded(part, target, index, device)
+        self.scale = distinct_nearest(self.training[: len(index)]).median()
+        self.searched = len(index) / len(part)  # share of the training samples
+
+    def embedded(
+        self, part: MapDataset, target: str, index: Tensor, device: torch.device
+    ) -> Tensor:
+        """Returns the points of the samples `index`, and of their mirror images, which may follow.
+
+        A mirrored copy is a copy, too, if the data are mirrored at random. Few large images are in
+        memory at a time.
+        """
+        space, found, mirrored = self.spaces[self.first], list[Tensor](), list[Tensor]()
+        for rows in index.split(at_a_time(part.spec.fields[target].shape)):
+            samples = pick(part, target, rows).to(device)
+            found.append(embed(space, samples).features)
+            if part.hflip:
+                everywhere = torch.ones(len(samples), dtype=torch.bool, device=device)
+                mirrored.append(embed(space, self.kind.mirror(samples, everywhere)).features)
+        return torch.cat([*found, *mirrored])
 
     def signals(self, fake: Tensor) -> dict[str, float]:
         """Returns the signals of fakes (N, *shape) in model form, with one device transfer."""

@@ -1,10 +1,12 @@
 """Protocols of metrics and features, and the collected samples that a metric compares."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
+import torch
 from torch import Tensor
 
 from gan_cli.config.registry import Registry
@@ -13,6 +15,8 @@ from gan_cli.metrics.frechet import Moments
 from gan_cli.metrics.latents import Latents
 from gan_cli.runtime.numerics import exact_numerics
 from gan_cli.utils.errors import NonFiniteError
+
+PART = 2**25  # numbers of the samples embedded at a time: 170 images of 3 x 256 x 256
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,20 @@ class Features(Protocol):
         ...
 
 
+def at_a_time(shape: tuple[int, ...]) -> int:
+    """Returns how many samples of this shape are embedded at a time, which bounds the memory."""
+    return max(1, PART // max(1, math.prod(shape)))
+
+
 def embed(features: Features, samples: Tensor) -> Embedded:
-    """Returns the features of samples, with the numerics of evaluation."""
+    """Returns the features of samples, with the numerics of evaluation, a few large ones a time."""
     with exact_numerics(samples.device):
-        return features(samples)
+        parts = [features(part) for part in samples.split(at_a_time(samples.shape[1:]))]
+    if len(parts) == 1:
+        return parts[0]
+    found = [part.features for part in parts]
+    logits = [part.logits for part in parts if part.logits is not None]
+    return Embedded(torch.cat(found), torch.cat(logits) if logits else None)
 
 
 @dataclass(frozen=True)

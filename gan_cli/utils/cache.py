@@ -36,22 +36,39 @@ def cached(kind: str, key: Mapping[str, Any], compute: Callable[[], State]) -> S
     It holds tensors, numbers, strings and containers of them. A damaged file is computed anew. If
     the folder cannot be written, every process computes for itself.
     """
-    text = json.dumps(key, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    name = hashlib.blake2b(text.encode(), digest_size=16).hexdigest() + ".pt"
-    try:
-        path = folder() / kind / name
-        found = read(path, text)
-    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
-        warn_once("read", error)
-        return compute()
+    found = lookup(kind, key)
     if found is not None:
         return found
     state = compute()
-    try:
-        write(path, {"key": text, "digest": digest_of(state), "state": state})
-    except StorageError as error:
-        warn_once("written", error)
+    keep(kind, key, state)
     return state
+
+
+def lookup(kind: str, key: Mapping[str, Any]) -> State | None:
+    """What was kept for this `key`; None if there is nothing, or it cannot be read."""
+    name, text = named(key)
+    try:
+        return read(folder() / kind / name, text)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
+        warn_once("read", error)
+        return None
+
+
+def keep(kind: str, key: Mapping[str, Any], state: State) -> None:
+    """Keeps a result for later processes; if that cannot be done, a warning is logged once."""
+    name, text = named(key)
+    try:
+        path = folder() / kind / name
+        write(path, {"key": text, "digest": digest_of(state), "state": state})
+    except (StorageError, RuntimeError) as error:
+        if "read" not in warned:
+            warn_once("written", error)
+
+
+def named(key: Mapping[str, Any]) -> tuple[str, str]:
+    """The name of the file for a key, and the key as text."""
+    text = json.dumps(key, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest() + ".pt", text
 
 
 def warn_once(what: str, error: Exception) -> None:
@@ -104,13 +121,28 @@ def parts_of(node: Any) -> Iterator[bytes | memoryview]:
         yield f"{type(node).__name__} {node!r};".encode()
 
 
-def content_hash(batches: Iterable[Tensor]) -> str:
+class ContentHash:
     """Hash of samples (N, *shape) in their order, however they are split into batches."""
-    digest, kind = hashlib.blake2b(digest_size=16), None
+
+    def __init__(self) -> None:
+        self.digest = hashlib.blake2b(digest_size=16)
+        self.kind: tuple[torch.dtype, torch.Size] | None = None
+
+    def add(self, batch: Tensor) -> None:
+        kind = (batch.dtype, batch.shape[1:])
+        if self.kind is None:
+            self.kind = kind
+            self.digest.update(f"{batch.dtype} {tuple(batch.shape[1:])}".encode())
+        assert self.kind == kind, "samples of two kinds in one stream"
+        self.digest.update(batch.detach().cpu().contiguous().numpy().data)
+
+    def text(self) -> str:
+        return self.digest.hexdigest()
+
+
+def content_hash(batches: Iterable[Tensor]) -> str:
+    """The ContentHash of all batches."""
+    found = ContentHash()
     for batch in batches:
-        if kind is None:
-            kind = (batch.dtype, batch.shape[1:])
-            digest.update(f"{batch.dtype} {tuple(batch.shape[1:])}".encode())
-        assert kind == (batch.dtype, batch.shape[1:]), "samples of two kinds in one stream"
-        digest.update(batch.detach().cpu().contiguous().numpy().data)
-    return digest.hexdigest()
+        found.add(batch)
+    return found.text()

@@ -53,15 +53,19 @@ def stamps_of(archive: Archive, names: list[str]) -> Tensor:
     return torch.tensor([archive.stamp(name) for name in names], dtype=torch.int64)
 
 
-def place(archive: Archive, shape: Shape) -> tuple[Path, str]:
-    """The file of a survey, and the key that it holds. Raises RuntimeError without a home."""
-    key = {
-        "source": archive.source,
+def decoding(shape: Shape) -> dict[str, Any]:
+    """What decoded images are a function of, besides their files."""
+    return {
         "shape": asdict(shape),
         "version": VERSION,
         "pillow": PIL.__version__,
         "formats": readable_formats(),
     }
+
+
+def place(archive: Archive, shape: Shape) -> tuple[Path, str]:
+    """The file of a survey, and the key that it holds. Raises RuntimeError without a home."""
+    key = {"source": archive.source, **decoding(shape)}
     text = json.dumps(key, sort_keys=True)
     name = hashlib.blake2b(text.encode(), digest_size=16).hexdigest() + ".pt"
     return cache.folder() / "survey" / name, text

@@ -10,7 +10,8 @@ from torch import Tensor
 from gan_cli.config.ranges import Pixels
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.download import fetch
-from gan_cli.data.files.image import Resize, fit, read_image, square, to_tensor
+from gan_cli.data.files.image import Resize, Shape, fit, read_image, square, to_tensor
+from gan_cli.data.files.survey_cache import decoding
 from gan_cli.data.files.unreadable import naming_file
 from gan_cli.data.spec import image_spec
 from gan_cli.utils.digest import short_hash
@@ -66,6 +67,11 @@ class CelebA:
     def fingerprint(self) -> str:
         """Returns a hash of the file names; the content is verified when it is downloaded."""
         return short_hash("\n".join(self.files))
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what its samples are a function of: the files, their shape, and the decoder."""
+        shape = Shape(3, (self.height, self.width), self.resize)
+        return {"files": self.fingerprint(), **decoding(shape)}
 
 
 def check_images(folder: Path, files: list[str]) -> None:

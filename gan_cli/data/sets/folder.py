@@ -3,6 +3,7 @@
 import logging
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -17,6 +18,7 @@ from gan_cli.data.files.image import Resize, Shape, fit, read_image, to_tensor
 from gan_cli.data.files.image_names import image_names
 from gan_cli.data.files.labels import Labels, labels_of
 from gan_cli.data.files.survey import broken_images, check_sizes, survey
+from gan_cli.data.files.survey_cache import decoding
 from gan_cli.data.files.unreadable import naming_file
 from gan_cli.data.spec import image_spec
 from gan_cli.utils.digest import short_hash
@@ -72,6 +74,7 @@ class Folder:
         self.files = FileFacts(self.names, sizes, seen.broken)
         self.checksums = [seen.checksums[name] for name in self.names]
         self.spec = image_spec((channels, *seen.size), len(class_names), tuple(class_names))
+        self.shape = replace(shape, size=seen.size)
         self.resize: Resize = resize
         self.nearest = nearest
         self.hflip = hflip
@@ -126,6 +129,10 @@ class Folder:
         labels = [] if self.label is None else self.label.tolist()
         content = repr((self.names, self.checksums, labels))
         return short_hash(content)
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what its samples are a function of: the files, their shape, and the decoder."""
+        return {"files": self.fingerprint(), **decoding(self.shape)}
 
 
 def wanted_size(
