@@ -30,3 +30,18 @@ class HasDensity(Protocol):
     """A data set with a known density."""
 
     def density(self) -> Density: ...
+
+
+@dataclass(frozen=True)
+class Law:
+    """The distribution of sequences of tokens."""
+
+    log: Callable[[Tensor], Tensor]  # (N, T) int64 to log probabilities (N,) float64
+    entropy: float | None = None  # in nats per sequence, if it is known exactly
+
+
+@runtime_checkable
+class HasLaw(Protocol):
+    """A data set of tokens with a known law."""
+
+    def law(self) -> Law: ...

@@ -9,17 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from gan_cli.config.ranges import Count, Natural, NonNegative, Positive, Share
+from gan_cli.data.dataset import Dataset
 from gan_cli.games.game import Batch, Turn, games
 from gan_cli.games.rollouts import one_hot, relaxed_sequences, rollouts, sequences
 from gan_cli.games.text_samples import TextSamples
+from gan_cli.games.text_scores import likelihoods
 from gan_cli.losses.adversarial import Minimax
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.terms import Terms
+from gan_cli.metrics.scorecard import Scorecard
 from gan_cli.networks.layers.sequences import SequenceGenerator
 from gan_cli.utils.modes import evaluation_mode
 
 Reward = Literal["probability", "log_probability", "logit", "constant", "random"]
-ROWS = 8192  # sequences that the critic judges at a time
+ROWS = {"cpu": 1024}  # sequences that the critic judges at a time, by device; others: MORE
+MORE = 16_384
 
 
 @games.register("seqgan")
@@ -110,27 +114,22 @@ class SeqGAN(TextSamples):
         logs = self.generator(tokens)  # (N, T, V)
         chosen = logs.gather(2, tokens[..., None])[..., 0]
         policy = -(self.advantage(values) * chosen).sum(1).mean()
-        entropy = -(logs.exp() * logs).sum(2).mean()
-        losses = {"policy": policy}
-        if self.entropy:
-            losses["entropy_bonus"] = -self.entropy * entropy
-        observed = {"reward": values[:, -1].mean(), "token_entropy": entropy.detach()}
-        return Terms(losses, observed)
+        terms = Terms({"policy": policy}, {"reward": values[:, -1].mean()})
+        return terms | self.entropy_terms(logs)
 
     def gumbel_loss(self, batch: Batch) -> Terms:
         """Returns the loss of the generator, whose gradient passes through relaxed tokens."""
         real = batch["real"]
-        temperature = torch.tensor(self.gumbel_temperature, device=real.device)
-        fake = relaxed_sequences(self.generator, len(real), temperature)
-        tokens = fake.detach().argmax(2)
-        batch["fake"] = tokens
+        fake, logs = relaxed_sequences(self.generator, len(real), self.gumbel_temperature)
+        batch["fake"] = fake.detach().argmax(2)
         critic, given = self.critic("discriminator", batch), (self.seen(real),)
-        terms = self.objective.generator_terms(critic, (fake,), given)
-        logs = self.generator(tokens) if self.entropy else self.generator(tokens).detach()
+        return self.objective.generator_terms(critic, (fake,), given) | self.entropy_terms(logs)
+
+    def entropy_terms(self, logs: Tensor) -> Terms:
+        """Returns the entropy of a token, given those before it, of log probabilities (N, T, V)."""
         entropy = -(logs.exp() * logs).sum(2).mean()
-        if self.entropy:
-            terms = terms | Terms({"entropy_bonus": -self.entropy * entropy})
-        return terms | Terms({}, {"token_entropy": entropy.detach()})
+        losses = {"entropy_bonus": -self.entropy * entropy} if self.entropy else {}
+        return Terms(losses, {"token_entropy": entropy.detach()})
 
     @torch.no_grad()
     def values(self, batch: Batch, tokens: Tensor) -> Tensor:
@@ -150,7 +149,8 @@ class SeqGAN(TextSamples):
             return torch.rand(len(tokens), device=tokens.device)
         critic = self.critic("discriminator", batch)
         with evaluation_mode(self.networks["discriminator"]):
-            logits = torch.cat([critic(part).float() for part in tokens.split(ROWS)])
+            parts = tokens.split(ROWS.get(tokens.device.type, MORE))
+            logits = torch.cat([critic(part).float() for part in parts])
         if self.reward == "logit":
             return logits
         probability = torch.sigmoid(logits)
@@ -191,6 +191,10 @@ class SeqGAN(TextSamples):
         ours, theirs = dict(self.policy.named_parameters()), self.generator.named_parameters()
         for name, weight in theirs:
             ours[name].lerp_(weight, 1.0 if name == "embedding" else 1 - rate)
+
+    def evaluate(self, dataset: Dataset) -> Scorecard:
+        """Returns likelihoods; with a known law of the data, divergences from it."""
+        return likelihoods(self.generator, dataset)
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "policy": dict(self.policy.state_dict())}
