@@ -167,3 +167,14 @@ def test_a_typed_loss_or_model_keeps_its_own_options():
     assert not [key for key in chosen(facts(GPU), "loss=hinge") if key.startswith("loss")]
     found = chosen(facts(GPU), "model=sngan")
     assert not [key for key in found if key.startswith(("loss", "model"))]
+
+
+@pytest.mark.parametrize("words", [("model=stylegan2",), ("loss=stylegan2",)])
+def test_r1_of_stylegan2_follows_from_pixels_and_batch(words):
+    def gamma(found: Facts, *more: str) -> object:
+        return chosen(found, *words, *more).get("loss.penalties.r1.weight")
+
+    assert gamma(facts(GPU, 256), "batch_size=64") == 0.205  # published at this size: 1, by hand
+    assert gamma(facts(side=32), "batch_size=64") == pytest.approx(0.0032)
+    assert gamma(Facts(CPU, 32, 64, 5000, labelled=False)) == pytest.approx(0.0128)  # batch: 32
+    assert gamma(facts(), "loss.penalties.r1.weight=3") is None

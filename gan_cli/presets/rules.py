@@ -16,6 +16,7 @@ ENLARGED = 20  # one of so many images may be smaller than the chosen size
 FEW, SOME, MANY = 500, 2_000, 20_000  # images
 OFTEN = 50  # times that an image is shown, from which on a critic may know it by heart
 GAMMA, GAMMA_SIDE = 10.0, 64  # a weight of R1 and R2, and the size for which it is good
+STYLE_GAMMA = 0.0002  # of StyleGAN2, times pixels / batch: arXiv:2006.06676, their configuration auto
 LEAST_STEPS, TIMES = 100, 8
 
 
@@ -109,6 +110,16 @@ def choose_batch(plan: Plan, level: Level, facts: Facts) -> None:
         batch //= 2
     where = "a GPU" if facts.machine.is_gpu else "a CPU"
     plan.choose("batch_size", batch, f"usual on {where} at this size")
+
+
+def choose_gamma(plan: Plan, facts: Facts) -> None:
+    """The weight of R1 for StyleGAN2, whose loss has a rule of its authors instead of one value."""
+    chosen = plan.chosen.get("loss")
+    if (chosen.value if chosen else plan.start.choices.get("loss")) != "stylegan2":
+        return
+    gamma = STYLE_GAMMA * facts.height * facts.width / int(plan.value("batch_size"))
+    why = f"{STYLE_GAMMA} * {facts.height} * {facts.width} / batch_size; try a fifth and 5 times"
+    plan.choose("loss.penalties.r1.weight", float(f"{gamma:.3g}"), why)
 
 
 def choose_augment(plan: Plan, facts: Facts, shown: int) -> None:

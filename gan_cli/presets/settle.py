@@ -100,6 +100,7 @@ def choose_all(plan: Plan, level: Level, facts: Facts) -> None:
     rules.choose_device(plan, facts.machine)
     rules.choose_networks(plan, level, facts)
     rules.choose_batch(plan, level, facts)
+    rules.choose_gamma(plan, facts)
     rules.choose_augment(plan, facts, facts.count)
     rules.choose_lengths(plan, level, facts, 0.0)
 
@@ -113,6 +114,7 @@ def measure(plan: Plan, level: Level, facts: Facts, config: Config, folder_of: F
         plan.choose("batch_size", fit.batch, fit.reason)
         if fit.parts > 1 and fit.batch == plan.value("batch_size"):
             plan.choose("accumulate", fit.parts, "parts of a batch, one after the other")
+        rules.choose_gamma(plan, facts)
     speed = speed_of(validate(plan.applied()[0], folder_of), folder)
     rules.choose_augment(plan, facts, rules.images_shown(plan, level, facts, speed))
     if "augment" in plan.chosen and plan.chosen["augment"].value != "none":
