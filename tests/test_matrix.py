@@ -29,6 +29,7 @@ OTHERS = (
     "dann_alternating",
     "f_anogan",
     "inversion",
+    "specgan",
     "wavegan",
     *ENLARGING,
 )

@@ -84,6 +84,7 @@ def test_a_penalty_can_be_added_to_any_loss():
 
 COMPANY = {  # what a choice cannot do without
     "audio": ["dataset.path=x"],
+    "chirps": ["dataset=chirps", "model=wavegan"],  # the data set, and the metrics
     "folder": ["dataset.path=x"],
     "classes": ["model=cgan"],
     "modes": ["dataset=ring", "model=mlp"],

@@ -12,6 +12,7 @@ from gan_cli.augment import Augment, HasStrength, TransformsTogether
 from gan_cli.augment.none import NoAugment
 from gan_cli.config.registry import Component, Registry
 from gan_cli.config.schema import Config
+from gan_cli.data.dataset import Dataset
 from gan_cli.data.spec import Spec
 from gan_cli.games.abilities import Samples
 from gan_cli.games.request import Request
@@ -69,6 +70,12 @@ class Game:
     def spec_of(cls, role: str, spec: Spec, options: Component) -> Spec:  # noqa: ARG003
         """Returns the spec that the network `role` is built for, given the game's `options`."""
         return spec
+
+    def look_at(self, dataset: Dataset) -> None:
+        """Sets what networks take from the data before the training, such as their mean.
+
+        Called once when a run is built, by every process, before older weights are loaded.
+        """
 
     # ---- Training
 

@@ -56,6 +56,7 @@ class Run:
             kind_of(field).check(field)
         torch.manual_seed(config.seed)  # initial weights, equal on every rank
         self.game = build_game(config.model, config.loss, config.augment, self.dataset.spec)
+        self.game.look_at(self.dataset)
         load_pretrained(self.game, config.model, self.dataset.spec, self.folder)
         freeze_first_blocks(self.game, config.model)
         runtime.place(self.game.networks)

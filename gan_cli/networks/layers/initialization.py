@@ -5,6 +5,7 @@ from typing import Literal
 from torch import nn
 
 Initialization = Literal["orthogonal", "normal", "glorot"]
+GLOROT = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.Linear)
 
 
 def initialize_weights(network: nn.Module, kind: Initialization) -> None:
@@ -33,7 +34,7 @@ def initialize_glorot(network: nn.Module) -> None:
     Biases are 0; embeddings stay as they are.
     """
     for module in network.modules():
-        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d | nn.Linear):
+        if isinstance(module, GLOROT):
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
