@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.config.registry import Component
+from gan_cli.data.ground_truth import Density
 from gan_cli.losses import losses
 from gan_cli.losses.f_divergences.variational import FDivergence
 from gan_cli.metrics.closest_gaussian import Profile, closest_gaussian, divergence
@@ -39,14 +40,14 @@ class GaussianFit:
                 "or another loss that begins with f_"
             )
         self.loss = loss
+        self.known: tuple[Density, Profile, tuple[float, float]] | None = None
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
         assert real.density is not None
         assert fake.samples is not None
         points = fake.samples.double()
         mu, sigma = points.mean().item(), max(points.std().item(), MIN_SIGMA)
-        profile = Profile.of(real.density)
-        closest_mu, closest_sigma = closest_gaussian(self.loss, profile)
+        profile, (closest_mu, closest_sigma) = self.closest(real.density)
         return {
             "fit_error": max(abs(mu - closest_mu), abs(sigma - closest_sigma)),
             "mu": mu,
@@ -57,6 +58,13 @@ class GaussianFit:
             "closest_sigma": closest_sigma,
             "least_divergence": self.divergence(profile, closest_mu, closest_sigma),
         }
+
+    def closest(self, density: Density) -> tuple[Profile, tuple[float, float]]:
+        """The profile of a density and its closest Gaussian, found once for all evaluations."""
+        if self.known is None or self.known[0] is not density:
+            profile = Profile.of(density)
+            self.known = density, profile, closest_gaussian(self.loss, profile)
+        return self.known[1:]
 
     def bound(self, real: Tensor | None, fake: Tensor | None) -> dict[str, float]:
         """The critic's estimate of the divergence, if there is a critic."""
