@@ -29,7 +29,7 @@ VARIANTS = {
 SETTINGS = (
     *("model=seqgan", "dataset=oracle_lstm", "dataset.vocabulary=64", "batch_size=64"),
     *("model.game.rollouts=4", "loss.critic_steps=2", "clip_norm=5", "every.log=0"),
-    *("every.preview=0", "every.checkpoint=0", "health=false"),
+    *("every.preview=0", "every.checkpoint=0", "health=false", "ema.half_life=2000"),
 )
 NAMES = ("kl_forward", "kl_reverse", "nll", "oracle_nll", "token_entropy")
 
@@ -55,10 +55,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("variant", choices=[*VARIANTS, "table"])
     parser.add_argument("seed", help="seed, or the file of lines for a table")
-    parser.add_argument("--pretrain", type=int, default=3000)
-    parser.add_argument("--critic", type=int, default=300)
-    parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--rate", type=float, default=1e-3, help="lr of the policy gradient")
+    parser.add_argument("--pretrain", type=int, default=2000)
+    parser.add_argument("--critic", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--rate", type=float, default=1e-2, help="lr of the policy gradient")
     given = parser.parse_args()
     if given.variant == "table":
         print(table(Path(given.seed)))
@@ -68,7 +68,7 @@ def main() -> None:
     words = (
         *(*SETTINGS, *VARIANTS[given.variant], f"steps={total}", f"seed={given.seed}"),
         *(f"model.game.pretrain={pretrain}", f"model.game.pretrain_critic={given.critic}"),
-        *(f"dataset.seed={given.seed}", f"every.evaluate={given.steps // 3}"),
+        *(f"dataset.seed={given.seed}", f"every.evaluate={total // 2}"),
         f"optimizer.players.generator.lr={given.rate}",
     )
     run = train(*words, f"run=text-{given.variant}-{given.rate:g}-{given.seed}")

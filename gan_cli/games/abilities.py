@@ -65,3 +65,12 @@ class HasSamplers(Protocol):
     def protocol(self, request: Request) -> Mapping[str, Any]:
         """Returns the sampler of a request and what it costs, for metric cards."""
         ...
+
+
+@runtime_checkable
+class WritesText(Protocol):
+    """A game whose samples are texts, which may go on from a prompt."""
+
+    def check_prompt(self, request: Request) -> None:
+        """Raises ConfigError if the prompt of a request does not fit the texts."""
+        ...

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from gan_cli.games.abilities import HasLogits, HasSamplers, Samples
+from gan_cli.games.abilities import HasLogits, HasSamplers, Samples, WritesText
 from gan_cli.games.game import Game
 from gan_cli.games.request import Request
 from gan_cli.runtime.random_state import fixed_random_state
@@ -17,6 +17,12 @@ from gan_cli.utils.modes import evaluation_mode
 # float32 sums, and a pixel may then round differently: batches of 1 differ by 2e-7 and take 4
 # times as long (DCGAN, 32x32, 2 CPU cores).
 BATCH = 64
+ONLY: tuple[tuple[str, type, str], ...] = (
+    ("sampler", HasSamplers, "diffusion models"),
+    ("guidance", HasSamplers, "diffusion models"),
+    ("prompt", WritesText, "models of text"),
+    ("temperature", WritesText, "models of text"),
+)  # what is for some games alone
 SPREAD = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, which maps near seeds to distant ones
 
 
@@ -43,10 +49,11 @@ def check_request(game: Game, request: Request) -> None:
     """Raises ConfigError if the request asks for what the game cannot do."""
     if isinstance(game, HasSamplers):
         game.check_request(request)
-        return
-    for key in ("sampler", "guidance"):
-        if getattr(request, key) is not None:
-            raise ConfigError(f"{key}: is for diffusion models, and this is none; leave it out")
+    elif isinstance(game, WritesText):
+        game.check_prompt(request)
+    for key, able, what in ONLY:
+        if getattr(request, key) not in (None, ()) and not isinstance(game, able):
+            raise ConfigError(f"{key}: is for {what}, and this is none; leave it out")
 
 
 def draw_alone(game: Samples, request: Request, index: int) -> Tensor:

@@ -36,6 +36,8 @@ class Request:
     target: str | None = None  # batch key to generate; None: the target of the data set
     sampler: Mapping[str, Any] | None = None  # name and options; None: the game's own
     guidance: float | None = None  # weight of the label; None: the game's own
+    prompt: tuple[int, ...] = ()  # tokens with which each text begins
+    temperature: float | None = None  # of the tokens of a text; None: the game's own
 
     def __len__(self) -> int:
         return len(self.seeds)

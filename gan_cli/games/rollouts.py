@@ -24,15 +24,14 @@ def sequences(policy: SequenceGenerator, rows: int) -> Tensor:
 
 @torch.no_grad()
 def seeded_sequences(
-    policy: SequenceGenerator, uniform: Tensor, temperature: float, prompt: Tensor | None = None
+    policy: SequenceGenerator, uniform: Tensor, temperature: float, prompt: Tensor
 ) -> Tensor:
     """Draws sequences (N, T) by uniform numbers (N, T), each after the same prompt (P,)."""
     state, token, tokens = policy.start(len(uniform)), None, []
-    given = [] if prompt is None else prompt.to(uniform.device).unbind()
     for t, u in enumerate(uniform.unbind(1)):
         logits, state = policy.step(token, state)
-        if t < len(given):
-            token = given[t].expand(len(uniform))
+        if t < len(prompt):
+            token = prompt[t].expand(len(uniform))
         else:
             token = at_quantile(logits / temperature, u)
         tokens.append(token)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,6 @@ from gan_cli.losses.adversarial import Minimax
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.terms import Terms
 from gan_cli.metrics.scorecard import Scorecard
-from gan_cli.networks.layers.sequences import SequenceGenerator
 from gan_cli.utils.modes import evaluation_mode
 
 Reward = Literal["probability", "log_probability", "logit", "constant", "random"]
@@ -73,10 +72,6 @@ class SeqGAN(TextSamples):
         by_gradient = any(penalty.by_gradient for penalty in objective.penalties.values())
         self.relaxed = estimator == "gumbel" or by_gradient  # does the critic take one-hots?
         self.constrain()
-
-    @property
-    def generator(self) -> SequenceGenerator:
-        return cast(SequenceGenerator, self.networks["generator"])
 
     def place(self, device: torch.device) -> None:
         super().place(device)

@@ -16,6 +16,7 @@ from gan_cli.config.ranges import (
     Natural,
     NonNegative,
     Pixels,
+    Positive,
     Range,
     Samples,
     Share,
@@ -81,11 +82,13 @@ class SampleOptions:
     directions: Count | None = None
     strength: Finite | None = None
     steps: Count | None = None
-    distance: Literal["pixels", "random"] = "pixels"
+    distance: Named = field(default_factory=lambda: Named(name="pixels"))  # of samples
     candidates: Annotated[int, Range(least=0, limit=10**5)] = 256
     pull: NonNegative = 0.0
     sampler: Named | None = None  # of diffusion
     guidance: NonNegative | None = None
+    prompt: str | None = None  # of text
+    temperature: Positive | None = None  # of text
     mask: str | None = None  # of inpainting: a half, or an image file
     count: Samples | None = None
     seeds: Seeds | None = None

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 
+from gan_cli.data.files.tokenization import prompt_tokens
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Field
 from gan_cli.games.request import Request
@@ -24,12 +25,14 @@ LISTED = 16  # largest number of seeds, labels or files listed in the report
 WALK_KEYS = ("interpolate", "space", "way", "loop")
 TRUNCATION = ("truncation", "truncation_cutoff")
 SAMPLER = ("sampler", "steps", "guidance")
+TEXT = ("prompt", "temperature")
 KEYS = (
     "count",
     "seeds",
     "label",
     *TRUNCATION,
     *SAMPLER,
+    *TEXT,
     *WALK_KEYS,
     "format",
     "columns",
@@ -99,8 +102,19 @@ def draw_seeds(job: Job, target: str) -> DrawnSamples:
         target=target,
         sampler=options.sampler_options,
         guidance=options.guidance,
+        prompt=prompt_of(options, field),
+        temperature=options.temperature,
     )
     return drawn_samples(model, request, options, field)
+
+
+def prompt_of(options: SampleOptions, field: Field) -> tuple[int, ...]:
+    """Returns the tokens of options.prompt; ConfigError if the model does not know them."""
+    if options.prompt is None:
+        return ()
+    if field.kind != "tokens":
+        raise ConfigError("prompt: is for models of text, and this is none; leave it out")
+    return tuple(prompt_tokens(field, options.prompt))
 
 
 def draw_walk(model: Model, options: SampleOptions, field: Field) -> DrawnSamples:
@@ -177,7 +191,9 @@ def formats_of(options: SampleOptions, field: Field) -> list[str]:
     if options.formats:
         return options.formats
     default = kind_of(field).default_format(field)
-    return ["strip" if "strip" in possible else possible[0]] if walks else [default]
+    if walks and default not in possible:
+        return ["strip" if "strip" in possible else possible[0]]
+    return [default]
 
 
 def summary(drawn: DrawnSamples) -> list[str]:
