@@ -10,6 +10,7 @@ MAY_CHANGE = {
     *("keep_last", "on_nonfinite", "allow_changes", "health", "logger", "log", "score_scale"),
 }
 ABSENT = "absent"
+STORE = "dataset.store"  # how data are read, which changes no sample
 PLACES = {"path", "root"}  # options of data sets that say where the data are
 LENGTHS = {"over", "warmup"}  # of a schedule, in steps
 
@@ -38,7 +39,7 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     return [
         Change(key, before.get(key, ABSENT), now.get(key, ABSENT))
         for key in sorted(before.keys() | now.keys())
-        if not equal(before.get(key), now.get(key))
+        if key != STORE and not equal(before.get(key), now.get(key))
     ]
 
 

@@ -163,7 +163,7 @@ def open_side(
     labels: Literal["folders", "none"] = "folders" if labelled else "none"
     read = asdict(images) | {"channels": images.channels or channels}
     try:
-        folder = Folder(path=str(path), labels=labels, **read)
+        folder = Folder(path=str(path), labels=labels, store=False, **read)
     except ConfigError as error:
         raise ConfigError(*(with_key(fault, where) for fault in error.faults)) from None
     return Data(folder, limit, images)

@@ -1,12 +1,12 @@
 """The files that a run will have on the disk."""
 
 import math
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from gan_cli.config.schema import Config
 from gan_cli.forecast.trial import Preview
+from gan_cli.utils.storage import free_disk
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,3 @@ def kept_checkpoints(steps: int, every: int, keep_last: int, config: Config) -> 
         return newest
     older = (saved - newest) * every  # the last step of those that are not among the newest
     return newest + older // math.lcm(every, config.every.keep)
-
-
-def free_disk(folder: Path) -> int | None:
-    """Free bytes of the disk on which a folder is, or will be."""
-    there = next((p for p in (folder.absolute(), *folder.absolute().parents) if p.is_dir()), None)
-    try:
-        return None if there is None else shutil.disk_usage(there).free
-    except OSError:
-        return None

@@ -8,7 +8,7 @@ process that writes to the folder removes it. A folder of files is made in the s
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -130,6 +130,33 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
     finally:
         remove(temporary)
         os.close(handle)
+
+
+@contextmanager
+def sized_file(folder: Path, size: int) -> Iterator[tuple[Path, Callable[[Path], object]]]:
+    """A temporary file of `size` bytes in `folder`, and the function that moves it to its place.
+
+    The bytes are allocated, so that a program that maps the file is not ended by a full disk. It
+    is removed at the end of the context unless it was moved. Raises StorageError.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder)
+        temporary, handle = temporary_file(folder / "file")
+        try:
+            if hasattr(os, "posix_fallocate") and size:
+                os.posix_fallocate(handle, 0, size)
+            os.truncate(handle, size)
+
+            def settle(path: Path) -> None:
+                os.fsync(handle)
+                temporary.replace(path)
+
+            yield temporary, settle
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            os.close(handle)
 
 
 def move_files(source: Path, target: Path) -> None:

@@ -50,6 +50,23 @@ def locked_file(path: Path) -> Iterator[bool]:
         os.close(handle)
 
 
+@contextmanager
+def waiting_lock(path: Path, message: str) -> Iterator[None]:
+    """Creates a file and locks it in this context; logs `message` if it has to wait for it."""
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    held.add(handle)
+    try:
+        if not lock(handle):
+            log.warning(message)
+            lock(handle, wait=True)
+        yield
+    finally:
+        held.discard(handle)
+        os.close(handle)
+
+
 def leave_locks_to_parent() -> None:
     """Closes inherited locks in a forked process, which would hold them after its parent's end."""
     for handle in held:

@@ -73,3 +73,12 @@ def free_space(path: Path) -> str:
     if not folder.is_dir():
         return ""
     return f", with {shutil.disk_usage(folder).free / 2**20:.0f} MiB free on its disk"
+
+
+def free_disk(folder: Path) -> int | None:
+    """Free bytes of the disk on which a folder is, or will be."""
+    there = next((p for p in (folder.absolute(), *folder.absolute().parents) if p.is_dir()), None)
+    try:
+        return None if there is None else shutil.disk_usage(there).free
+    except OSError:
+        return None

@@ -3,26 +3,27 @@
 import logging
 import os
 import zlib
-from collections import Counter
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gan_cli.config.registry import ConfigError
-from gan_cli.data.files import survey_cache
+from gan_cli.data.files import store, survey_cache
 from gan_cli.data.files.archive import Archive
 from gan_cli.data.files.image import Shape, fit, read_image, to_array
+from gan_cli.data.files.store import Stored, Wanted, wants_store
 from gan_cli.data.files.survey_cache import CHANGED, Surveyed
 from gan_cli.data.files.unreadable import reason
+from gan_cli.utils.errors import StorageError
 
 MIN_SIZE = 8  # pixels per side; smaller images are icons rather than training images
 KEPT_BYTES = 2 * 2**30  # of decoded pixels; images of larger sets are decoded at every access
 CHUNK = 64  # images per task
-LISTED = 20  # broken images that an error lists
+Size = tuple[int, int]  # height, width
+Seen = tuple[Surveyed, Tensor, Tensor]  # an earlier survey, the rows of the images in it, stamps
 
 log = logging.getLogger(__name__)
 
@@ -39,19 +40,84 @@ class Survey:
     # image -> CRC-32 of its file, if readable
     pixels: np.ndarray | None = None
     # uint8 (N, C, H, W), zeros where broken; None: more than KEPT_BYTES
+    stored: Stored | None = None  # the same in a file
     passing: set[str] = field(default_factory=set)  # images whose errors may pass by themselves
 
 
-def survey(archive: Archive, images: list[str], shape: Shape) -> Survey:
-    """Decodes every image once, except those that an earlier start has read, if unchanged."""
+def survey(
+    archive: Archive, images: list[str], shape: Shape, wanted: Wanted = False, alone: bool = False
+) -> Survey:
+    """Decodes every image once, except those that an earlier start has read, if unchanged.
+
+    `wanted` is dataset.store; `alone` means that no other process stores images meanwhile.
+    """
     known, stamps = survey_cache.read(archive, shape), survey_cache.stamps_of(archive, images)
     rows = known.rows(images, stamps)
     first = first_size(archive, images, shape, known, rows)
     result = Survey(shape.size or first)
-    if len(images) * shape.channels * result.size[0] * result.size[1] <= KEPT_BYTES:
+    in_memory = len(images) * shape.channels * result.size[0] * result.size[1] <= KEPT_BYTES
+    if wanted is not False and (wanted is True or not in_memory):
+        if (found := unchanged_store(known, images, rows, shape, result.size)) is not None:
+            result.stored = found
+        elif wants_store(archive, images, shape, result.size, wanted):
+            if alone:
+                return stored_survey(archive, images, shape, (known, rows, stamps), result, first)
+            try:
+                with store.alone():
+                    return survey(archive, images, shape, wanted, alone=True)
+            except StorageError as error:
+                if wanted is True:
+                    raise
+                log.warning("decoding images for every batch anew: %s", error)
+                return survey(archive, images, shape)
+    elif in_memory:
         if known.pixels is None or known.pixels.shape[2:] != result.size:
             rows = torch.full_like(rows, CHANGED)
         result.pixels = known_pixels(known, rows, (shape.channels, *result.size))
+    complete(archive, images, shape, (known, rows, stamps), result, first)
+    return result
+
+
+def unchanged_store(
+    known: Surveyed, images: list[str], rows: Tensor, shape: Shape, size: tuple[int, int]
+) -> Stored | None:
+    """The stored images of an earlier start, if no file has changed since."""
+    if images != known.names or (rows == CHANGED).any():
+        return None
+    with suppress(RuntimeError):
+        found = store.stored(known, shape, size)
+        return found if found.is_whole else None
+    return None
+
+
+def stored_survey(
+    archive: Archive, images: list[str], shape: Shape, seen: Seen, result: Survey, first: Size
+) -> Survey:
+    """Decodes the images into a file, which replaces an earlier one, whose images are copied."""
+    known, rows, stamps = seen
+    old = store.stored(known, shape, result.size)
+    if not old.is_whole:
+        rows = torch.full_like(rows, CHANGED)
+    target = replace(old, shape=(len(images), shape.channels, *result.size))
+    with store.storing(target) as (pixels, keep):
+        if (rows != CHANGED).any():
+            store.copy_known(pixels, old.open(), rows)
+        result.pixels = pixels
+        complete(archive, images, shape, (known, rows, stamps), result, first)
+        result.pixels = None
+        if shape.resize != "none" or set(result.found.values()) <= {result.size}:
+            now = store.stored(surveyed(result, images, stamps), shape, result.size)
+            result.stored = keep(now)
+    if old.is_whole and old != result.stored:
+        old.path.unlink(missing_ok=True)
+    return result
+
+
+def complete(
+    archive: Archive, images: list[str], shape: Shape, seen: Seen, result: Survey, first: Size
+) -> None:
+    """Adds what is known of the images to the result, reads the others, and remembers it all."""
+    known, rows, stamps = seen
     adopt(result, known, rows, images)
     changed = (rows == CHANGED).nonzero().flatten().tolist()
     if changed:
@@ -63,7 +129,6 @@ def survey(archive: Archive, images: list[str], shape: Shape) -> Survey:
         log.info("%d images, which have not changed since they were read", len(images))
     if changed or images != known.names:
         survey_cache.write(archive, shape, surveyed(result, images, stamps))
-    return result
 
 
 def known_pixels(known: Surveyed, rows: Tensor, shape: tuple[int, int, int]) -> np.ndarray:
@@ -95,7 +160,9 @@ def surveyed(result: Survey, images: list[str], stamps: Tensor) -> Surveyed:
         torch.tensor([result.found.get(name, (0, 0)) for name in images]),
         torch.tensor([result.checksums.get(name, 0) for name in images]),
         result.broken,
-        None if result.pixels is None else torch.from_numpy(result.pixels),
+        None
+        if result.pixels is None or isinstance(result.pixels, np.memmap)
+        else torch.from_numpy(result.pixels),
     )
 
 
@@ -166,35 +233,3 @@ def examine(archive: Archive, name: str, shape: Shape, result: Survey, position:
             result.pixels[position] = to_array(
                 fit(image, *result.size, shape.resize, shape.nearest)
             )
-
-
-def broken_images(broken: Mapping[str, str], total: int) -> str:
-    """The error that lists broken images, with advice."""
-    names = sorted(broken)
-    lines = [f"    {name}: {broken[name]}" for name in names[:LISTED]]
-    if len(names) > LISTED:
-        lines.append(f"    and {len(names) - LISTED} more")
-    advice = "type dataset.skip_broken=true to leave them out"
-    if len(names) == total:
-        advice = "no image is left"
-    head = f"dataset.path: {len(names)} of {total} images cannot be used; {advice}:"
-    return "\n".join([head, *lines])
-
-
-def check_sizes(seen: Survey, shape: Shape) -> None:
-    """Raises ConfigError if image sizes differ and there is no resize policy."""
-    height, width = seen.size
-    found = Counter(seen.found.values())
-    if shape.resize == "none" and set(found) - {seen.size}:
-        sizes = ", ".join(f"{n} of {w}x{h}" for (h, w), n in found.most_common(5))
-        more = ", ..." if len(found) > 5 else ""
-        want, add = "images of one size", f"dataset.size={min(map(min, found))} "
-        if shape.size:
-            want, add = f"images of {width}x{height}", ""
-        raise ConfigError(
-            f"dataset.resize: 'none' needs {want}, but there are {sizes}{more} (width x height); "
-            f"type {add}dataset.resize=crop (or stretch, or pad)"
-        )
-    small = sum(n for (h, w), n in found.items() if h < height or w < width)
-    if small and shape.resize != "pad":
-        log.warning("enlarging %d images that are smaller than %dx%d", small, width, height)

@@ -17,8 +17,10 @@ from gan_cli.data.files.facts import FileFacts, sizes_of
 from gan_cli.data.files.image import Resize, Shape, fit, read_image, to_tensor
 from gan_cli.data.files.image_names import image_names
 from gan_cli.data.files.labels import Labels, labels_of
-from gan_cli.data.files.survey import broken_images, check_sizes, survey
+from gan_cli.data.files.store import Wanted
+from gan_cli.data.files.survey import survey
 from gan_cli.data.files.survey_cache import decoding
+from gan_cli.data.files.survey_faults import broken_images, check_sizes
 from gan_cli.data.files.unreadable import naming_file
 from gan_cli.data.spec import image_spec
 from gan_cli.utils.digest import short_hash
@@ -35,7 +37,8 @@ class Folder:
 
     Images are resized to `height` x `width` or `size` x `size`. Without these they keep their size,
     which must be the same for all. `skipped` is the number of broken images that `skip_broken`
-    leaves out.
+    leaves out. Large sets whose pixels are read faster than files are decoded are kept decoded in
+    the cache folder, unless `store` says otherwise.
     """
 
     def __init__(
@@ -52,12 +55,13 @@ class Folder:
         resize: Resize = "none",
         hflip: bool = False,
         skip_broken: bool = False,
+        store: Wanted = "auto",
     ) -> None:
         shape = Shape(channels, wanted_size(size, height, width, resize), resize, nearest)
         self.archive = archive or open_archive(path)
         names = image_names(self.archive, path)
         classes, class_names = labels_of(labels, self.archive, names)
-        seen = survey(self.archive, names, shape)
+        seen = survey(self.archive, names, shape, store)
         if seen.broken and not (skip_broken and len(seen.broken) < len(names)):
             raise ConfigError(broken_images(seen.broken, len(names)))
         check_sizes(seen, shape)
@@ -70,6 +74,8 @@ class Folder:
         self.pixels = None if seen.pixels is None else torch.from_numpy(seen.pixels)
         if self.pixels is not None and self.skipped:
             self.pixels = self.pixels[sound]
+        self.stored, self.rows = seen.stored, sound
+        self.decoded = None if self.stored is None else self.stored.open()
         sizes = [seen.found[name] for name in self.names]
         self.files = FileFacts(self.names, sizes, seen.broken)
         self.checksums = [seen.checksums[name] for name in self.names]
@@ -95,8 +101,19 @@ class Folder:
         return len(self.names)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        sample = {"real": self.decode(index) if self.pixels is None else self.pixels[index]}
+        if self.decoded is not None:
+            real = self.decoded[self.rows[index]]
+        else:
+            real = self.decode(index) if self.pixels is None else self.pixels[index]
+        sample = {"real": real}
         return sample if self.label is None else sample | {"label": self.label[index]}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "decoded": None}  # each process maps the file itself
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.decoded = None if self.stored is None else self.stored.open()
 
     def decode(self, index: int) -> Tensor:
         """Returns the decoded and resized image (C, H, W) uint8.

@@ -50,6 +50,7 @@ def raise_unread(options: Mapping[str, Any], given: set[str]) -> None:
     if "images" in given:
         unread = ["channels", "size", "height", "width", "skip_broken"]
         unread += ["resize"] if options["resize"] != "none" else []
+        unread += ["store"] if options["store"] != "auto" else []
     unread += ["source_channels", "source_classes"] if degraded else []
     unread += ["skip_unmatched"] if "source" not in given else []
     for key in unread:

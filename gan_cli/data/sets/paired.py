@@ -11,6 +11,7 @@ from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import MapDataset, datasets
 from gan_cli.data.degradations.degradation import DegradationNode
 from gan_cli.data.files.image import Resize
+from gan_cli.data.files.store import Wanted
 from gan_cli.data.sets.pair import DatasetNode, open_node, provided_keys
 from gan_cli.data.sets.pair_origins import (
     check_origin,
@@ -56,13 +57,14 @@ class Paired:
         resize: Resize = "none",
         hflip: bool = False,
         skip_broken: bool = False,
+        store: Wanted = "auto",
         skip_unmatched: bool = False,
         held_out: Share = 0.1,
         seed: Seed = 0,
     ) -> None:
         check_origin({key: value for key, value in locals().items() if key != "self"})
         files = {"size": size, "height": height, "width": width, "resize": resize}
-        files |= {"skip_broken": skip_broken}
+        files |= {"skip_broken": skip_broken, "store": store}
         label, own, of_source = None, channels or 3, source_channels or channels or 3
         if images is not None:
             opened = open_node(images, "images")

@@ -13,7 +13,8 @@ from gan_cli.data.dataset import datasets
 from gan_cli.data.files.archive import open_archive
 from gan_cli.data.files.image import read_image, to_tensor
 from gan_cli.data.files.image_names import image_names, listing
-from gan_cli.data.files.survey import KEPT_BYTES, broken_images
+from gan_cli.data.files.survey import KEPT_BYTES
+from gan_cli.data.files.survey_faults import broken_images
 from gan_cli.data.files.unreadable import naming_file, reason
 from gan_cli.data.spec import image_spec
 from gan_cli.utils.digest import short_hash

@@ -9,6 +9,7 @@ from gan_cli.config.ranges import Pixels
 from gan_cli.config.registry import ConfigError
 from gan_cli.data.dataset import Dataset, MapDataset, datasets
 from gan_cli.data.files.image import Resize
+from gan_cli.data.files.store import Wanted
 from gan_cli.data.sets.domain import Domain
 from gan_cli.data.sets.joint import JointDataset
 from gan_cli.data.sets.pair import DatasetNode, open_node
@@ -58,9 +59,10 @@ class Unpaired(JointDataset):
         resize: Resize = "none",
         hflip: bool = False,
         skip_broken: bool = False,
+        store: Wanted = "auto",
     ) -> None:
         files = {"size": size, "height": height, "width": width, "resize": resize}
-        files |= {"hflip": hflip, "skip_broken": skip_broken}
+        files |= {"hflip": hflip, "skip_broken": skip_broken, "store": store}
         nodes: dict[str, Any] = {"source": source, "target": target}
         check_unread(nodes, {**files, "channels": channels}, source_channels)
         counts = {"source": source_channels or channels or 3, "target": channels or 3}
@@ -107,7 +109,7 @@ def check_unread(
     folders = [key for key, node in nodes.items() if isinstance(node, str)]
     unread = {"source_channels": source_channels} if "source" not in folders else {}
     unread |= of_folders if not folders else {}
-    wrong = [key for key, value in unread.items() if value not in (None, False, "none")]
+    wrong = [key for key, value in unread.items() if value not in (None, False, "none", "auto")]
     if wrong:
         own = wrong[0].removeprefix("source_")
         raise ConfigError(
