@@ -197,7 +197,7 @@ def test_attribute_vectors_in_w_are_those_of_the_styles_of_the_codes():
         ("constant", "w", "encode", {"space": "z"}, "space: the encoder of this run finds styles"),
         ("constant", "w", "encode", {"space": "wplus"}, "space: 'wplus' is for task=invert"),
         (None, "z", "invert", {"pull": -1}, "pull: must be 0 or more"),
-        (None, "z", "invert", {"distance": "lips"}, "distance: "),
+        (None, "z", "invert", {"distance": "lips"}, r"distance\.name: "),
         (None, "z", "invert", {"truncation": 0.5}, "truncation: does nothing with task=invert"),
     ],
 )

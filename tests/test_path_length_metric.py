@@ -209,7 +209,7 @@ def test_gan_fid_writes_it_into_a_card():
         ({"options": {"space": "w"}}, r"path_length.space: w needs styles.*path_length.space=z"),
         ({"options": {"space": "x"}}, "path_length.space: "),
         ({"options": {"epsilon": 0}}, "path_length.epsilon: must be above 0"),
-        ({"options": {"distance": "lips"}}, "path_length.distance: "),
+        ({"options": {"distance": "lips"}}, "path_length.distance.name: .*mean 'lpips'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_measured(words, told):

@@ -29,6 +29,7 @@ from gan_cli.metrics.metric import (
     Features,
     Metric,
     Need,
+    Opens,
     extractors,
     metrics,
     value_name,
@@ -60,6 +61,10 @@ class MetricSet:
         if dataset is not None and self.needs & EMBEDDED:
             check_kind(config.features["name"], target_of(dataset))
             self.features = extractors.build(config.features, dataset, device, where="metrics")
+
+        for metric in self.metrics.values():
+            if dataset is not None and isinstance(metric, Opens):
+                metric.open(target_of(dataset), device)
 
         # How generated samples are rounded before they are compared with stored ones.
         self.rounding = "none" if dataset is None else kind_of(target_of(dataset)).rounding

@@ -5,6 +5,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from gan_cli.config.named import Node
 from gan_cli.config.registry import Registry
 from gan_cli.data.spec import Field
 from gan_cli.metrics.features.untrained import RandomFeatures
@@ -22,6 +23,13 @@ class Distance(Protocol):
 
 
 distances: Registry[Distance] = Registry("distance")
+
+
+class DistanceNode(Node):
+    """A distance among the options of a metric or a command: a name, or a name with options."""
+
+    registry = distances
+    expected = "the name of a distance, such as random, or its keys"
 
 
 @distances.register("pixels")

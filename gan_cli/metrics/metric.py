@@ -4,13 +4,14 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from gan_cli.config.registry import Registry
 from gan_cli.data.ground_truth import Density, Modes
+from gan_cli.data.spec import Field
 from gan_cli.metrics.frechet import Moments
 from gan_cli.metrics.latents import Latents
 from gan_cli.runtime.numerics import exact_numerics
@@ -103,6 +104,15 @@ class Metric(Protocol):
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
         """Values by name; the first one decides `best` and is what a sweep optimizes."""
+        ...
+
+
+@runtime_checkable
+class Opens(Protocol):
+    """A metric with a network of its own, which is built before anything is trained or drawn."""
+
+    def open(self, field: Field, device: torch.device) -> None:
+        """Builds it for samples of a field; raises ConfigError if weights are missing."""
         ...
 
 

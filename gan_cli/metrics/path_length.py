@@ -10,13 +10,15 @@ from torch.nn.functional import normalize
 
 from gan_cli.config.ranges import Positive, Samples, Seed
 from gan_cli.data.spec import Field
-from gan_cli.metrics.distances import Distance, distances
+from gan_cli.metrics.distances import Distance, DistanceNode, distances
 from gan_cli.metrics.latents import Latents, Space
 from gan_cli.metrics.metric import Collected, Need, metrics
 from gan_cli.networks.layers.latent import slerp
 from gan_cli.runtime.numerics import exact_numerics
 from gan_cli.utils.errors import ConfigError, NonFiniteError
 
+WHERE = "metrics.compute.path_length"
+RANDOM = DistanceNode(name="random")
 TRIMMED = 1.0  # percent of the lengths at either end that are left out, as in the authors' code
 
 
@@ -27,7 +29,7 @@ class PathLength:
     d(G(p(t)), G(p(t + epsilon))) / epsilon^2, where the path p leads from one random latent to
     another: on an arc in Z (a line for a uniform prior), on a line in W. t is uniform on [0, 1], or
     0 at the `end`. The samples are not rounded. A smooth generator has short paths. Published
-    values have the LPIPS distance; with another one, the name says which, and values compare with
+    values have the distance lpips; with another one, the name says which, and values compare with
     those of equal options alone.
     """
 
@@ -43,21 +45,27 @@ class PathLength:
         space: Space | None = None,
         sampling: Literal["full", "end"] = "end",
         epsilon: Positive = 1e-4,
-        distance: Literal["random", "pixels"] = "random",
+        distance: DistanceNode = RANDOM,
         seed: Seed = 0,
     ) -> None:
         self.count, self.space, self.sampling = count, space, sampling
         self.epsilon, self.distance, self.seed = epsilon, distance, seed
+        self.measure: Distance | None = None
+
+    def open(self, field: Field, device: torch.device) -> None:
+        """Builds the distance for samples of a field; ConfigError if that cannot be."""
+        self.measure = distances.build(self.distance, field, device, where=WHERE)
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:  # noqa: ARG002
         if fake.latents is None:
-            raise ConfigError("metrics.compute.path_length: needs a generator with a latent")
+            raise ConfigError(f"{WHERE}: needs a generator with a latent")
         space = self.space or ("w" if fake.latents.has_styles else "z")
         points = self.points(fake.latents, space)
         lengths = torch.cat(list(self.lengths(fake.latents, points, space)))
         if not lengths.isfinite().all():
             raise NonFiniteError("paths are not finite")
-        return {f"path_length_{space}_{self.distance}": trimmed_mean(lengths.numpy())}
+        name = f"path_length_{space}_{self.distance['name']}"
+        return {name: trimmed_mean(lengths.numpy())}
 
     def points(self, latents: Latents, space: Space) -> Tensor:
         """Returns two points (N, 2, *point) near to each other on each path."""
@@ -78,17 +86,13 @@ class PathLength:
 
     def lengths(self, latents: Latents, points: Tensor, space: Space) -> Iterator[Tensor]:
         """Yields the squared lengths (B,) of the steps between points (N, 2, *point)."""
-        distance = None
         for samples in latents.samples(points, space):
-            distance = distance or self.built(latents.field, samples.device)
+            if self.measure is None:
+                self.open(latents.field, samples.device)
+            assert self.measure is not None
             with exact_numerics(samples.device), torch.no_grad():
-                length = distance(samples[:, 0], samples[:, 1]) / self.epsilon**2
+                length = self.measure(samples[:, 0], samples[:, 1]) / self.epsilon**2
             yield length.double().cpu()
-
-    def built(self, field: Field, device: torch.device) -> Distance:
-        """Returns the distance for samples of a field."""
-        where = "metrics.compute.path_length"
-        return distances.build({"name": self.distance}, field, device, where=where)
 
 
 def trimmed_mean(lengths: np.ndarray) -> float:

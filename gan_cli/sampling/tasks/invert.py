@@ -78,8 +78,7 @@ def search_of(job: Job) -> Search:
     if options.space is None and autoencoder.space != space:
         autoencoder = Autoencoder(job.model, options.task, "w")
     device = job.model.runtime.device
-    node, field = {"name": options.distance}, autoencoder.field
-    distance = distances.build(node, field, device, where="distance")
+    distance = distances.build(options.distance, autoencoder.field, device, where="distance")
     spread = spread_of(autoencoder, space)
     return Search(
         autoencoder,
