@@ -31,7 +31,11 @@ class Diversity:
     minimum: ClassVar[int] = 2
 
     def __init__(
-        self, *, pairs: Samples = 1000, distance: DistanceNode = RANDOM, seed: Seed = 0
+        self,
+        *,
+        pairs: Samples = 1000,  # of samples of each side
+        distance: DistanceNode = RANDOM,  # random, pixels, lpips or lpips_alexnet
+        seed: Seed = 0,  # of the pairs
     ) -> None:
         self.pairs, self.distance, self.seed = pairs, distance, seed
         self.measure: Distance | None = None

@@ -82,7 +82,13 @@ class LPIPS:
     ends: ClassVar[tuple[int, ...]]  # layers whose outputs are compared
     least: ClassVar[int]  # pixels
 
-    def __init__(self, field: Field, device: torch.device, *, weights: str | None = None) -> None:
+    def __init__(
+        self,
+        field: Field,
+        device: torch.device,
+        *,
+        weights: str | None = None,  # a file of weights; None: torch hub's cache, or a download
+    ) -> None:
         if field.kind != "image" or field.shape[0] not in (1, 3):
             raise ConfigError(
                 f"distance: {self.name} compares gray and RGB images, and these samples are of "
