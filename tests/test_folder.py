@@ -5,9 +5,12 @@ import json
 import logging
 import os
 import pickle
+import shutil
+import signal
 import struct
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ import torch
 from PIL import Image
 
 from gan_cli.config.registry import ConfigError
-from gan_cli.data.files import survey
+from gan_cli.data.files import examine, survey
 from gan_cli.data.files.image import fit, read_image
 from gan_cli.data.sets import datasets
 from gan_cli.data.sets.folder import Folder
@@ -544,3 +547,56 @@ def test_floating_point_pixels_are_refused(tmp_path):
     Image.fromarray(np.zeros((16, 16), np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(ConfigError, match="floating-point pixels"):
         Folder(path=str(tmp_path))
+
+
+@pytest.fixture
+def scans(tmp_path) -> Path:
+    """Small images in several chunks, two of them broken."""
+    for i in range(150):
+        save(picture(i, width=9, height=10, mode="L"), tmp_path / "scans" / f"{i:03}.bmp")
+    (tmp_path / "scans/007.bmp").write_bytes(b"no image")
+    (tmp_path / "scans/100.bmp").write_bytes(b"")
+    return tmp_path / "scans"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_many_small_images_are_decoded_by_processes_with_the_same_result(
+    scans, packed, tmp_path, monkeypatch
+):
+    if packed:
+        shutil.make_archive(str(tmp_path / "packed"), "zip", scans)
+    path = tmp_path / "packed.zip" if packed else scans
+    options = {"channels": 1, "skip_broken": True}
+    monkeypatch.setenv("GAN_CLI_CACHE", str(tmp_path / "one"))
+    alone = Folder(path=str(path), **options)
+    monkeypatch.setenv("GAN_CLI_CACHE", str(tmp_path / "two"))
+    monkeypatch.setattr(examine, "MANY", 2)
+    monkeypatch.setattr(examine, "cores", lambda: 2)
+    original, decoding = examine.Examiner.examine, os.getpid()
+
+    def elsewhere(self: examine.Examiner, name: str) -> examine.Examined:
+        assert os.getpid() != decoding
+        return original(self, name)
+
+    monkeypatch.setattr(examine.Examiner, "examine", elsewhere)
+    together = Folder(path=str(path), **options)
+    assert together.names == alone.names
+    assert together.files == alone.files
+    assert together.checksums == alone.checksums
+    assert torch.equal(together.tensors()["real"], alone.tensors()["real"])
+
+
+def test_decoding_goes_on_if_a_process_is_killed(scans, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(examine, "MANY", 2)
+    monkeypatch.setattr(examine, "cores", lambda: 2)
+    original, decoding = examine.Examiner.examine, os.getpid()
+
+    def killed(self: examine.Examiner, name: str) -> examine.Examined:
+        if name == "099.bmp" and os.getpid() != decoding:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(self, name)
+
+    monkeypatch.setattr(examine.Examiner, "examine", killed)
+    found = Folder(path=str(scans), channels=1, skip_broken=True)
+    assert len(found) == 148
+    assert "a process that decodes images was ended" in caplog.text

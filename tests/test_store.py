@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from gan_cli.checkpoints.changes import changes
-from gan_cli.data.files import store
+from gan_cli.data.files import examine, store
 from gan_cli.data.files import survey as surveys
 from gan_cli.data.sets import datasets
 from gan_cli.data.sets.folder import Folder
@@ -50,7 +50,7 @@ def read(monkeypatch) -> list[int]:
     """Grows by one with each image that is decoded, by the survey or for a batch."""
     decoded: list[int] = []
     original = surveys.read_image
-    for module in (surveys, store):
+    for module in (surveys, examine, store):
         monkeypatch.setattr(module, "read_image", lambda *a: decoded.append(1) or original(*a))
     decode = Folder.decode
     monkeypatch.setattr(Folder, "decode", lambda *a: decoded.append(1) or decode(*a))

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
+from gan_cli.data.files import examine, survey_cache
 from gan_cli.data.files import survey as surveys
-from gan_cli.data.files import survey_cache
 from gan_cli.data.sets.folder import Folder
 from gan_cli.utils.errors import ConfigError
 
@@ -47,7 +47,8 @@ def read(monkeypatch) -> list[int]:
         decoded.append(len(data))
         return original(data, channels)
 
-    monkeypatch.setattr(surveys, "read_image", counted)
+    for module in (surveys, examine):
+        monkeypatch.setattr(module, "read_image", counted)
     return decoded
 
 

@@ -1,9 +1,6 @@
 """Decodes every image once before training, and records errors, sizes and pixels."""
 
 import logging
-import os
-import zlib
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -13,15 +10,13 @@ from torch import Tensor
 
 from gan_cli.data.files import store, survey_cache
 from gan_cli.data.files.archive import Archive
-from gan_cli.data.files.image import Shape, fit, read_image, to_array
+from gan_cli.data.files.examine import MIN_SIZE, Examined, Examiner, examine_all
+from gan_cli.data.files.image import Shape, read_image
 from gan_cli.data.files.store import Stored, Wanted, wants_store
 from gan_cli.data.files.survey_cache import CHANGED, Surveyed
-from gan_cli.data.files.unreadable import reason
 from gan_cli.utils.errors import StorageError
 
-MIN_SIZE = 8  # pixels per side; smaller images are icons rather than training images
 KEPT_BYTES = 2 * 2**30  # of decoded pixels; images of larger sets are decoded at every access
-CHUNK = 64  # images per task
 Size = tuple[int, int]  # height, width
 Seen = tuple[Surveyed, Tensor, Tensor]  # an earlier survey, the rows of the images in it, stamps
 
@@ -124,7 +119,10 @@ def complete(
         unchanged = len(images) - len(changed)
         more = f"; {unchanged} others have not changed" if unchanged else ""
         log.info("reading %d images%s", len(changed), more)
-        examine_all(archive, images, changed, shape, result, first)
+        size = None if result.pixels is None else result.size
+        examiner, names = Examiner(archive, shape, size), [images[i] for i in changed]
+        for position, found in zip(changed, examine_all(examiner, names, first), strict=True):
+            add(result, images[position], position, found)
     else:
         log.info("%d images, which have not changed since they were read", len(images))
     if changed or images != known.names:
@@ -149,6 +147,18 @@ def adopt(result: Survey, known: Surveyed, rows: Tensor, images: list[str]) -> N
             result.broken[name] = known.broken[name]
         elif row != CHANGED:
             result.found[name], result.checksums[name] = tuple(sizes[row]), checksums[row]
+
+
+def add(result: Survey, name: str, position: int, found: Examined) -> None:
+    """Adds what was found out about an image."""
+    if found.error is not None:
+        result.broken[name] = found.error
+        if found.passing:
+            result.passing.add(name)
+        return
+    result.found[name], result.checksums[name] = found.size, found.checksum
+    if result.pixels is not None and found.pixels is not None:
+        result.pixels[position] = found.pixels
 
 
 def surveyed(result: Survey, images: list[str], stamps: Tensor) -> Surveyed:
@@ -184,52 +194,8 @@ def first_size(
             return height, width
         try:
             image = read_image(archive.read(name), shape.channels)
-        except Exception:  # reported by `examine`
+        except Exception:  # reported by `examine_all`
             continue
         if min(image.size) >= MIN_SIZE:
             return image.height, image.width
     return MIN_SIZE, MIN_SIZE  # if there is none, all images are reported as broken
-
-
-def examine_all(
-    archive: Archive,
-    images: list[str],
-    positions: list[int],
-    shape: Shape,
-    result: Survey,
-    first: tuple[int, int],
-) -> None:
-    """Decodes the images at `positions`; `first` is the size of a typical one."""
-
-    def look(chunk: list[int]) -> None:
-        for position in chunk:
-            examine(archive, images[position], shape, result, position)
-
-    # Pillow decodes without the interpreter lock, but for images below about 100 x 100 pixels the
-    # work that needs the lock dominates, and a second thread takes 1.5 times as long.
-    threads = min(os.cpu_count() or 1, 16) if first[0] * first[1] > 100 * 100 else 1
-    chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(look, chunks))
-
-
-def examine(archive: Archive, name: str, shape: Shape, result: Survey, position: int) -> None:
-    """Decodes one image and records the outcome in `result`."""
-    try:
-        data = archive.read(name)
-        if not data:
-            raise ValueError("empty file")
-        image = read_image(data, shape.channels)
-        if min(image.size) < MIN_SIZE:
-            raise ValueError(f"only {image.width}x{image.height} pixels")
-    except Exception as error:  # Pillow and zipfile raise many types for damaged files
-        result.broken[name] = reason(error)
-        if isinstance(error, MemoryError) or getattr(error, "errno", None):  # not of the content
-            result.passing.add(name)
-    else:
-        size = result.found[name] = (image.height, image.width)
-        result.checksums[name] = zlib.crc32(data)
-        if result.pixels is not None and (shape.resize != "none" or size == result.size):
-            result.pixels[position] = to_array(
-                fit(image, *result.size, shape.resize, shape.nearest)
-            )

@@ -63,7 +63,7 @@ class Paired:
         seed: Seed = 0,
     ) -> None:
         check_origin({key: value for key, value in locals().items() if key != "self"})
-        files = {"size": size, "height": height, "width": width, "resize": resize}
+        files: dict[str, Any] = {"size": size, "height": height, "width": width, "resize": resize}
         files |= {"skip_broken": skip_broken, "store": store}
         label, own, of_source = None, channels or 3, source_channels or channels or 3
         if images is not None:

@@ -61,7 +61,7 @@ class Unpaired(JointDataset):
         skip_broken: bool = False,
         store: Wanted = "auto",
     ) -> None:
-        files = {"size": size, "height": height, "width": width, "resize": resize}
+        files: dict[str, Any] = {"size": size, "height": height, "width": width, "resize": resize}
         files |= {"hflip": hflip, "skip_broken": skip_broken, "store": store}
         nodes: dict[str, Any] = {"source": source, "target": target}
         check_unread(nodes, {**files, "channels": channels}, source_channels)
