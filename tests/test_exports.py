@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from gan_cli.data.spec import Field, image_spec, sample_spec, vector_spec
@@ -84,20 +85,35 @@ def test_sound_is_drawn_into_wav_files_and_the_same_into_an_npz():
     files, told = sample(seeds="3,5")  # wav is the default
     assert sorted(files) == ["seed-00003.wav", "seed-00005.wav"]
     assert "seeds: 3, 5" in told
-    both, _ = sample(seeds="3,5", format="wav,npz,plot")
+    both, _ = sample(seeds="3,5", format="wav,flac,png,npz,plot")
     with np.load(both["samples.npz"]) as arrays:
         assert arrays["samples"].dtype == np.int16
         for seed, sound in zip((3, 5), arrays["samples"], strict=True):
             found, rate = read_wav(files[f"seed-{seed:05d}.wav"])
             assert rate == 8000
             assert np.array_equal(found, sound)
-    assert "plot.png" in both
-    with pytest.raises(ConfigError, match=r"does not show .* type format=npz or plot or wav"):
+            lossless, _ = soundfile.read(both[f"seed-{seed:05d}.flac"], dtype="int16")
+            assert np.array_equal(lossless[None], sound)
+    assert {"plot.png", "seed-00003.png", "seed-00005.png"} <= both.keys()
+    with pytest.raises(ConfigError, match=r"does not show .* type format=png or npz or plot or"):
         sample(format="grid")
-    with pytest.raises(ConfigError, match="interpolate: there is no format for frames of"):
-        sample(seeds="0-3", interpolate=2)
     with pytest.raises(ConfigError, match=r"columns: samples of kind audio .* make no grid"):
         sample(columns=3)
+
+
+def test_an_interpolation_is_one_sound():
+    saved({"name": "toy_synthesizer"}, sample_spec(Field("audio", (1, 512), sample_rate=8000)))
+    ends, _ = sample(seeds="3,5")
+    files, _ = sample(seeds="3,5", interpolate=2)
+    assert list(files) == ["walk.wav"]
+    sound, rate = read_wav(files["walk.wav"])
+    assert (rate, sound.shape) == (8000, (1, 4 * 512))
+    for seed, part in ((3, sound[:, :512]), (5, sound[:, -512:])):
+        assert np.array_equal(part, read_wav(ends[f"seed-{seed:05d}.wav"])[0])
+    loop, _ = sample(seeds="3,5", interpolate=2, loop=True, format="flac")
+    assert soundfile.info(loop["walk.flac"]).frames == 6 * 512  # it ends before its first sound
+    with pytest.raises(ConfigError, match="'png' shows one sample per seed"):
+        sample(seeds="3,5", interpolate=2, format="png")
 
 
 # ---- Text
@@ -128,12 +144,13 @@ def test_text_is_drawn_line_by_line_and_the_same_tokens_into_an_npz():
 def test_every_kind_has_formats():
     assert set(fitting(VECTORS.fields["real"], walk=False)) == {"npz"}
     assert set(fitting(Field("vector", (2,)), walk=False)) == {"npz", "plot"}
-    assert set(fitting(STEREO, walk=False)) == {"npz", "plot", "wav"}
+    assert set(fitting(STEREO, walk=False)) == {"npz", "plot", "wav", "flac", "png"}
     assert set(fitting(Field("tokens", (4,)), walk=False)) == {"npz", "txt"}
     assert set(fitting(Field("image", (3, 4, 4)), walk=False)) == {"npz", "grid", "png"}
     assert set(fitting(Field("image", (5, 4, 4)), walk=False)) == {"npz"}
     assert set(fitting(Field("image", (1, 4, 4)), walk=True)) == {"strip", "gif", "mp4"}
-    assert fitting(STEREO, walk=True) == []
+    assert set(fitting(STEREO, walk=True)) == {"wav", "flac"}
+    assert fitting(VECTORS.fields["real"], walk=True) == []
 
 
 # ---- A user's own

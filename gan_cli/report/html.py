@@ -17,8 +17,8 @@ Child: TypeAlias = "str | Iterable[Child] | None"
 VOID = {"img", "input", "meta", "br"}
 # A page may load nothing from elsewhere, even if markup was injected.
 POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'none'"
+    "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 )
 
 

@@ -11,6 +11,7 @@ from gan_cli.report.headline import header, scores, tiles
 from gan_cli.report.html import Markup, page, section, tag
 from gan_cli.report.panels import curve_panels
 from gan_cli.report.pictures_section import embed_image, evenly_spaced
+from gan_cli.report.recordings import player
 from gan_cli.report.records import AUGMENTED, DATA, Frame, Record, is_augmented, of_data
 from gan_cli.report.settings_section import nested, settings_of
 from gan_cli.report.words import number
@@ -102,7 +103,12 @@ def figures(name: str, frames: list[Frame], budget: int) -> Iterator[Markup]:
     for frame in frames:
         words = "data" if of_data(name) else f"step {number(frame.step)}"
         alt = f"{name} at step {number(frame.step)}"
-        yield tag("figure", embed_image(frame.path, budget, alt), tag("figcaption", words))
+        yield tag(
+            "figure",
+            embed_image(frame.path, budget, alt),
+            player(frame.path.with_suffix(".wav"), alt),
+            tag("figcaption", words),
+        )
 
 
 def metric_cards(record: Record) -> Markup | None:

@@ -51,6 +51,14 @@ class Logger:
         if self.folder is not None and not (self.folder / picture_file(0, name)).exists():
             self.picture(0, name, picture)
 
+    def recording(self, step: int, name: str, wav: bytes) -> None:
+        """Writes a WAV file to samples/<name>-<step>.wav, beside the picture of its sounds."""
+        if self.folder is None:
+            return
+        path = (self.folder / picture_file(step, name)).with_suffix(".wav")
+        with atomic_file(path, durable=False) as file:
+            file.write(wav)
+
     def text(self, step: int, name: str, text: str) -> None:
         """Writes a text, which run.json has in a form of its own."""
         if self.folder is not None:

@@ -17,8 +17,10 @@ from gan_cli.games.game import Batch, Game, PreviewContent
 from gan_cli.games.request import Request
 from gan_cli.plots.scatter import embedding, principal
 from gan_cli.report.records import AUGMENTED, DATA
+from gan_cli.training.logger import Logger
 from gan_cli.utils.errors import ConfigError
 
+HEARD = 12  # samples of a recording at most
 Picture = tuple[str, np.ndarray]  # name, (height, width, C) uint8
 
 
@@ -31,6 +33,20 @@ class Previews:
         self.count = default if game.previewed is None else game.previewed
         self.batch = first_samples(batches, self.count)
         self.own = held_out_samples(game, dataset, self.count) or self.batch  # of own previews
+
+    def log_data(self, logger: Logger) -> None:
+        """Writes pictures and recordings of the data."""
+        for name, picture in self.data_pictures():
+            logger.data_picture(name, picture)
+        for name, wav in self.data_recordings():
+            logger.recording(0, name, wav)
+
+    def log(self, step: int, logger: Logger) -> None:
+        """Writes pictures and recordings of samples."""
+        for name, picture in self.pictures():
+            logger.picture(step, name, picture)
+        for name, wav in self.recordings():
+            logger.recording(step, name, wav)
 
     def data_pictures(self) -> Iterator[Picture]:
         """Yields the data of the first batches as networks get them, in the layout of samples.
@@ -80,6 +96,25 @@ class Previews:
         for name, content in others.items():
             yield from self.picture(name, self.spec.target, content)
         yield from self.augmented_pictures()
+
+    def data_recordings(self) -> Iterator[tuple[str, bytes]]:
+        """Yields a WAV file of the data of the target, if they are sound."""
+        field = self.spec.fields[self.spec.target]
+        recording = kind_of(field).recording(field, self.shown(self.spec.target))
+        if recording is not None:
+            yield DATA, recording
+
+    def recordings(self) -> Iterator[tuple[str, bytes]]:
+        """Yields a WAV file of the first samples of each target that is sound, by name."""
+        for i, target in enumerate(self.game.targets(self.spec)):
+            field = self.spec.fields[target]
+            heard = field.kind == "audio" and self.game.learns_to_sample
+            if heard:
+                request = self.request(target)
+                drawn = draw_all(self.game, request.select(list(range(min(HEARD, self.count)))))
+                recording = kind_of(field).recording(field, drawn)
+                if recording is not None:
+                    yield f"samples_{target}" if i else "samples", recording
 
     def request(self, target: str) -> Request:
         """Returns the request for samples with the inputs, or the sorted labels, of the batch."""

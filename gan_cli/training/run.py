@@ -116,8 +116,8 @@ class Run:
         if self.runtime.processes.rank == 0:
             self.checkpoints.set_aside_later(self.step)
             self.previews = Previews(self.ema.game, self.dataset, self.feed.batches(0))
-            for name, picture in self.previews.data_pictures() if self.config.every.preview else ():
-                logger.data_picture(name, picture)
+            if self.config.every.preview:
+                self.previews.log_data(logger)
         while self.step < self.config.steps:
             try:
                 self.loop(stop)
@@ -170,8 +170,7 @@ class Run:
         if self.due(every.log):
             self.write_log()
         if self.due(every.preview) and self.runtime.processes.rank == 0:
-            for name, picture in self.previews.pictures():
-                self.logger.picture(self.step, name, picture)
+            self.previews.log(self.step, self.logger)
         if self.due(every.evaluate):
             self.evaluate()
         if self.due(every.checkpoint):
@@ -210,11 +209,12 @@ class Run:
         return {f"health/{name}": value for name, value in signals.items()}
 
     def evaluate(self) -> None:
-        """Computes the metrics of the averaged networks on rank 0, and saves the best."""
+        """Scores the averaged networks, of which every process draws samples, and saves the best."""
         self.check_finite()  # a diverged run is reported as such, and is never the best
-        evaluates = self.config.metrics.compute or isinstance(self.ema.game, Evaluates)
-        if self.runtime.processes.rank == 0 and evaluates:
-            score(self)
+        if self.config.metrics.compute or isinstance(self.ema.game, Evaluates):
+            drawn = self.evaluation.draw(self.ema.game, self.runtime.processes)
+            if self.runtime.processes.rank == 0:
+                score(self, drawn)
 
     def save(self) -> None:
         """Writes a checkpoint after checking that losses and weights are finite."""

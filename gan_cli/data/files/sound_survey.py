@@ -19,6 +19,7 @@ from gan_cli.utils.errors import ConfigError
 
 SILENCE = 32  # of int16, -60 dB of full scale: sound that stays within this is silent
 SHORTEST = 0.01  # seconds
+KINDS = {"silent": "silent", "too short": "too short", "empty file": "empty", "no sound": "empty"}
 LISTED = 20  # files that are named when they are left out
 
 log = logging.getLogger(__name__)
@@ -128,9 +129,7 @@ def report(left_out: Mapping[str, str], total: int) -> None:
 
 def kinds(reasons: Iterable[str]) -> str:
     """How many files are silent, too short, or broken, as in "3 silent, 1 broken"."""
-    named = ("silent" if why == "silent" else why.split(":")[0] for why in reasons)
-    known = ("silent", "too short", "empty file")
-    counts = Counter(name if name in known else "broken" for name in named)
+    counts = Counter(KINDS.get(why.split(":")[0], "broken") for why in reasons)
     return ", ".join(f"{count} {name}" for name, count in counts.most_common())
 
 

@@ -9,9 +9,12 @@ from torch import Tensor
 from gan_cli.data.kinds.kind import Context, Kind, kinds
 from gan_cli.data.spec import Field
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.wav import wav_bytes
 
 FULL_SCALE = 32768  # of int16
 SHOWN = 16  # waveforms in a preview
+RECORDED = 90_000  # numbers of a recording, 180 kB
+PAUSE = 0.1  # seconds from one sound of a recording to the next
 
 
 def sample_rate(field: Field) -> int:
@@ -64,6 +67,14 @@ class Audio(Kind):
         rows = max(SHOWN // len(columns), 1)
         shown = torch.stack([column[:rows] for column in columns], 1).flatten(0, 1)
         return waveforms(shown.float().cpu(), rate)
+
+    def recording(self, field: Field, samples: Tensor) -> bytes:
+        """Returns the first samples one after another, as many as RECORDED numbers hold."""
+        rate = sample_rate(field)
+        pause = torch.zeros(*samples.shape[1:-1], round(PAUSE * rate))
+        count = max(1, RECORDED // (samples[0].numel() + pause.numel()))
+        parts = [part for sound in samples[:count] for part in (sound.float().cpu(), pause)]
+        return wav_bytes(self.to_stored(torch.cat(parts[:-1], 1)).numpy(), rate)
 
     def default_format(self, field: Field) -> str:  # noqa: ARG002
         return "wav"

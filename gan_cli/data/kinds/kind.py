@@ -73,6 +73,10 @@ class Kind:
         assert context.real is not None
         return self.picture(field, (context.real,), context)
 
+    def recording(self, field: Field, samples: Tensor) -> bytes | None:  # noqa: ARG002
+        """Returns a WAV file of samples (N, *shape) in model form; None if they are no sound."""
+        return None
+
     def default_format(self, field: Field) -> str:  # noqa: ARG002
         """Returns the default export format of gan-sample."""
         return "npz"

@@ -78,7 +78,8 @@ class AudioFiles:
             torch.cat([places(*x, self.length, step) for x in enumerate(lengths)])
         )
         self.groups = self.places[:, 0]
-        self.label, names = None, ()
+        self.label: Tensor | None = None
+        names: tuple[str, ...] = ()
         if labels != "none":
             classes, found = labels_of(labels, self.archive, self.names, "sound")
             self.label, names = torch.tensor(classes)[self.groups], tuple(found)
@@ -93,6 +94,11 @@ class AudioFiles:
     def audible(self, places: Tensor) -> Tensor:
         """Leaves out slices of silence, such as pauses; those of files not in memory stay."""
         heard = torch.tensor([not self.is_silent(*place) for place in places.tolist()])
+        if not heard.any():
+            raise ConfigError(
+                f"dataset.crop: all {len(heard)} parts of {self.length} samples are silent, while "
+                "their files are not; type dataset.crop=slices, or a larger dataset.length"
+            )
         if not heard.all():
             log.warning(
                 "left out %d of %d slices, which are silent", int((~heard).sum()), len(heard)

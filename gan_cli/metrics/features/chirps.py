@@ -42,7 +42,7 @@ class ChirpMeasures(nn.Module):
 
     def purity(self, sound: Tensor) -> Tensor:
         """The share of the power that lies within NEAR bins of the peak (N,): 1 for chirps."""
-        _, power, peak = self.track(sound)
+        _, _, peak = self.track(sound)
         whole = self.spectrum(sound)
         bins = torch.arange(whole.shape[1], device=sound.device)[None, :, None]
         near = (bins - peak[:, None]).abs() <= NEAR

@@ -1,7 +1,7 @@
 """Features of a small classifier that is trained on the labels of the data set.
 
 They are to this data set what Inception is to ImageNet. Values carry their name (fd_classifier) and
-can be compared within one data set only.
+can be compared within one data set only. Sounds are classified by their spectrograms.
 """
 
 import hashlib
@@ -15,7 +15,13 @@ from torch import Tensor, nn
 from gan_cli.checkpoints.files import State
 from gan_cli.data.dataset import Dataset, pick
 from gan_cli.metrics.features.classifier_training import train
-from gan_cli.metrics.features.small_resnet import Classifier, downsample, downsampled_size
+from gan_cli.metrics.features.small_resnet import (
+    MAX_SIZE,
+    Classifier,
+    downsample,
+    downsampled_size,
+)
+from gan_cli.metrics.features.sound_images import sound_images
 from gan_cli.metrics.metric import Embedded, extractors
 from gan_cli.runtime.numerics import exact_numerics
 from gan_cli.utils.cache import cached, content_hash
@@ -61,7 +67,10 @@ def trained_classifier(dataset: Dataset, device: torch.device) -> Classifier:
 
 
 def labelled_images(dataset: Dataset) -> tuple[Tensor, Tensor]:
-    """Images (N, C, h, w) uint8 and labels (N,): all, or MAX_IMAGES from a fixed random choice."""
+    """Images (N, C, h, w) uint8 and labels (N,): all, or MAX_IMAGES from a fixed random choice.
+
+    Those of sounds are their spectrograms.
+    """
     labels = dataset.labels()
     found = 0 if labels is None else len(labels.unique())
     if labels is None or found < 2:
@@ -70,11 +79,23 @@ def labelled_images(dataset: Dataset) -> tuple[Tensor, Tensor]:
             f"{'labels of one class only' if found else 'no labels'}; use metrics.features=random"
         )
     picked = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:MAX_IMAGES]
-    shape = (dataset.spec.shape[0], *downsampled_size(*dataset.spec.shape[1:]))
+    size = image_shape(dataset)[1:]
+    shape = (dataset.spec.shape[0], *downsampled_size(*size))
     images = torch.empty(len(picked), *shape, dtype=torch.uint8)  # 0.7 GB at most
     for into, part in zip(images.split(256), picked.split(256), strict=True):
-        into.copy_(downsample(pick(dataset, dataset.spec.target, part), shape[1:]))
+        into.copy_(downsample(as_images(pick(dataset, dataset.spec.target, part)), shape[1:]))
     return images, labels[picked]
+
+
+def image_shape(dataset: Dataset) -> tuple[int, ...]:
+    """Returns the shape (C, H, W) of the images that are classified."""
+    sound = dataset.spec.kind == "audio"
+    return (dataset.spec.shape[0], MAX_SIZE, MAX_SIZE) if sound else dataset.spec.shape
+
+
+def as_images(stored: Tensor) -> Tensor:
+    """Returns uint8 images (N, C, H, W), which those of sounds int16 (N, C, T) are made of."""
+    return sound_images(stored) if stored.dtype == torch.int16 else stored
 
 
 def initial_classifier(shape: tuple[int, ...], classes: int) -> Classifier:
@@ -89,7 +110,7 @@ class ClassifierFeatures:
     """Features (N, 128) before the last layer of the classifier."""
 
     name = "classifier"
-    kinds = frozenset({"image"})
+    kinds = frozenset({"image", "audio"})
     classifies = True
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
@@ -98,7 +119,7 @@ class ClassifierFeatures:
 
     @torch.no_grad()
     def __call__(self, samples: Tensor) -> Embedded:
-        features = self.network.embed(samples)
+        features = self.network.embed(as_images(samples))
         return Embedded(features, self.network.head(features))
 
     def describe(self) -> dict[str, Any]:

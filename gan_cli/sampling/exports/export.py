@@ -35,12 +35,13 @@ class Export:
     """A function that writes samples into a folder and returns its files.
 
     `kinds` are the kinds of samples that it writes. If `walk` is true, it writes interpolations,
-    else one sample for each seed. `modules` are those that it needs, `install` what to pip install.
+    else one sample for each seed; None: both. `modules` are those that it needs, `install` what to
+    pip install.
     """
 
     write: Callable[[Path, DrawnSamples], list[Path]]
     kinds: frozenset[str] | None  # None: all
-    walk: bool
+    walk: bool | None
     modules: tuple[str, ...]
     install: str
     shows: Callable[["Field"], bool]
@@ -54,7 +55,7 @@ def export(
     name: str,
     *,
     kinds: Sequence[str] | None = None,
-    walk: bool = False,
+    walk: bool | None = False,
     modules: tuple[str, ...] = (),
     install: str = "",
     shows: Callable[["Field"], bool] = lambda _: True,
@@ -77,7 +78,9 @@ def fits(name: str, field: "Field") -> bool:
 
 def fitting(field: "Field", walk: bool) -> list[str]:
     """Returns the formats for samples of this kind and shape."""
-    return [name for name, e in exports.entries.items() if e.walk == walk and fits(name, field)]
+    return [
+        name for name, e in exports.entries.items() if e.walk in (walk, None) and fits(name, field)
+    ]
 
 
 def check_formats(names: Sequence[str], walk: bool, task: str) -> Iterator[str]:
@@ -89,7 +92,7 @@ def check_formats(names: Sequence[str], walk: bool, task: str) -> Iterator[str]:
         found = exports.entries[name]
         if task == "sample" and found.walk and not walk:
             yield f"format: '{name}' shows interpolations from seed to seed; add interpolate=8"
-        elif task == "sample" and walk and not found.walk:
+        elif task == "sample" and walk and found.walk is False:
             yield f"format: '{name}' shows one sample per seed; to interpolate type format=gif"
         elif not all(map(find_spec, found.modules)):
             yield f"format: '{name}' needs pip install '{found.install}'"
