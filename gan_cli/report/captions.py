@@ -65,6 +65,7 @@ CAPTIONS: tuple[tuple[str, str], ...] = (
     (r".*/(\w+_)?lecam", "Penalty on logits that drift: should stay small."),
     (r".*/(\w+_)?logit_drift", "Penalty on the level of the logits: should stay small."),
     (r".*/augment_p|.*_strength", "Strength of the augmentation: should level off well below 0.8."),
+    (r".*/augment_steps", "Steps of the longest diffusion that the critic sees: should level off."),
     (r".*/reconstruction_\w+", "Error of the reconstruction: should fall."),
     (r".*/cycle_\w+|cycle_l1_\w+", "Error of images translated there and back: should fall."),
     (r".*/identity_\w+", "Change of images that need no translation: should fall."),
