@@ -43,10 +43,12 @@ def collect(
     needs: frozenset[Need],
     device: torch.device,
     total: int = 0,
+    start: int = 0,
 ) -> Collected:
     """Returns what `needs` names for all batches; moments need only constant memory.
 
-    Raises OutOfMemoryError after the first batch if `total` samples would not fit.
+    `start` is the row of the first sample, for messages. Raises OutOfMemoryError after the first
+    batch if `total` samples would not fit.
     """
     count, moments, kept = 0, None, defaultdict[str, list[Tensor]](list)
     for samples, labels in batches:
@@ -59,7 +61,7 @@ def collect(
             if "moments" in needs:
                 new = Moments.of(embedded.features)
                 moments = new if moments is None else moments + new
-        check_finite(found, count - len(samples))
+        check_finite(found, start + count - len(samples))
         for key in needs & found.keys():
             assert found[key] is not None, f"validation must refuse metrics that lack {key}"
             kept[key].append(found[key].cpu())  # type: ignore[union-attr]
@@ -72,14 +74,16 @@ def collect(
     return Collected(count, moments, **joined)  # type: ignore[arg-type]
 
 
-def labelled(kind: Kind, drawn: Iterable[Tensor], labels: Tensor | None) -> Iterator[Batch]:
+def labelled(
+    kind: Kind, drawn: Iterable[Tensor], labels: Tensor | None, first: int = 0
+) -> Iterator[Batch]:
     """Yields generated samples in stored form, rounded like real ones, with their labels.
 
-    They are checked to be finite first, since uint8 has no NaN.
+    They are checked to be finite first, since uint8 has no NaN; `first` is the row of the first.
     """
     start = 0
     for samples in drawn:
-        check_finite({"samples": samples}, start)
+        check_finite({"samples": samples}, first + start)
         stop = start + len(samples)
         yield kind.to_stored(samples), None if labels is None else labels[start:stop]
         start = stop

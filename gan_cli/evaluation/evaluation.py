@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -16,14 +16,18 @@ from gan_cli.evaluation.collect import collect, dataset_protocol
 from gan_cli.evaluation.contents import BATCH, batches_at
 from gan_cli.evaluation.generated import request_of
 from gan_cli.evaluation.metric_set import MetricSet
+from gan_cli.evaluation.shares import share_of, together
 from gan_cli.games.abilities import Evaluates
 from gan_cli.games.draw import isolated_evaluation, logits_function
 from gan_cli.games.game import Game
+from gan_cli.games.request import Request
 from gan_cli.metrics.metric import Collected, at_a_time, naming_side
 from gan_cli.metrics.scorecard import Scorecard
+from gan_cli.runtime.processes import Processes
 from gan_cli.utils.memory import EVALUATION, memory_errors
 
 MANY = 50_000  # samples, from which on it is checked before the training whether they fit
+Drawn = dict[str | None, Collected]  # of a score, by field; None: the target of the data set
 LogitsOf = Callable[[Tensor], Tensor | None]  # samples in model form to the critic's logits
 
 
@@ -66,27 +70,55 @@ class Evaluation:
         """The entries of metric cards about the data set."""
         return dataset_protocol(self.dataset, self.config.real_count)
 
+    def draw(self, game: Game, processes: Processes) -> Drawn | None:
+        """Returns the samples of a score by target, of which every process draws its share.
+
+        They are complete on rank 0 alone, for `evaluate`. None if another process has failed.
+        """
+        found: Drawn = {}
+        for target, one in ((None, self), *self.others.items()):
+            if one.metrics.metrics:
+                drawn = together(processes, partial(one.share, game, processes))
+                if drawn is None:
+                    return None
+                found[target] = drawn
+        return found
+
     @memory_errors(EVALUATION)
-    def evaluate(self, game: Game) -> Scorecard:
+    def share(self, game: Game, processes: Processes) -> Collected:
+        """Returns the samples that this process draws."""
+        request = self.request(game)
+        rows = share_of(len(request), processes.rank, processes.world)
+        with naming_side("generated"):
+            return self.metrics.drawn(game, self.dataset.spec, request, rows)
+
+    def request(self, game: Game) -> Request:
+        """Returns the request for the samples of a score, the same whenever it is asked for."""
+        return request_of(game, self.dataset, self.config.count, self.seed)
+
+    @memory_errors(EVALUATION)
+    def evaluate(self, game: Game, drawn: Drawn | None = None) -> Scorecard:
         """Returns the metrics of samples of the game, and the game's own scores.
 
-        The values of other fields have the suffix "_FIELD".
+        The values of other fields have the suffix "_FIELD". `drawn` are samples from `draw`.
         """
-        card = self.compare(game)
+        drawn = drawn or {}
+        card = self.compare(game, drawn.get(None))
         for target, other in self.others.items():
-            card |= other.compare(game).named(target)
+            card |= other.compare(game, drawn.get(target)).named(target)
         if isinstance(game, Evaluates):
             with isolated_evaluation(game.networks):
                 card |= game.evaluate(self.dataset)
         return card
 
-    def compare(self, game: Game) -> Scorecard:
-        """Returns the metrics of samples of the target."""
+    def compare(self, game: Game, drawn: Collected | None = None) -> Scorecard:
+        """Returns the metrics of samples of the target, which are drawn unless they are given."""
         if not self.metrics.metrics:
             return Scorecard()
-        request = request_of(game, self.dataset, self.config.count, self.seed)
+        request, spec = self.request(game), self.dataset.spec
         with naming_side("generated"):
-            fake = self.metrics.generated(game, self.dataset.spec, request, self.dataset)
+            drawn = self.metrics.drawn(game, spec, request) if drawn is None else drawn
+            fake = self.metrics.completed(drawn, game, spec, request, self.dataset)
         critic = logits_function(game)
         return self.metrics.score(
             *(self.with_critic_logits(side, critic) for side in (self.real, fake))

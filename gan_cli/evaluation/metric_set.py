@@ -20,6 +20,7 @@ from gan_cli.evaluation.collect import (
 )
 from gan_cli.evaluation.held_out import held_out_inputs, held_out_pairs
 from gan_cli.evaluation.latents import latents_of
+from gan_cli.evaluation.shares import part_of
 from gan_cli.games.draw import draw
 from gan_cli.games.game import Game
 from gan_cli.games.request import Request
@@ -89,10 +90,24 @@ class MetricSet:
 
         `data` have the inputs of pairs, if a metric needs these.
         """
+        return self.completed(self.drawn(game, spec, request), game, spec, request, data)
+
+    def drawn(
+        self, game: Game, spec: Spec, request: Request, rows: range | None = None
+    ) -> Collected:
+        """Draws and embeds the samples of a request, or those in `rows` of it."""
+        rows = range(len(request)) if rows is None else rows
+        part = request if len(rows) == len(request) else part_of(request, rows)
         kind = kind_of(spec.fields[request.target or spec.target])
-        batches = labelled(kind, draw(game, request), request.label if game.labelled else None)
-        watched = self.progress(batches, len(request))
-        found = collect(watched, self.features, self.needs, self.device, len(request))
+        labels = part.label if game.labelled else None
+        batches = labelled(kind, draw(game, part), labels, rows.start)
+        watched = self.progress(batches, len(part))
+        return collect(watched, self.features, self.needs, self.device, len(part), rows.start)
+
+    def completed(
+        self, found: Collected, game: Game, spec: Spec, request: Request, data: Dataset | None
+    ) -> Collected:
+        """Adds what metrics need besides the samples of a request."""
         if "latents" in self.needs:
             field = spec.fields[request.target or spec.target]
             found = replace(found, latents=latents_of(game, request, field))

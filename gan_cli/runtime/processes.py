@@ -116,6 +116,18 @@ class Processes:
             dist.all_gather_object(values, value)
         return values
 
+    def collected(self, value: T) -> list[T]:
+        """Returns the values of all ranks, plain data or tensors on the CPU, on rank 0.
+
+        The others get an empty list.
+        """
+        if self.world == 1:
+            return [value]
+        values: list[Any] | None = [None] * self.world if self.rank == 0 else None
+        with self.communicating():
+            dist.gather_object(value, values)
+        return values or []
+
     def at_abrupt_end(self, action: Callable[[str], object]) -> None:
         """Calls `action` with the message if this process has to be ended as it cannot return."""
         if self.failures is not None:

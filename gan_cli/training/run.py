@@ -164,7 +164,7 @@ class Run:
         return None
 
     def at_intervals(self) -> None:
-        """Logs, previews, evaluates and saves when due. Nothing waits for another process."""
+        """Logs, previews, evaluates and saves when due."""
         self.display.advance(self.step)
         every = self.config.every
         if self.due(every.log):
@@ -209,11 +209,11 @@ class Run:
         return {f"health/{name}": value for name, value in signals.items()}
 
     def evaluate(self) -> None:
-        """Scores the averaged networks, of which every process draws samples, and saves the best."""
+        """Scores samples of the averaged networks, drawn by all processes, and saves the best."""
         self.check_finite()  # a diverged run is reported as such, and is never the best
         if self.config.metrics.compute or isinstance(self.ema.game, Evaluates):
             drawn = self.evaluation.draw(self.ema.game, self.runtime.processes)
-            if self.runtime.processes.rank == 0:
+            if self.runtime.processes.rank == 0 and drawn is not None:
                 score(self, drawn)
 
     def save(self) -> None:

@@ -7,7 +7,7 @@ from gan_cli.checkpoints.contents import plain
 from gan_cli.checkpoints.files import Checkpoints
 from gan_cli.checkpoints.resume import Resumable, state_of
 from gan_cli.evaluation.card import training_card
-from gan_cli.evaluation.evaluation import Evaluation
+from gan_cli.evaluation.evaluation import Drawn, Evaluation
 from gan_cli.evaluation.scale import scale_of
 from gan_cli.games.build import build_game
 from gan_cli.games.game import Game
@@ -29,9 +29,9 @@ class Scored(Resumable, Protocol):
     display: Display
 
 
-def score(run: Scored) -> None:
-    """Computes the metrics of the averaged networks, and saves the best."""
-    card = run.evaluation.evaluate(run.ema.game)
+def score(run: Scored, drawn: Drawn | None = None) -> None:
+    """Computes the metrics of the averaged networks, of samples `drawn`, and saves the best."""
+    card = run.evaluation.evaluate(run.ema.game, drawn)
     run.logger.scalars(run.step, card.values)
     run.display.show_metric(run.step, card.values)
     for warning in card.warnings:
