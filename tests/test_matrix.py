@@ -11,7 +11,7 @@ from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, built, composed, names, small, tensors_of, trained
 
 # Games on pairs of domains or images, and without a critic: test_dann.py, test_inversion.py and
-# test_pix2pix.py, test_cyclegan.py have them; test_wavegan.py has sounds.
+# test_pix2pix.py, test_cyclegan.py have them; test_wavegan.py has sounds, test_seqgan.py texts.
 ENLARGING = (
     "esrgan",
     "msrgan",
@@ -29,6 +29,7 @@ OTHERS = (
     "dann_alternating",
     "f_anogan",
     "inversion",
+    "seqgan",
     "specgan",
     "wavegan",
     *ENLARGING,

@@ -80,6 +80,7 @@ REQUIRED = {
     "folder": {"path": "x"},
     "known_map": {"images": DIGITS},
     "patches": {"path": "x"},
+    "text": {"path": "x"},
     "unpaired": {"source": DIGITS, "target": DIGITS},
     "mnist_m": {"photos": "x"},
     "pair": {"source": DIGITS, "target": DIGITS},

@@ -34,10 +34,11 @@ class TextMetric:
             )
         self.field = field
 
-    def tokens(self, side: Collected) -> list[list[int]]:
-        """Returns the tokens of each text, up to its end."""
+    def tokens(self, side: Collected, count: int) -> list[list[int]]:
+        """Returns the tokens of at most `count` texts, up to their end; data may be sorted."""
         assert side.samples is not None
-        rows: list[list[int]] = side.samples.tolist()
+        every = torch.arange(min(count, len(side.samples))) * len(side.samples)
+        rows: list[list[int]] = side.samples[every // min(count, len(side.samples))].tolist()
         if self.field is None or "" not in self.field.vocabulary:
             return rows
         end = self.field.vocabulary.index("")
@@ -57,7 +58,7 @@ class Bleu(TextMetric):
         self.order, self.count = order, count
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
-        texts, references = self.tokens(fake)[: self.count], self.tokens(real)[: self.count]
+        texts, references = self.tokens(fake, self.count), self.tokens(real, self.count)
         return {f"bleu_{self.order}": bleu(texts, references, self.order)}
 
 
@@ -76,7 +77,7 @@ class SelfBleu(TextMetric):
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:
         sides = {"": fake, "_of_data": real}
         return {
-            f"self_bleu_{self.order}{name}": bleu(self.tokens(side)[: self.count], None, self.order)
+            f"self_bleu_{self.order}{name}": bleu(self.tokens(side, self.count), None, self.order)
             for name, side in sides.items()
         }
 
@@ -91,7 +92,7 @@ class Distinct(TextMetric):
         self.order, self.count = order, count
 
     def __call__(self, real: Collected, fake: Collected) -> dict[str, float]:  # noqa: ARG002
-        texts = self.tokens(fake)[: self.count]
+        texts = self.tokens(fake, self.count)
         values = {f"distinct_{n}": distinct(texts, n) for n in range(1, self.order + 1)}
         return {**values, "distinct_texts": len(set(map(tuple, texts))) / len(texts)}
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gan_cli.config.ranges import Count, Natural, NonNegative, Share, Units
 from gan_cli.data.spec import Spec
+from gan_cli.networks.layers.norm import apply_spectral_norm
 from gan_cli.networks.layers.sequences import embedded, token_field
 from gan_cli.networks.network import networks
 from gan_cli.utils.errors import ConfigError
@@ -34,6 +35,7 @@ class TextCNNDiscriminator(nn.Module):
         highway: Natural = 1,  # highway layers
         dropout: Share = 0.25,  # share of the features that training hides
         l2: NonNegative = 0.2,  # weight of half the squared norm of the output layer
+        spectral_norm: bool = False,  # spectral normalization of all weights but the embedding
     ) -> None:
         super().__init__()
         field = token_field(spec)
@@ -47,6 +49,8 @@ class TextCNNDiscriminator(nn.Module):
         self.highways = nn.ModuleList(Highway(sum(counts)) for _ in range(highway))
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(sum(counts), 1)
+        if spectral_norm:
+            apply_spectral_norm(self)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens (N, T) or (N, T, V) to logits (N,)."""
