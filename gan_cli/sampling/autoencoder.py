@@ -20,12 +20,15 @@ BATCH = 250
 class Autoencoder:
     """A generator with an optional encoder, whose codes are points of a space: z or w.
 
-    Samples are passed in stored form: images uint8 (N, C, H, W), vectors float32 (N, F).
+    Samples are passed in stored form: images uint8 (N, C, H, W), vectors float32 (N, F). Those of a
+    conditional generator are all of the class `label`.
     """
 
-    def __init__(self, model: Model, task: str, space: Space | None = None) -> None:
-        self.model, self.spec = model, model.spec
-        if model.game.labelled:
+    def __init__(
+        self, model: Model, task: str, space: Space | None = None, label: int | None = None
+    ) -> None:
+        self.model, self.spec, self.label = model, model.spec, label
+        if model.game.labelled and label is None:
             raise ConfigError(
                 f"task: '{task}' has no labels for the checkpoint's conditional generator; "
                 "train one with model.networks.generator.conditioning=none"
@@ -51,12 +54,12 @@ class Autoencoder:
         return self.model.network(role, averaged=False)
 
     @torch.inference_mode()
-    def apply(self, function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    def apply(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """Returns `function` of inputs (N, ...), computed in batches; float32 on the CPU."""
         outputs, runtime = [], self.model.runtime
-        for batch in inputs.split(BATCH):
+        for batch in zip(*(x.split(BATCH) for x in inputs), strict=True):
             with runtime.autocast():
-                outputs.append(function(batch.to(runtime.device)).float().cpu())
+                outputs.append(function(*(x.to(runtime.device) for x in batch)).float().cpu())
         return torch.cat(outputs)
 
     def apply_to_samples(self, function: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
@@ -72,27 +75,37 @@ class Autoencoder:
         codes: Tensor = self.encoder(x)
         return codes if self.found == self.space else self.generator.styles(codes)[:, 0]
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """Returns the samples of a batch of codes (N, D), or of styles (N, layers, D)."""
+    def decode(self, codes: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Returns the samples of a batch of codes (N, D), or of styles (N, layers, D).
+
+        `noise` (N, noise_size) is that of the layers of a generator with styles.
+        """
         generator = self.generator
-        if codes.ndim == 3:
-            return generator.synthesis(codes)
         if self.space == "w":
-            return generator.synthesis(codes[:, None].expand(-1, generator.styled, -1))
-        return generator(codes)
+            styles = codes if codes.ndim == 3 else codes[:, None].expand(-1, generator.styled, -1)
+            return generator.synthesis(styles, *(() if noise is None else (noise,)))
+        return generator(codes, **self.labels(len(codes), codes.device))
+
+    def labels(self, count: int, device: Any = None) -> dict[str, Tensor]:
+        """Returns the keyword with the class of each sample, if the generator takes classes."""
+        return {} if self.label is None else {"label": torch.full((count,), self.label).to(device)}
+
+    def request(self, count: int, first: int = 0) -> Request:
+        """Returns the request for samples of `count` seeds from `first` on."""
+        return Request(range(first, first + count), self.labels(count).get("label"))
 
     def drawn(self, count: int, first: int = 0) -> Tensor:
         """Returns the codes (N, D) of `count` seeds from `first` on."""
-        points = points_of(self.model.game, Request(range(first, first + count)), self.space)
+        points = points_of(self.model.game, self.request(count, first), self.space)
         return points if self.space == "z" else points[:, 0]
 
     def encode(self, samples: Tensor) -> Tensor:
         """Returns codes (N, D)."""
         return self.apply_to_samples(self.code, samples)
 
-    def generate(self, codes: Tensor) -> Tensor:
+    def generate(self, codes: Tensor, noise: Tensor | None = None) -> Tensor:
         """Returns samples (N, *shape) in model form."""
-        return self.apply(self.decode, codes)
+        return self.apply(self.decode, codes, *(() if noise is None else (noise,)))
 
     def reconstruct(self, samples: Tensor) -> Tensor:
         """Returns G(E(x)), (N, *shape) in model form."""

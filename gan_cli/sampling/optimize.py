@@ -1,8 +1,8 @@
 """Inversion by optimization in Z, W or W+: latents whose samples resemble given ones.
 
 Z: Zhu et al. 2016 (arXiv:1609.03552), Section 3.1. W: Karras et al. 2020 (arXiv:1912.04958),
-Appendix D, without its maps of noise. W+, in which each layer has its own style: Abdal et al. 2019
-(arXiv:1904.03189).
+Appendix D, with its maps of noise if they are asked for. W+, in which each layer has its own style:
+Abdal et al. 2019 (arXiv:1904.03189).
 """
 
 import math
@@ -12,11 +12,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from gan_cli.games.request import Request
 from gan_cli.games.spaces import styles_of
 from gan_cli.metrics.distances import Distance
 from gan_cli.networks.layers.latent import seeded_latent
 from gan_cli.sampling.autoencoder import Autoencoder
+from gan_cli.sampling.noise_maps import WEIGHT, correlation, maps_of, standardize
 from gan_cli.utils.noise import Noise
 
 RATE = 0.1  # of Adam, from StyleGAN2's projector
@@ -47,8 +47,16 @@ def spread_of(autoencoder: Autoencoder, space: str) -> Spread:
     if space == "z":
         zeros = torch.zeros(generator.latent_dim)
         return Spread(zeros, torch.ones_like(zeros))
-    w = styles_of(autoencoder.model.game, Request(range(STYLES)))[:, 0]
+    w = styles_of(autoencoder.model.game, autoencoder.request(STYLES))[:, 0]
     return Spread(w.mean(0), w.std(0).clamp(min=1e-8))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Points (N, ...), and the noise (N, noise_size) of the layers if it was searched for."""
+
+    points: Tensor
+    noise: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class Search:
     candidates: int = 0  # random points, of which the search starts from the nearest
     pull: float = 0.0
     batch_size: int = 64
+    noise_maps: bool = False  # search for the noise of the layers, too
 
     def start(self, samples: Tensor) -> Tensor:
         """Returns where to start without an encoder.
@@ -103,20 +112,22 @@ class Search:
             return codes
         return codes[:, None].repeat(1, self.autoencoder.generator.styled, 1)
 
-    def run(self, samples: Tensor, start: Tensor) -> Tensor:
-        """Returns the points that Adam finds from `start`. Samples do not affect each other."""
+    def run(self, samples: Tensor, start: Tensor) -> Found:
+        """Returns what Adam finds from `start`. Samples do not affect each other."""
         parts = zip(samples.split(self.batch_size), start.split(self.batch_size), strict=True)
-        return torch.cat(
-            [self.of_batch(*part, i * self.batch_size) for i, part in enumerate(parts)]
-        )
+        found = [self.of_batch(*part, i * self.batch_size) for i, part in enumerate(parts)]
+        maps = [part.noise for part in found if part.noise is not None]
+        return Found(torch.cat([part.points for part in found]), torch.cat(maps) if maps else None)
 
-    def of_batch(self, samples: Tensor, start: Tensor, first: int) -> Tensor:
-        """Returns the points of a batch, whose samples have the numbers from `first` on."""
+    def of_batch(self, samples: Tensor, start: Tensor, first: int) -> Found:
+        """Returns what is found for a batch, whose samples have the numbers from `first` on."""
         autoencoder, device = self.autoencoder, self.autoencoder.model.runtime.device
         real, spread = autoencoder.to_model(samples.to(device)), self.spread.to(device)
         noise, scale = Noise(range(first, first + len(samples))), spread.deviation.norm()
         points = start.to(device, copy=True).requires_grad_()
-        optimizer: Any = torch.optim.Adam([points])
+        maps = self.first_maps(noise).to(device).requires_grad_() if self.noise_maps else None
+        leaves = [points] if maps is None else [points, maps]
+        optimizer: Any = torch.optim.Adam(leaves)
         for step in range(self.steps):
             done = step / self.steps
             optimizer.param_groups[0]["lr"] = RATE * self.rate(done)
@@ -124,14 +135,31 @@ class Search:
             if self.space != "z":
                 shaken = SHAKEN * max(0.0, 1 - done / SHAKING) ** 2
                 moved = points + shaken * scale * noise.normal(*points.shape[1:]).to(device)
-            error = self.distance(autoencoder.decode(moved), real)  # (N,)
+            error = self.distance(autoencoder.decode(moved, maps), real)  # (N,)
             if self.pull:
                 error = error + self.pull * spread.squares(points)
-            (points.grad,) = torch.autograd.grad(error.sum(), points)
+            if maps is not None:
+                error = error + WEIGHT * self.correlation(maps)
+            for leaf, gradient in zip(
+                leaves, torch.autograd.grad(error.sum(), leaves), strict=True
+            ):
+                leaf.grad = gradient
             optimizer.step()
+            if maps is not None:
+                standardize(maps.data, autoencoder.generator.noise_sizes)
             if self.space == "z" and autoencoder.generator.prior == "uniform":
                 points.data.clamp_(-1, 1)
-        return points.detach().cpu()
+        return Found(points.detach().cpu(), None if maps is None else maps.detach().cpu())
+
+    def first_maps(self, noise: Noise) -> Tensor:
+        """Returns the noise (N, noise_size) from which the search starts."""
+        return noise.normal(self.autoencoder.generator.noise_size)
+
+    def correlation(self, noise: Tensor) -> Tensor:
+        """Returns the correlations (N,) of neighbours in the noise of all layers."""
+        height, width = self.autoencoder.field.shape[1:]
+        sizes = self.autoencoder.generator.noise_sizes
+        return correlation(maps_of(noise, sizes, (height, width)))
 
     def rate(self, done: float) -> float:
         """Returns the share of the learning rate when the share `done` of the steps is done.

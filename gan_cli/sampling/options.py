@@ -84,6 +84,7 @@ class SampleOptions:
     steps: Count | None = None
     distance: Named = field(default_factory=lambda: Named(name="pixels"))  # of samples
     candidates: Annotated[int, Range(least=0, limit=10**5)] = 256
+    noise_maps: bool = False  # of the layers of StyleGAN2 are found, too
     pull: NonNegative = 0.0
     sampler: Named | None = None  # of diffusion
     guidance: NonNegative | None = None

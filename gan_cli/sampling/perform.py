@@ -67,7 +67,9 @@ def prepare(job: Job, task: Task, checkpoint: Checkpoint) -> None:
     if {"latent", "encoder"} & task.needs:
         if not job.model.has_latent:
             raise ConfigError(f"task: '{options.task}' needs a generator with a latent")
-        job.autoencoder = Autoencoder(job.model, options.task, code_space(options))
+        # A task that takes labels makes one for each class; the first stands for all of them.
+        label = 0 if "label" in task.keys and job.model.game.labelled else None
+        job.autoencoder = Autoencoder(job.model, options.task, code_space(options), label)
     if "inputs" in task.needs:
         usual = SHOWN if "shows" in task.needs else None
         job.inputs = open_inputs(options, checkpoint, checkpoint.spec.target, usual, job.run)

@@ -7,22 +7,37 @@ encoder, or minimize from the encoder's latent. Styles are found in the same way
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
 from gan_cli.metrics.distances import distances
-from gan_cli.networks.layers.latent import HasStyles
+from gan_cli.networks.layers.latent import HasStyles, Space
 from gan_cli.sampling.arrays import labels_of, write_npz
 from gan_cli.sampling.autoencoder import Autoencoder
-from gan_cli.sampling.optimize import Search, spread_of
+from gan_cli.sampling.model import class_number
+from gan_cli.sampling.optimize import Found, Search, spread_of
 from gan_cli.sampling.task import Job, task
+from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.images import grid, save_png
 from gan_cli.utils.strict_json import write_json
 
 STEPS = 300
-Inversions = dict[str, tuple[Tensor, float]]  # method -> latents (N, D) or styles, seconds
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What a method has found for N samples."""
+
+    points: Tensor  # latents (N, D) or styles
+    noise: Tensor | None  # of the layers, (N, noise_size), if it was searched for
+    rebuilt: Tensor  # samples of the points, in model form
+    squares: Tensor  # (N,), mean squares of the points, in standard deviations
+    seconds: float
 
 
 @task(
@@ -35,6 +50,8 @@ Inversions = dict[str, tuple[Tensor, float]]  # method -> latents (N, D) or styl
         "space",
         "distance",
         "candidates",
+        "noise_maps",
+        "label",
         "pull",
         "steps",
         "batch_size",
@@ -42,70 +59,127 @@ Inversions = dict[str, tuple[Tensor, float]]  # method -> latents (N, D) or styl
 )
 def invert(job: Job) -> list[str]:
     """Writes inversions.npz with latents or styles, inversions.json, and inversions.png."""
-    samples, search = job.inputs.samples, search_of(job)
-    autoencoder = search.autoencoder
-    inversions = invert_by_all(search, samples)
-    rebuilt = {name: autoencoder.generate(points) for name, (points, _) in inversions.items()}
+    samples, autoencoder = job.inputs.samples, job.autoencoder
+    inversions = invert_classes(job, samples)
     real = autoencoder.to_model(samples)
     values = {
         name: {
-            "mse": (rebuilt[name] - real).square().mean().item(),
-            "latent_mean_square": search.spread.squares(points).mean().item(),
-            "seconds_per_image": seconds / len(samples),
+            "mse": (found.rebuilt - real).square().mean().item(),
+            "latent_mean_square": found.squares.mean().item(),
+            "seconds_per_image": found.seconds / len(samples),
         }
-        for name, (points, seconds) in inversions.items()
+        for name, found in inversions.items()
     }
-    arrays = {name: points.numpy() for name, (points, _) in inversions.items()}
+    arrays = {name: found.points.numpy() for name, found in inversions.items()}
+    arrays |= {f"{n}_noise": x.noise.numpy() for n, x in inversions.items() if x.noise is not None}
     files = [str(write_json(job.folder / "inversions.json", values))]
     npz = job.folder / "inversions.npz"
     files.append(write_npz(npz, {**arrays, **labels_of(job.inputs)}))
     if autoencoder.has_picture:
-        columns = [samples, *map(autoencoder.kind.to_stored, rebuilt.values())]
-        files.append(write_picture(job.folder / "inversions.png", columns))
+        stored = (autoencoder.kind.to_stored(found.rebuilt) for found in inversions.values())
+        files.append(write_picture(job.folder / "inversions.png", [samples, *stored]))
     lines = (
         f"{name}: squared error {v['mse']:.4f}, mean square of the latent "
         f"{v['latent_mean_square']:.2f}, {1000 * v['seconds_per_image']:.3g} ms an image"
         for name, v in values.items()
     )
-    return [f"space={search.space}", *lines, *files]
+    return [f"space={space_of(job)}", *lines, *files]
 
 
-def search_of(job: Job) -> Search:
-    """Returns the optimization that the options describe; in W if there are styles."""
-    options, autoencoder = job.options, job.autoencoder
-    has_styles = isinstance(autoencoder.generator, HasStyles)
-    space = options.space or ("w" if has_styles else "z")
-    if options.space is None and autoencoder.space != space:
-        autoencoder = Autoencoder(job.model, options.task, "w")
+def invert_classes(job: Job, samples: Tensor) -> dict[str, Inversion]:
+    """Inverts samples by each method, class by class if the generator takes labels."""
+    labels = given_labels(job)
+    if labels is None:
+        return invert_by_all(search_of(job), samples)
+    order, parts = [], []
+    for label in labels.unique().tolist():
+        index = (labels == label).nonzero().flatten()
+        order.append(index)
+        parts.append(invert_by_all(search_of(job, label), samples[index]))
+    back = torch.cat(order).argsort()
+    return {name: joined([part[name] for part in parts], back) for name in parts[0]}
+
+
+def joined(parts: list[Inversion], order: Tensor) -> Inversion:
+    """Returns the inversions of several classes, whose samples are brought into an order."""
+    noise = [part.noise for part in parts if part.noise is not None]
+    return Inversion(
+        torch.cat([part.points for part in parts])[order],
+        torch.cat(noise)[order] if noise else None,
+        torch.cat([part.rebuilt for part in parts])[order],
+        torch.cat([part.squares for part in parts])[order],
+        sum(part.seconds for part in parts),
+    )
+
+
+def given_labels(job: Job) -> Tensor | None:
+    """Returns the class of each sample, if the generator takes classes: typed, or of the inputs."""
+    model, inputs, wanted = job.model, job.inputs, job.options.labels
+    if not model.game.labelled or wanted is not None:
+        return model.labels(wanted, range(len(inputs)))
+    if inputs.labels is None:
+        raise ConfigError(
+            "label: the generator takes the class of each image; type label=NAME, or give a folder "
+            "with a sub-folder for each class, or a labelled data set"
+        )
+    names = inputs.dataset.spec.class_names
+    classes = [names[k] if names else k for k in inputs.labels.tolist()]
+    return torch.tensor([class_number(name, model.spec) for name in classes])
+
+
+def space_of(job: Job) -> Literal["z", "w", "wplus"]:
+    """Returns the space that is asked for; styles, if there are any."""
+    styled = isinstance(job.autoencoder.generator, HasStyles)
+    return job.options.space or ("w" if styled else "z")
+
+
+def search_of(job: Job, label: int | None = None) -> Search:
+    """Returns the optimization that the options describe, of samples of one class if need be."""
+    options, autoencoder, space = job.options, job.autoencoder, space_of(job)
+    codes: Space = "z" if space == "z" else "w"
+    if label is not None or (options.space is None and autoencoder.space != codes):
+        autoencoder = Autoencoder(job.model, options.task, codes, label)
+    if options.noise_maps and not (space != "z" and hasattr(autoencoder.generator, "noise_sizes")):
+        raise ConfigError(
+            "noise_maps: are found with styles, as of model=stylegan2 and space=w or wplus; leave "
+            "it out"
+        )
     device = job.model.runtime.device
     distance = distances.build(options.distance, autoencoder.field, device, where="distance")
-    spread = spread_of(autoencoder, space)
     return Search(
         autoencoder,
         space,
-        spread,
+        spread_of(autoencoder, space),
         distance,
         options.steps or STEPS,
         options.candidates,
         options.pull,
         options.batch_size,
+        options.noise_maps,
     )
 
 
-def invert_by_all(search: Search, samples: Tensor) -> Inversions:
+def invert_by_all(search: Search, samples: Tensor) -> dict[str, Inversion]:
     """Inverts samples by each method."""
     autoencoder = search.autoencoder
-    inversions = {
-        "optimization": timed(lambda: search.run(samples, search.start(samples))),
-    }
+
+    def inversion(found: Found, seconds: float) -> Inversion:
+        rebuilt = autoencoder.generate(found.points, found.noise)
+        squares = search.spread.squares(found.points)
+        return Inversion(found.points, found.noise, rebuilt, squares, seconds)
+
+    found, seconds = timed(lambda: search.run(samples, search.start(samples)))
+    inversions = {"optimization": inversion(found, seconds)}
     if autoencoder.encoder is None:
         return inversions
-    code, encoding = inversions["encoder"] = timed(lambda: autoencoder.encode(samples))
-    points, optimization = timed(lambda: search.run(samples, search.points(code)))
-    return {**inversions, "encoder_and_optimization": (points, encoding + optimization)}
+    code, encoding = timed(lambda: autoencoder.encode(samples))
+    inversions["encoder"] = inversion(Found(code), encoding)
+    found, seconds = timed(lambda: search.run(samples, search.points(code)))
+    inversions["encoder_and_optimization"] = inversion(found, encoding + seconds)
+    return inversions
 
 
-def timed(function: Callable[[], Tensor]) -> tuple[Tensor, float]:
+def timed(function: Callable[[], T]) -> tuple[T, float]:
     """Returns the result of a function, and the seconds that it took."""
     began = time.perf_counter()
     return function(), time.perf_counter() - began
