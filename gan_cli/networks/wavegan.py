@@ -140,8 +140,15 @@ class PostFilter(nn.Conv1d):
     """
 
     def __init__(self, channels: int, taps: int) -> None:
-        super().__init__(channels, channels, taps, padding="same", bias=False)
-        nn.init.dirac_(self.weight)
+        super().__init__(channels, channels, taps, bias=False)
+        self.before = (taps - 1) // 2
+        nn.init.zeros_(self.weight)
+        with torch.no_grad():
+            self.weight[range(channels), range(channels), self.before] = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        after = self.kernel_size[0] - 1 - self.before
+        return super().forward(F.pad(x, (self.before, after)))
 
 
 def upsampler(inputs: int, outputs: int, kernel: int, stride: int, kind: str) -> nn.Module:
