@@ -5,14 +5,20 @@ import json
 import logging
 import struct
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from PIL import Image
 
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.sound import read_sound
+from gan_cli.evaluation.opening import check_sides
+from gan_cli.evaluation.options import ImageFiles
+from gan_cli.evaluation.sides import open_side
+from gan_cli.metrics.settings import parse_metrics
 from gan_cli.utils.errors import ConfigError, DataError
 
 RATE = 8000
@@ -222,6 +228,27 @@ def test_numbers_that_are_not_finite_are_no_sound():
     soundfile.write(file, np.array([0.5, np.nan, 0.1]), RATE, format="WAV", subtype="FLOAT")
     with pytest.raises(ValueError, match="NaN or infinity"):
         read_sound(file.getvalue())
+
+
+def test_folders_of_sounds_are_compared_with_sounds_alone(folder, tmp_path):
+    noise = np.random.default_rng(0).integers(-9000, 9000, (2, 4000)).astype(np.int16)
+    sounds = folder(a_wav=encoded(noise[0]), b_wav=encoded(noise[1]))
+    image_folder = tmp_path / "images"
+    image_folder.mkdir()
+    for i in range(2):
+        Image.fromarray(np.full((16, 16, 3), 99 * i, np.uint8)).save(image_folder / f"{i}.png")
+    real = open_side(str(sounds), "real", ImageFiles(), like=None, labelled=False, limit=None)
+    field = replace(real.dataset.spec.fields["real"], sample_rate=4000, shape=(1, 2048))
+    fake = open_side(str(sounds), "fake", ImageFiles(), like=field, labelled=False, limit=None)
+    assert fake.dataset.spec.fields["real"] == field  # resampled and cut like the other side
+    settings = parse_metrics({"compute": ["fd"], "features": "spectrum"}, "metrics", [])
+    with pytest.raises(ConfigError, match="fake: its sounds have 4000 Hz, the real ones 8000"):
+        check_sides(settings, real, fake)
+    images = open_side(
+        str(image_folder), "fake", ImageFiles(), like=field, labelled=False, limit=None
+    )
+    with pytest.raises(ConfigError, match="of kind image, the real ones of kind audio; give two"):
+        check_sides(settings, real, images)
 
 
 def test_sounds_that_do_not_fit_into_memory_are_decoded_again(folder, monkeypatch):

@@ -11,7 +11,7 @@ from gan_cli.data.dataset import Dataset, HasHeldOut
 from gan_cli.data.ground_truth import HasDensity
 from gan_cli.data.sets import datasets
 from gan_cli.data.sets.in_memory import InMemory
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import Field, Spec
 from gan_cli.evaluation.class_numbers import class_name_errors
 from gan_cli.evaluation.options import FidOptions
 from gan_cli.evaluation.sides import Data, Generated, Side, Statistics, open_side
@@ -21,6 +21,8 @@ from gan_cli.networks.layers.latent import HasStyles
 from gan_cli.sampling.model import Model
 from gan_cli.sampling.options import sampler_options
 from gan_cli.utils.errors import ConfigError
+
+PLURALS = {"image": "images", "audio": "sounds", "vector": "vectors", "tokens": "texts"}
 
 
 def open_real(
@@ -32,7 +34,7 @@ def open_real(
             options.real,
             "real",
             options.images,
-            channels=channels_of(None if checkpoint is None else checkpoint.spec),
+            like=target_of(None if checkpoint is None else checkpoint.spec),
             labelled=wants_labels(settings),
             limit=settings.real_count,
         )
@@ -69,7 +71,7 @@ def open_fake(
             options.fake,
             "fake",
             options.images,
-            channels=channels_of(real.dataset.spec if isinstance(real, Data) else None),
+            like=target_of(real.dataset.spec if isinstance(real, Data) else None),
             labelled=wants_labels(settings),
             limit=limit,
         )
@@ -97,9 +99,9 @@ def features_dataset(real: Side, fake: Side) -> Dataset | None:
     return InMemory({"real": torch.zeros(0, *field.shape)}, field=field)
 
 
-def channels_of(spec: Spec | None) -> int:
-    """Returns the number of channels for images in files: that of the other side, else 3."""
-    return spec.shape[0] if spec is not None and spec.kind == "image" else 3
+def target_of(spec: Spec | None) -> Field | None:
+    """Returns the field of the samples of a spec."""
+    return None if spec is None else spec.fields[spec.target]
 
 
 def has_conditions(data: Dataset, model: Model) -> bool:
@@ -120,6 +122,7 @@ def check_sides(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
     """Raises ConfigError, which lists what metrics need and a side lacks."""
     faults = []
     specs = [spec_of(side) for side in (real, fake)]
+    check_kinds(*(target_of(spec) for spec in specs))
     shapes = [tuple(spec.shape) for spec in specs if spec is not None]
     if len(set(shapes)) > 1 and settings.features["name"] != "inception":
         faults.append(
@@ -140,6 +143,23 @@ def check_sides(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
     faults += unmet_needs(settings, provided | latents_of(fake))
     if faults:
         raise ConfigError(*faults)
+
+
+def check_kinds(real: Field | None, fake: Field | None) -> None:
+    """Raises ConfigError if the sides are of different kinds, or sounds of different rates."""
+    if real is None or fake is None:
+        return
+    if real.kind != fake.kind:
+        raise ConfigError(
+            f"fake: its samples are of kind {fake.kind}, the real ones of kind {real.kind}; give "
+            f"two sides of one kind, such as real=PATH of {PLURALS.get(fake.kind, fake.kind)}"
+        )
+    rates = {field.sample_rate for field in (real, fake)} - {None}  # npz files tell none
+    if len(rates) > 1:
+        raise ConfigError(
+            f"fake: its sounds have {fake.sample_rate} Hz, the real ones {real.sample_rate}; type "
+            f"dataset.sample_rate={fake.sample_rate}, which resamples them"
+        )
 
 
 def resizing(real: Data | Statistics, fake: Side) -> str:

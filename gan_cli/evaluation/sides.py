@@ -12,11 +12,13 @@ from gan_cli.data.dataset import Dataset
 from gan_cli.data.files.arrays import read_npz
 from gan_cli.data.sets.folder import Folder
 from gan_cli.data.sets.npz import read_samples
+from gan_cli.data.spec import Field
 from gan_cli.evaluation.class_numbers import renumbered
 from gan_cli.evaluation.collect import dataset_protocol
 from gan_cli.evaluation.generated import drawing_protocol, picked, request_of, seeds_of
 from gan_cli.evaluation.metric_set import MetricSet
 from gan_cli.evaluation.options import ImageFiles
+from gan_cli.evaluation.sound_side import holds_sounds, open_sounds
 from gan_cli.games.request import Request
 from gan_cli.metrics.frechet import Moments
 from gan_cli.metrics.metric import Collected
@@ -154,15 +156,27 @@ class Generated:
 
 
 def open_side(
-    given: str, where: str, images: ImageFiles, *, channels: int, labelled: bool, limit: int | None
+    given: str,
+    where: str,
+    images: ImageFiles,
+    *,
+    like: Field | None,
+    labelled: bool,
+    limit: int | None,
 ) -> Data | Statistics:
-    """Opens the file or folder `given`; ConfigErrors name the key `where`."""
+    """Opens the file or folder `given`; ConfigErrors name the key `where`.
+
+    `like` describes the samples of the other side, if they are known: files are read alike.
+    """
     path = user_path(given)
     if path.suffix == ".npz":
         return open_npz(path, where, limit)
     labels: Literal["folders", "none"] = "folders" if labelled else "none"
+    channels = like.shape[0] if like is not None and like.kind == "image" else 3
     read = asdict(images) | {"channels": images.channels or channels}
     try:
+        if holds_sounds(path):
+            return Data(open_sounds(path, like, labels), limit)
         folder = Folder(path=str(path), labels=labels, store=False, **read)
     except ConfigError as error:
         raise ConfigError(*(with_key(fault, where) for fault in error.faults)) from None
