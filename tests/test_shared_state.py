@@ -4,6 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gan_cli.data.feeds.batch_sampler import BatchSampler
 from tests.ranks import train_together
 
 pytestmark = pytest.mark.slow
@@ -136,3 +137,46 @@ def test_previews_have_all_samples_however_many_processes_share_a_batch(tmp_path
     for name in ("real-0000000.png", "samples-0000001.png"):
         pictures = [folder / "outputs/test/samples" / name for folder in (alone, both)]
         assert Image.open(pictures[0]).size == Image.open(pictures[1]).size
+
+
+def test_a_run_goes_on_with_other_numbers_of_processes(tmp_path):
+    """A batch is that of all processes: its samples, and the number of steps, stay the same."""
+    words = ("batch_size=12", "every.checkpoint=1", "model=dcgan")
+    spy = FINISHED + (
+        "from gan_cli.data.feeds.batch_sampler import BatchSampler\n"
+        "batch, seen = BatchSampler.batch, []\n"
+        "def spied(self, number, device):\n"
+        "    found = batch(self, number, device)\n"
+        "    seen.append((number, found[0].tolist()))\n"
+        "    torch.save(seen, f'batches-{rank}.pt')\n"
+        "    return found\n"
+        "BatchSampler.batch = spied\n"
+    )
+    sampler, begin = BatchSampler(64, 12, 0, 0, 1), 0
+    for steps, world in ((2, 2), (3, 1), (4, 3)):
+        ended = train_together(tmp_path, f"steps={steps}", *words, code=spy, world=world)
+        assert ended.statuses == [0] * world, ended.errors
+        shares = [dict(torch.load(tmp_path / f"batches-{rank}.pt")) for rank in range(world)]
+        for number in range(begin, steps):
+            together = sorted(i for share in shares for i in share[number])
+            assert together == sorted(sampler.batch(number, torch.device("cpu"))[0].tolist())
+        assert [tensors_at(tmp_path, rank)["step"] for rank in range(world)] == [steps] * world
+        begin = steps
+
+
+def test_waiting_too_long_for_another_process_names_the_key(tmp_path):
+    code = (
+        "import time, gan_cli.runtime.failures as failures\n"
+        "from gan_cli.training.turns import Turns\n"
+        "failures.GRACE, failures.PATIENCE = 0.5, 0.5\n"
+        "play = Turns.play\n"
+        "def slow(self, *arguments):\n"
+        "    if rank == 1: time.sleep(60)\n"
+        "    return play(self, *arguments)\n"
+        "Turns.play = slow\n"
+    )
+    ended = train_together(tmp_path, "steps=2", "device.timeout=0.05", code=code)
+    assert ended.statuses == [1, 1]
+    (line,) = ended.messages
+    assert "has waited too long for another one; raise device.timeout (minutes)" in line
+    assert ended.seconds < 50

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_cli.config.job_folders import constant_keys, free_name, name_of
+from gan_cli.config.job_folders import constant_keys, free_name, launch, name_of
 from gan_cli.losses import losses
 from gan_cli.report.jobs import group_jobs, read_jobs
 from gan_cli.report.sweep_report import write_sweep_report
@@ -174,3 +174,20 @@ def test_records_survive_a_job_file_of_another_program(tmp_path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "job.json").write_text(json.dumps({"overrides": "text", "job": "1"}))
     assert free_name(tmp_path, "seed=1", ["++seed=1"], []) == "seed=1"
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (None, "TIME"),
+        ("none", "TIME"),  # torchrun without --rdzv-id
+        ("big-run", "big-run"),
+        ("../a b/c", "a-b-c"),
+        ("..", "TIME"),
+    ],
+)
+def test_processes_that_torchrun_starts_again_find_the_same_folder(given, name, monkeypatch):
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    if given is not None:
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", given)
+    assert launch("TIME") == name

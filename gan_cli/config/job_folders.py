@@ -6,6 +6,7 @@ lead to the same folders, in which finished jobs are found again.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,8 +27,19 @@ CHANGEABLE = {
 
 
 def register() -> None:
-    """Registers ``${job_folder:}``, which the configs use as hydra.sweep.subdir."""
+    """Registers what configs use: ``${job_folder:}`` and ``${launch:TIME}``."""
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
+    OmegaConf.register_new_resolver("launch", launch, replace=True)
+
+
+def launch(time: str) -> str:
+    """The first part of the default name of a run: the time, or torchrun's identifier of the job.
+
+    Processes that torchrun starts again after a failure thus continue in the same folder.
+    """
+    given = os.environ.get("TORCHELASTIC_RUN_ID", "none")
+    name = UNSAFE.sub("-", given).strip(".-")
+    return time if name in ("", "none") else name
 
 
 def constant_keys(words: Sequence[str]) -> list[str]:

@@ -60,6 +60,7 @@ class Device:
     resident: bool | None = None  # data on the device; None: if it fits resident_gib
     resident_gib: NonNegative = 2.0
     workers: Processes = 2  # loader processes of a streaming feed
+    timeout: Positive = 1440.0  # minutes that the processes of a run wait for each other
 
 
 @dataclass(frozen=True)

@@ -179,6 +179,13 @@ def lost(rank: int | None, error: Exception | None = None) -> Failure:
     """The failure of a process that has ended without a word."""
     who = "another process" if rank is None else f"process {rank}"
     lines = [] if error is None else str(error).splitlines()
+    if any("timed out" in line.lower() for line in lines):
+        return Failure(
+            -1,
+            1,
+            "a process of this run has waited too long for another one; raise device.timeout "
+            "(minutes) if that one was busy; the same command resumes from the last checkpoint",
+        )
     why = "" if not lines or "by peer" in lines[0] else f" ({lines[0]})"
     return Failure(
         -1,

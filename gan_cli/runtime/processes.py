@@ -16,8 +16,8 @@ from gan_cli.runtime.failures import Failures
 from gan_cli.utils.errors import ProcessError
 
 T = TypeVar("T")
-# Rank 0 evaluates, downloads and trains features alone; the end of a process is noticed at once.
-TIMEOUT = timedelta(hours=24)
+# Rank 0 downloads and trains features alone; the end of a process is noticed at once.
+TIMEOUT = 24 * 60.0  # minutes
 
 
 class Processes:
@@ -26,7 +26,8 @@ class Processes:
     With one process, no method communicates.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, timeout: float = TIMEOUT) -> None:
+        """`timeout` is in minutes."""
         self.rank = int(os.environ.get("RANK", 0))
         self.world = int(os.environ.get("WORLD_SIZE", 1))
         self.device = device
@@ -35,7 +36,7 @@ class Processes:
             if not dist.is_initialized():
                 with ended_by_sigterm():
                     backend = "nccl" if device.type == "cuda" else "gloo"
-                    dist.init_process_group(backend, timeout=TIMEOUT)
+                    dist.init_process_group(backend, timeout=timedelta(minutes=timeout))
             self.failures = Failures(self.rank, self.world)
 
     @contextmanager

@@ -26,7 +26,7 @@ class Runtime:
         configure_torch(config)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
-        self.processes = Processes(self.device)
+        self.processes = Processes(self.device, config.timeout)
         self.graphs = Graphs() if self.records_graphs(config.graphs) else None
 
     def records_graphs(self, wanted: bool | str) -> bool:
