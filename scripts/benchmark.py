@@ -4,6 +4,7 @@
     python scripts/benchmark.py metrics     see benchmark_metrics.py
     python scripts/benchmark.py sampling    see benchmark_sampling.py
     python scripts/benchmark.py costs       see benchmark_costs.py
+    python scripts/benchmark.py sound       see benchmark_sound.py
 
 Everything is measured in one run, in turns (A B C A B C ...), and a ratio is the median of the
 ratios within a round: a machine that slows down slows all of them. Same networks (DCGAN, width 64),
@@ -24,6 +25,7 @@ from statistics import median
 import benchmark_costs
 import benchmark_metrics
 import benchmark_sampling
+import benchmark_sound
 import torch
 from hydra import compose, initialize_config_dir
 from startup import startup_times
@@ -42,7 +44,7 @@ from gan_cli.utils.stop_signals import StopSignal
 from gan_cli.validation.validate import validate
 
 BATCH = 64
-WHATS = ("training", "metrics", "sampling", "costs")
+WHATS = ("training", "metrics", "sampling", "costs", "sound")
 WARM_UP = 3  # untimed steps before each block: the caches and queues hold another loop's data
 SETTING = [
     *("model=dcgan", "dataset=synthetic", "dataset.size=32", "dataset.channels=3"),
@@ -132,6 +134,7 @@ def main() -> None:
             "metrics": benchmark_metrics,
             "sampling": benchmark_sampling,
             "costs": benchmark_costs,
+            "sound": benchmark_sound,
         }
         others[options.what].main()
         return

@@ -87,6 +87,9 @@ COMPANY = {  # what a choice cannot do without
     "chirps": ["dataset=chirps", "model=wavegan"],  # the data set, and the metrics
     "folder": ["dataset.path=x"],
     "classes": ["model=cgan"],
+    "sc09_wavegan": ["dataset.path=x"],
+    "sound": ["dataset=chirps", "model=wavegan"],
+    "fd_spectrum": ["dataset=chirps", "model=wavegan"],
     "modes": ["dataset=ring", "model=mlp"],
     "gaussian_fit": ["dataset=mixture1d", "model=affine", "loss=f_kl"],
     "mnist_m": ["dataset.photos=x"],
