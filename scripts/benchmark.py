@@ -5,6 +5,7 @@
     python scripts/benchmark.py sampling    see benchmark_sampling.py
     python scripts/benchmark.py costs       see benchmark_costs.py
     python scripts/benchmark.py sound       see benchmark_sound.py
+    python scripts/benchmark.py stylegan2   see benchmark_stylegan2.py
 
 Everything is measured in one run, in turns (A B C A B C ...), and a ratio is the median of the
 ratios within a round: a machine that slows down slows all of them. Same networks (DCGAN, width 64),
@@ -26,6 +27,7 @@ import benchmark_costs
 import benchmark_metrics
 import benchmark_sampling
 import benchmark_sound
+import benchmark_stylegan2
 import torch
 from hydra import compose, initialize_config_dir
 from startup import startup_times
@@ -44,7 +46,7 @@ from gan_cli.utils.stop_signals import StopSignal
 from gan_cli.validation.validate import validate
 
 BATCH = 64
-WHATS = ("training", "metrics", "sampling", "costs", "sound")
+WHATS = ("training", "metrics", "sampling", "costs", "sound", "stylegan2")
 WARM_UP = 3  # untimed steps before each block: the caches and queues hold another loop's data
 SETTING = [
     *("model=dcgan", "dataset=synthetic", "dataset.size=32", "dataset.channels=3"),
@@ -135,6 +137,7 @@ def main() -> None:
             "sampling": benchmark_sampling,
             "costs": benchmark_costs,
             "sound": benchmark_sound,
+            "stylegan2": benchmark_stylegan2,
         }
         others[options.what].main()
         return

@@ -26,7 +26,7 @@ from torch import Tensor
 import gan_cli
 from gan_cli.data.sets import datasets
 
-COUNT, HELD_OUT, SIZE, SAMPLES, TIMES = 500, 2_500, 16, 2_000, 4
+COUNT, HELD_OUT, SIZE, SAMPLES = 500, 2_500, 16, 2_000
 AUGMENTS: dict[str, tuple[str, ...]] = {
     "none": ("augment=none",),
     "diffaugment": (
@@ -81,10 +81,10 @@ def save_sides(name: str, cifar: Path) -> dict[str, Path]:
     return sides
 
 
-def train(name: str, augment: str, seed: int, steps: int, folder: Path) -> str:
-    """Trains a run, or continues it; checkpoints are kept TIMES times."""
+def train(name: str, augment: str, seed: int, steps: int, often: int, folder: Path) -> str:
+    """Trains a run, or continues it; every `often` steps, a checkpoint is kept."""
     run = f"few-{name}-{augment}-{seed}"
-    often, upright = steps // TIMES, name == "digits" and augment == "ada"
+    upright = name == "digits" and augment == "ada"
     words = (f"dataset.path={folder}", f"dataset.channels={1 if name == 'digits' else 3}")
     words += (f"every.checkpoint={often}", f"every.keep={often}", "every.evaluate=0")
     words += (
@@ -136,10 +136,11 @@ def run_all(given: argparse.Namespace, file: Path) -> None:
         sides = save_sides(name, given.cifar)
         case = {"data": name, "augment": augment, "seed": seed}
         done = {row["step"] for row in rows_of(file) if {**row, **case} == row}
-        steps = [given.steps * k // TIMES for k in range(1, TIMES + 1)]
+        often = given.steps // given.times
+        steps = range(often, given.steps + 1, often)
         if done >= set(steps):
             continue
-        run = train(name, augment, seed, given.steps, sides["training"])
+        run = train(name, augment, seed, given.steps, often, sides["training"])
         for step in sorted(set(steps) - done):
             row = {**case, "step": step, "p": strength(run, step), **scores(run, sides, step)}
             with file.open("a") as stream:
@@ -171,6 +172,7 @@ def main() -> None:
     parser.add_argument("--augments", nargs="+", choices=list(AUGMENTS), default=list(AUGMENTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=2_000)
+    parser.add_argument("--times", type=int, default=4, help="checkpoints that are scored")
     parser.set_defaults(data=["digits", "horses"])
     given = parser.parse_args()
     if given.what == "run":
