@@ -25,6 +25,7 @@ SOUND = {
     "novelty": 1.2,
     "copies": 0.0,
     "separability": 0.8,
+    "token_entropy": 1.0,
 }
 FAULTS = {
     "generator_collapsed": {"diversity_pixels": 0.1, "diversity_random": 0.2},
@@ -34,6 +35,7 @@ FAULTS = {
     "diverged": {"loss_growth/generator": 1e5, "loss_growth/discriminator": 1e5},
     "diverging": {"update_ratio/generator": 0.05, "separability": 1.0},
     "augmentation_leaks": {"augment_p": 0.85},
+    "entropy_collapsed": {"token_entropy": 0.4},
     "memorising": {"copies": 0.8, "novelty": 0.2},
 }
 

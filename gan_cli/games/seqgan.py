@@ -129,6 +129,10 @@ class SeqGAN(TextSamples):
     @torch.no_grad()
     def values(self, batch: Batch, tokens: Tensor) -> Tensor:
         """Returns the value (N, T) of each token: the mean reward of texts that go on from it."""
+        if self.reward == "constant":
+            return torch.ones(tokens.shape, device=tokens.device)
+        if self.reward == "random":
+            return torch.rand(self.rollouts, *tokens.shape, device=tokens.device).mean(0)
         completed = rollouts(self.policy, tokens, self.rollouts)  # (T - 1, K, N, T)
         texts = torch.cat([completed.flatten(0, 2), tokens])
         rewards = self.rewards(batch, texts)
@@ -138,10 +142,6 @@ class SeqGAN(TextSamples):
 
     def rewards(self, batch: Batch, tokens: Tensor) -> Tensor:
         """Returns the reward (N,) of whole sequences."""
-        if self.reward == "constant":
-            return torch.ones(len(tokens), device=tokens.device)
-        if self.reward == "random":
-            return torch.rand(len(tokens), device=tokens.device)
         critic = self.critic("discriminator", batch)
         with evaluation_mode(self.networks["discriminator"]):
             parts = tokens.split(ROWS.get(tokens.device.type, MORE))

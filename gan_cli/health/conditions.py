@@ -28,6 +28,7 @@ GROWING = 1.1  # gap relative to the median of the older readings
 MARGIN = 0.1  # distance of the pair accuracy from 1/2 from which on one player is ahead
 STRETCH = 10  # steps over which the pair accuracy is averaged at least
 TURNS = 4  # changes of the player ahead within the remembered readings; healthy runs: 0
+SURER = 0.5  # entropy of tokens relative to its peak; runs that keep their likelihood: 0.9
 LEAKS = 0.8  # probability of augmentations from which on they show in samples (ADA, Section 2.2)
 COPIED = 0.5  # share of copies among the fakes; healthy runs: 0
 
@@ -120,6 +121,11 @@ def oscillates(past: History) -> bool:
 def memorises(past: History) -> bool:
     """Fakes are copies of training samples but not of each other."""
     return past.now("copies") > COPIED and past.largest("diversity") > 0.5
+
+
+def entropy_has_fallen(past: History) -> bool:
+    """Tokens have lost half of the entropy that they had when the game began."""
+    return past.now("token_entropy") < SURER * past.peaks.get("token_entropy", 0.0)
 
 
 def augmentation_leaks(past: History) -> bool:

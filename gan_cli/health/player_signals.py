@@ -29,7 +29,7 @@ def player_signals(values: Mapping[str, float]) -> Reading:
         "generator_gradient": ours,
         "gradient_ratio": ours / theirs if theirs else math.inf,
     }
-    return accuracies(values, heads) | balance | augmentation(values)
+    return accuracies(values, heads) | balance | augmentation(values) | entropy(values)
 
 
 def critics_in(values: Mapping[str, float]) -> list[str]:
@@ -50,6 +50,12 @@ def augmentation(values: Mapping[str, float]) -> Reading:
     """Returns the probability with which samples are augmented, if one is logged."""
     found = [value for key, value in values.items() if key.endswith("/augment_p")]
     return {"augment_p": max(found)} if found else {}
+
+
+def entropy(values: Mapping[str, float]) -> Reading:
+    """Returns the entropy of the tokens of texts, if one is logged."""
+    found = [value for key, value in values.items() if key.endswith("/token_entropy")]
+    return {"token_entropy": min(found)} if found else {}
 
 
 def joint_gradient(values: Mapping[str, float], players: set[str]) -> float:

@@ -151,6 +151,18 @@ RULES = (
         ),
     ),
     Rule(
+        "entropy_collapsed",
+        conditions.entropy_has_fallen,
+        (),
+        ("token_entropy", "diversity"),
+        "the generator has become sure of each token, so that its texts become alike",
+        (
+            "model.game.entropy=0.01, a reward of the entropy of tokens",
+            "a lower optimizer.players.generator.lr, or model.game.likelihood_every=5",
+            "an earlier checkpoint: which=STEP with every.keep",
+        ),
+    ),
+    Rule(
         "augmentation_leaks",
         conditions.augmentation_leaks,
         (),
