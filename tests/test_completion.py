@@ -26,7 +26,7 @@ def answers(line: str, shell: str = "bash") -> list[str]:
     return result.stdout.split()
 
 
-D_MODELS = ("dann", "dann_alternating", "dcgan", "ddpm", "ddpm_mlp")
+D_MODELS = ("dann", "dann_alternating", "dcgan", "ddgan", "ddgan_mlp", "ddpm", "ddpm_mlp")
 
 
 @pytest.mark.parametrize(

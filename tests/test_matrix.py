@@ -11,7 +11,8 @@ from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, built, composed, names, small, tensors_of, trained
 
 # Games on pairs of domains or images, and without a critic: test_dann.py, test_inversion.py and
-# test_pix2pix.py, test_cyclegan.py have them; test_wavegan.py has sounds, test_seqgan.py texts.
+# test_pix2pix.py, test_cyclegan.py have them; test_wavegan.py has sounds, test_seqgan.py texts,
+# test_ddgan.py diffusions.
 ENLARGING = (
     "esrgan",
     "msrgan",
@@ -22,6 +23,8 @@ ENLARGING = (
 )  # test_super_resolution.py
 OTHERS = (
     "cyclegan",
+    "ddgan",
+    "ddgan_mlp",
     "ddpm",
     "ddpm_mlp",
     "pix2pix",

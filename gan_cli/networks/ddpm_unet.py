@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from gan_cli.config.ranges import Count, Depth, Pixels, ProperShare, Units
+from gan_cli.config.ranges import Count, Depth, Natural, Pixels, ProperShare, Units
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_conditioning
-from gan_cli.networks.layers.denoising import LabelConditioning, Times
+from gan_cli.networks.layers.denoising import InWords, LabelConditioning, StepStyles
 from gan_cli.networks.layers.time import TimeEmbedding
 from gan_cli.networks.layers.unet_blocks import (
     AttentionBlock,
@@ -33,14 +33,21 @@ class Stage(nn.Module):
     """A residual block and, at some sizes, attention."""
 
     def __init__(
-        self, inputs: int, outputs: int, time: int, dropout: float, attends: bool, heads: int
+        self,
+        inputs: int,
+        outputs: int,
+        time: int,
+        dropout: float,
+        attends: bool,
+        heads: int,
+        style: int = 0,
     ) -> None:
         super().__init__()
-        self.block = ResidualBlock(inputs, outputs, time, dropout)
+        self.block = ResidualBlock(inputs, outputs, time, dropout, style)
         self.attention = AttentionBlock(outputs, heads) if attends else nn.Identity()
 
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        attended: Tensor = self.attention(self.block(x, time))
+    def forward(self, x: Tensor, time: Tensor, style: Tensor | None = None) -> Tensor:
+        attended: Tensor = self.attention(self.block(x, time, style))
         return attended
 
 
@@ -48,7 +55,7 @@ class Stage(nn.Module):
 class DDPMUNet(nn.Module):
     """Residual blocks at several sizes, with shortcuts between the way down and the way up."""
 
-    inputs_in_words = Times
+    inputs_in_words = InWords
 
     def __init__(
         self,
@@ -62,6 +69,7 @@ class DDPMUNet(nn.Module):
         dropout: ProperShare | None = 0.1,  # share of features left out in training; null: none
         conditioning: LabelConditioning = "none",  # embed: the label is added to the time
         predicts_variance: bool = False,  # twice the outputs, for a learned variance
+        step_latent_dim: Natural = 0,  # length of the latent of each step, for model=ddgan
     ) -> None:
         super().__init__()
         check_conditioning(spec, conditioning, "none")
@@ -73,16 +81,18 @@ class DDPMUNet(nn.Module):
         self.latent_dim, self.prior = math.prod(spec.shape), "normal"
         self.bounded = kind_of(spec.fields[spec.target]).bounded
         channels, height, _ = spec.shape
-        time, drop = 4 * width, dropout or 0.0
+        time, drop, self.step_latent_dim = 4 * width, dropout or 0.0, step_latent_dim
+        style = time if step_latent_dim else 0
         sizes = [height >> level for level in range(len(multipliers))]
         widths = [width * m for m in multipliers]
 
         self.time = TimeEmbedding(width, time, self.classes)
+        self.styles = StepStyles(step_latent_dim, style) if style else None
         self.input = nn.Conv2d(channels, width, 3, padding=1)
         skips, downs, last = [width], nn.ModuleList(), width
         for i, (size, outputs) in enumerate(zip(sizes, widths, strict=True)):
             for _ in range(blocks):
-                downs.append(Stage(last, outputs, time, drop, size in attention, heads))
+                downs.append(Stage(last, outputs, time, drop, size in attention, heads, style))
                 skips.append(last := outputs)
             if i + 1 < len(widths):
                 downs.append(Downsample(last))
@@ -90,14 +100,16 @@ class DDPMUNet(nn.Module):
         self.downs = downs
         self.middle = nn.ModuleList(
             (
-                Stage(last, last, time, drop, True, heads),
-                Stage(last, last, time, drop, False, heads),
+                Stage(last, last, time, drop, True, heads, style),
+                Stage(last, last, time, drop, False, heads, style),
             )
         )
         ups = nn.ModuleList()
         for i, (size, outputs) in reversed(list(enumerate(zip(sizes, widths, strict=True)))):
             for _ in range(blocks + 1):
-                ups.append(Stage(last + skips.pop(), outputs, time, drop, size in attention, heads))
+                ups.append(
+                    Stage(last + skips.pop(), outputs, time, drop, size in attention, heads, style)
+                )
                 last = outputs
             if i > 0:
                 ups.append(Upsample(last))
@@ -108,18 +120,28 @@ class DDPMUNet(nn.Module):
         initialize(self)
         zero(self.output)
 
-    def forward(self, sample: Tensor, time: Tensor, label: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        sample: Tensor,
+        time: Tensor,
+        label: Tensor | None = None,
+        latent: Tensor | None = None,
+    ) -> Tensor:
         """Images (N, C, H, W) and times (N,) to outputs (N, C, H, W), or (N, 2 C, H, W)."""
+        style = None if self.styles is None else self.styles(latent)
         embedded = silu(self.time(time, label if self.conditional else None))  # (N, 4 width)
         h = self.input(sample)
         skips = [h]
         for down in self.downs:
-            h = down(h, embedded) if isinstance(down, Stage) else down(h)
+            h = down(h, embedded, style) if isinstance(down, Stage) else down(h)
             skips.append(h)
         for stage in self.middle:
-            h = stage(h, embedded)
+            h = stage(h, embedded, style)
         for up in self.ups:
-            h = up(torch.cat((h, skips.pop()), 1), embedded) if isinstance(up, Stage) else up(h)
+            if isinstance(up, Stage):
+                h = up(torch.cat((h, skips.pop()), 1), embedded, style)
+            else:
+                h = up(h)
         return self.output(silu(self.norm(h)))
 
 

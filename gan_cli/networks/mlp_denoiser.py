@@ -5,11 +5,11 @@ import math
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from gan_cli.config.ranges import Depth, Units
+from gan_cli.config.ranges import Depth, Natural, Units
 from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_conditioning
-from gan_cli.networks.layers.denoising import LabelConditioning, Times
+from gan_cli.networks.layers.denoising import InWords, LabelConditioning, StepStyles
 from gan_cli.networks.layers.time import TimeEmbedding
 from gan_cli.networks.network import networks
 
@@ -18,7 +18,7 @@ from gan_cli.networks.network import networks
 class MLPDenoiser(nn.Module):
     """`depth` hidden layers of `width` units, each of which adds an embedding of the time."""
 
-    inputs_in_words = Times
+    inputs_in_words = InWords
 
     def __init__(
         self,
@@ -28,6 +28,7 @@ class MLPDenoiser(nn.Module):
         depth: Depth = 3,  # hidden layers
         conditioning: LabelConditioning = "none",  # embed: the label is added to the time
         predicts_variance: bool = False,  # twice the outputs, for a learned variance
+        step_latent_dim: Natural = 0,  # length of the latent of each step, for model=ddgan_mlp
     ) -> None:
         super().__init__()
         check_conditioning(spec, conditioning, "none")
@@ -39,15 +40,24 @@ class MLPDenoiser(nn.Module):
         size, copies = math.prod(spec.shape), 2 if predicts_variance else 1
         self.channels = copies * spec.shape[0]
         self.time = TimeEmbedding(width, width, self.classes)
+        self.step_latent_dim = step_latent_dim
+        self.styles = StepStyles(step_latent_dim, width) if step_latent_dim else None
         self.hidden = nn.ModuleList(
             nn.Linear(inputs, width) for inputs in (size, *[width] * (depth - 1))
         )
         self.shifts = nn.ModuleList(nn.Linear(width, width) for _ in self.hidden)
         self.output = nn.Linear(width, copies * size)
 
-    def forward(self, sample: Tensor, time: Tensor, label: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        sample: Tensor,
+        time: Tensor,
+        label: Tensor | None = None,
+        latent: Tensor | None = None,
+    ) -> Tensor:
         """Samples (N, C, ...) and times (N,) to outputs (N, C, ...), or (N, 2 C, ...)."""
-        embedded = silu(self.time(time, label if self.conditional else None))
+        embedded = self.time(time, label if self.conditional else None)
+        embedded = silu(embedded if self.styles is None else embedded + self.styles(latent))
         h = sample.flatten(1)
         for linear, shift in zip(self.hidden, self.shifts, strict=True):
             h = silu(linear(h) + shift(embedded))  # (N, width)

@@ -1,4 +1,4 @@
-"""Schedules of DDPM with a table of alpha_bar at times 0, ..., T - 1: linear, cosine, sigmoid.
+"""Schedules with a table of alpha_bar at times 0, ..., T - 1: linear, cosine, sigmoid, vp_steps.
 
 alpha = sqrt(alpha_bar), sigma = sqrt(1 - alpha_bar), alpha_bar = cumprod(1 - beta).
 """
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.config.ranges import Count, Finite, Positive, ProperShare
+from gan_cli.diffusion.schedules.continuous import VariancePreserving
 from gan_cli.diffusion.schedules.schedule import NoiseSchedule, noise_schedules
 from gan_cli.utils.errors import ConfigError
 
@@ -106,6 +107,24 @@ class Sigmoid(Tabulated):
         share = torch.linspace(0, 1, timesteps + 1, dtype=torch.float64)
         curve = torch.sigmoid(ends[0] + (ends[1] - ends[0]) * share)
         super().__init__(betas_of((curve[-1] - curve) / (curve[-1] - curve[0])))
+
+
+@noise_schedules.register("vp_steps")
+class CoarseVariancePreserving(Tabulated):
+    """The schedule vp in a few large steps: Xiao et al. 2022 (arXiv:2112.07804), Appendix."""
+
+    def __init__(
+        self,
+        *,
+        timesteps: Count = 4,  # T, times of the forward process
+        beta_start: Positive = 0.1,  # beta at time 0
+        beta_end: Positive = 20.0,  # beta at time 1
+        first: Positive = 1e-3,  # time without noise
+    ) -> None:
+        check_timesteps(timesteps)
+        fine = VariancePreserving(beta_start=beta_start, beta_end=beta_end, first=first)
+        times = torch.linspace(first, 1, timesteps + 1, dtype=torch.float64)
+        super().__init__(betas_of(fine.log_alpha_bar(times).exp()))
 
 
 def betas_of(alpha_bar: Tensor) -> Tensor:

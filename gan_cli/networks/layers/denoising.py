@@ -2,10 +2,16 @@
 
 from typing import Literal, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from gan_cli.networks.layers.mapping import normalized
+
+STYLE_DEPTH = 4  # layers from the latent of a step to its style
 LabelConditioning = Literal["none", "embed"]
-Times = {"time": "the time of the noise schedule, 0 (data) to about 1,000 (noise)"}
+InWords = {
+    "time": "the time of the noise schedule, from 0 (data) to its last (noise), such as 999",
+    "latent": "standard normal",
+}
 
 
 @runtime_checkable
@@ -25,3 +31,23 @@ class Denoises(Protocol):
     predicts_variance: bool
 
     def __call__(self, sample: Tensor, time: Tensor, label: Tensor | None = None) -> Tensor: ...
+
+
+class StepStyles(nn.Module):
+    """Latents of a step (N, latent_dim), normalized, to styles (N, width) by an MLP with SiLU.
+
+    Xiao et al. 2022 (arXiv:2112.07804), Appendix C.
+    """
+
+    def __init__(self, latent_dim: int, width: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Linear(width if i else latent_dim, width) for i in range(STYLE_DEPTH)
+        )
+
+    def forward(self, latent: Tensor | None) -> Tensor:
+        assert latent is not None, "a network with step_latent_dim was called without latents"
+        h = normalized(latent).to(self.layers[0].weight.dtype)  # type: ignore[arg-type]
+        for layer in self.layers:
+            h = nn.functional.silu(layer(h))
+        return h

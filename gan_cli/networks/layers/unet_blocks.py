@@ -16,22 +16,48 @@ def group_norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(math.gcd(GROUPS, channels), channels, eps=EPS)
 
 
-class ResidualBlock(nn.Module):
-    """Norm, SiLU, conv, plus the time; norm, SiLU, dropout, conv; plus a shortcut."""
+class AdaptiveGroupNorm(nn.Module):
+    """Group norm whose gains and biases are linear in a style: Xiao et al. 2022, Appendix C.
 
-    def __init__(self, inputs: int, outputs: int, time: int, dropout: float) -> None:
+    (arXiv:2112.07804.) At the start gains are about 1 and biases about 0.
+    """
+
+    def __init__(self, channels: int, style: int) -> None:
         super().__init__()
-        self.norm1, self.norm2 = group_norm(inputs), group_norm(outputs)
+        self.groups = math.gcd(GROUPS, channels)
+        self.style = nn.Linear(style, 2 * channels)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """(N, C, H, W) and styles (N, S) to (N, C, H, W)."""
+        gain, bias = self.style(style)[:, :, None, None].chunk(2, 1)
+        return (1 + gain) * F.group_norm(x, self.groups, eps=EPS) + bias
+
+
+class ResidualBlock(nn.Module):
+    """Norm, SiLU, conv, plus the time; norm, SiLU, dropout, conv; plus a shortcut.
+
+    With `style` > 0 the norm layers take a style of so many features.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, time: int, dropout: float, style: int = 0
+    ) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = (
+            AdaptiveGroupNorm(channels, style) if style else group_norm(channels)
+            for channels in (inputs, outputs)
+        )
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.time = nn.Linear(time, outputs)
         self.dropout = nn.Dropout(dropout)
         self.shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, style: Tensor | None = None) -> Tensor:
         """Maps (N, inputs, H, W) and activated times (N, T) to maps (N, outputs, H, W)."""
-        h = self.conv1(F.silu(self.norm1(x))) + self.time(time)[:, :, None, None]
-        h = self.conv2(self.dropout(F.silu(self.norm2(h))))
+        styles = () if style is None else (style,)
+        h = self.conv1(F.silu(self.norm1(x, *styles))) + self.time(time)[:, :, None, None]
+        h = self.conv2(self.dropout(F.silu(self.norm2(h, *styles))))
         shortcut: Tensor = self.shortcut(x)
         return shortcut + h
 
