@@ -1,5 +1,6 @@
 """StyleGAN2 in runs: its recipes, samples of seeds, truncation, every part in motion."""
 
+import json
 from functools import partial
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from gan_cli.data.spec import image_spec
 from gan_cli.games.draw import draw_all
 from gan_cli.games.request import Request
+from gan_cli.losses import penalties
 from gan_cli.networks import networks
 from gan_cli.networks.layers.latent import seeded_latent
 from gan_cli.training.run import Run
@@ -73,6 +75,18 @@ def test_gamma_for_own_images_follows_the_rule_of_the_authors():
     expected = 0.0002 * config.dataset["size"] ** 2 / config.batch_size
     assert config.loss.penalties["r1"]["weight"](0) == pytest.approx(expected)
     assert config.augment["name"] == "ada"
+
+
+def test_all_penalties_together_stay_finite_in_bfloat16(tmp_path):
+    words = [f"loss.penalties.{name}.weight=0.1" for name in penalties.entries]
+    words += [f"loss.penalties.{name}.every=1" for name in ("r1", "path_length")]
+    config = small(*SMALL, *words, "steps=2", "every.log=1", "device.precision=bfloat16")
+    assert config.loss.penalties.keys() == penalties.entries.keys()
+    run = trained(config, tmp_path)
+    assert all(torch.isfinite(value).all() for value in tensors_of(run).values())
+    logged = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
+    told = {key.partition("/")[2] for key in logged}
+    assert penalties.entries.keys() <= told
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
