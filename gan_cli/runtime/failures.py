@@ -27,6 +27,16 @@ GRACE = 10.0  # seconds after which a process that is still computing or waiting
 runs = count()  # of this process, so that the jobs of a sweep do not share keys
 
 
+def attempt() -> str:
+    """Tells the starts of processes by one torchrun apart, which may share a key-value store.
+
+    A restart because machines have joined or left does not count, but changes the number.
+    """
+    return "{TORCHELASTIC_RESTART_COUNT}-{WORLD_SIZE}".format_map(
+        {"TORCHELASTIC_RESTART_COUNT": "0", **os.environ}
+    )
+
+
 @dataclass(frozen=True)
 class Failure:
     """The first error of all processes."""
@@ -41,8 +51,7 @@ class Failures:
 
     def __init__(self, rank: int, world: int) -> None:
         self.rank, self.world = rank, world
-        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        prefix = f"gan_cli/{attempt}/{next(runs)}"
+        prefix = f"gan_cli/{attempt()}/{next(runs)}"
         address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         # A connection of its own: that of torch.distributed may be blocked by a collective.
         store = dist.TCPStore(address, port, timeout=timedelta(seconds=60), wait_for_workers=False)

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gan_cli.runtime.failures import Failures
+from gan_cli.runtime.failures import Failures, attempt
 from gan_cli.utils.errors import ProcessError
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Processes:
             if not dist.is_initialized():
                 with ended_by_sigterm():
                     backend = "nccl" if device.type == "cuda" else "gloo"
-                    dist.init_process_group(backend, timeout=timedelta(minutes=timeout))
+                    meet(backend, timedelta(minutes=timeout))
             self.failures = Failures(self.rank, self.world)
 
     @contextmanager
@@ -152,6 +152,25 @@ class Processes:
             # NCCL would wait for operations that a failed process never joins.
             if dist.is_initialized() and not (failed and dist.get_backend() == "nccl"):
                 dist.destroy_process_group()
+
+
+def meet(backend: str, timeout: timedelta) -> None:
+    """Forms the group of processes; ProcessError if they cannot reach each other.
+
+    torchrun may keep its key-value store when it starts them again, with addresses of the first
+    ones, so each attempt has keys of its own.
+    """
+    try:
+        store, rank, world = next(dist.rendezvous("env://", timeout=timeout))
+        store = dist.PrefixStore(f"gan_cli/group/{attempt()}", store)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=timeout)
+    except (RuntimeError, ValueError) as error:  # torch's errors are RuntimeErrors
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise ProcessError(
+            f"the processes of this run cannot reach each other ({lines[0][:200]}); start all of "
+            "them with torchrun",
+            1,
+        ) from error
 
 
 @contextmanager
