@@ -21,11 +21,12 @@ from gan_cli.data.sets.chirps import quantiles
 from gan_cli.games.draw import draw_all
 from gan_cli.games.game import Game
 from gan_cli.games.request import Request
-from gan_cli.games.restore import restore_game
+from gan_cli.games.restore import network_spec, restore_game
 from gan_cli.metrics.features.chirps import ChirpMeasures
 from gan_cli.metrics.features.classifier import as_images, trained_classifier
 from gan_cli.metrics.inception_score import inception_score
 from gan_cli.metrics.ks import ks_to_uniform
+from gan_cli.networks import networks
 
 COUNT = 1000
 CPU = torch.device("cpu")
@@ -52,12 +53,18 @@ def chirps(runs: list[str]) -> None:
     tensors = data.tensors()
     assert tensors is not None
     print(chirp_row("new data", tensors["real"].float() / 32768))
-    for run in runs:
+    for i, run in enumerate(runs):
         checkpoint = find(run, "run")
         game = restore_game(checkpoint)
         label = None
         if game.labelled:
             label = torch.arange(COUNT) % checkpoint.spec.classes
+        if i == 0:
+            spec = network_spec(checkpoint, "generator")
+            torch.manual_seed(0)
+            new = networks.build(checkpoint.node("generator"), spec, where="generator")
+            untrained = game.with_networks({"generator": new.eval()})
+            print(chirp_row("an untrained network", drawn(untrained, label)), flush=True)
         print(chirp_row(f"{run}, step {checkpoint.step}", drawn(game, label)), flush=True)
 
 
