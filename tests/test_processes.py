@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch.distributed as dist
 
 from tests.helpers import SMALL
 from tests.ranks import WIDTHS, train_together
@@ -203,3 +204,20 @@ def test_torchrun_ends_with_one_line_and_lists_the_status(words, status, line, t
     lines = [text for text in done.stderr.splitlines() if text.startswith("gan_cli:")]
     assert len(lines) == 1
     assert lines[0].startswith(line)
+
+
+def test_processes_that_are_started_again_meet_in_the_store_of_the_first(tmp_path):
+    """torchrun keeps its store, which has the addresses and the failure of those that ended."""
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    again = AT + (
+        f"os.environ |= {{'MASTER_PORT': '{store.port}', 'TORCHELASTIC_USE_AGENT_STORE': 'True'}}\n"
+        "os.environ['TORCHELASTIC_RESTART_COUNT'] = 'ATTEMPT'\n"
+    )
+    killed = "at(Run, 'write_log', 1, lambda: os.kill(os.getpid(), signal.SIGKILL))"
+    first = train_together(
+        tmp_path, "every.checkpoint=1", code=again.replace("ATTEMPT", "0") + killed
+    )
+    assert first.statuses == [1, -9]
+    second = train_together(tmp_path, "every.checkpoint=1", code=again.replace("ATTEMPT", "1"))
+    assert second.statuses == [0, 0], second.errors
+    assert second.messages == []
