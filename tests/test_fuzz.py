@@ -8,7 +8,7 @@ import pytest
 
 from tests.fuzz import checkpoint_files, command_lines, data_files, world
 
-DEFAULT = {command_lines: 160, data_files: 60, checkpoint_files: 20}
+DEFAULT = {command_lines: 120, data_files: 40, checkpoint_files: 20}
 CHUNK = 20
 
 
