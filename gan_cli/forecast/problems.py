@@ -30,7 +30,8 @@ def few(found: Inspection, config: Config) -> Iterator[str]:
     if found.count >= FEW or found.spec.kind not in ("image", "audio"):
         return
     advice = []
-    if config.augment["name"] == "none" and (names := sorted(set(augments.entries) - {"none"})):
+    fitting = {name for name, each in augments.entries.items() if found.spec.kind in each.kinds}
+    if config.augment["name"] == "none" and (names := sorted(fitting - {"none"})):
         advice.append(f"augment={'ada' if 'ada' in names else names[0]}")
     if found.spec.kind == "image" and not found.hflip:
         advice.append("dataset.hflip=true if a mirror image is plausible")
