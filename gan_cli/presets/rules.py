@@ -16,7 +16,7 @@ ENLARGED = 20  # one of so many images may be smaller than the chosen size
 FEW, SOME, MANY = 500, 2_000, 20_000  # images
 OFTEN = 50  # times that an image is shown, from which on a critic may know it by heart
 GAMMA, GAMMA_SIDE = 10.0, 64  # a weight of R1 and R2, and the size for which it is good
-STYLE_GAMMA = 0.0002  # of StyleGAN2, times pixels / batch: arXiv:2006.06676, their configuration auto
+STYLE_GAMMA = 0.0002  # of StyleGAN2, times pixels / batch: configuration auto of arXiv:2006.06676
 LEAST_STEPS, TIMES = 100, 8
 
 
