@@ -30,6 +30,7 @@ def in_torch(exportable: Exportable) -> list[str]:
     """Returns a line of code for each input, which draws a tensor."""
     forms = {
         "label": "torch.arange({count})",
+        "tokens": "torch.zeros(({shape}), dtype=torch.int64)",
         "normal": "torch.randn({shape})",
         "uniform": "torch.rand({shape})",
     }
@@ -41,6 +42,7 @@ def in_numpy(exportable: Exportable) -> list[str]:
     drawn = '(({shape}), dtype="float32")'
     forms = {
         "label": "numpy.arange({count})",
+        "tokens": 'numpy.zeros(({shape}), dtype="int64")',
         "normal": f"numpy.random.default_rng().standard_normal{drawn}",
         "uniform": f"numpy.random.default_rng().random{drawn}",
     }
@@ -51,11 +53,18 @@ def in_code(exportable: Exportable, forms: dict[str, str]) -> list[str]:
     """Returns a line for each input; `forms` are whole numbers from 0, N(0, 1), and [0, 1)."""
     lines = []
     for name, example in exportable.examples.items():
-        label = not example.is_floating_point()
-        normal = not label and in_words(exportable, name) == NORMAL
-        form = forms["label" if label else "normal" if normal else "uniform"]
+        whole = not example.is_floating_point()
+        label, normal = whole and example.ndim == 1, in_words(exportable, name) == NORMAL
+        kind = "label" if label else "tokens" if whole else "normal" if normal else "uniform"
+        form = forms[kind]
         code = form.format(count=SHOWN, shape=shape_of(exportable, name))
-        after = f" % {exportable.model.spec.classes}" if label else "" if normal else " * 2 - 1"
+        after = (
+            f" % {exportable.model.spec.classes}"
+            if label
+            else ""
+            if normal or whole
+            else " * 2 - 1"
+        )
         lines.append(f"{name} = {code}{after}")
     return lines
 

@@ -48,7 +48,7 @@ class LSTMGenerator(SequenceGenerator):
 
     def all_logits(self, inputs: Tensor) -> Tensor:
         gates = self.from_input(embedded(inputs, self.embedding))  # (N, T, 4 width), all at once
-        state, outputs = self.start(len(inputs)), []
+        state, outputs = self.start(inputs.shape[0]), []
         for gate in gates.unbind(1):
             state = self.cell(gate, state)
             outputs.append(state[0])

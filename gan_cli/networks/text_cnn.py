@@ -41,6 +41,7 @@ class TextCNNDiscriminator(nn.Module):
         field = token_field(spec)
         check_filters(sizes, counts, field.shape[0])
         self.l2 = l2
+        self.inputs_in_words = {"tokens": f"token numbers, 0 to {len(field.vocabulary) - 1}"}
         self.embedding = nn.Parameter(torch.empty(len(field.vocabulary), embedding))
         nn.init.uniform_(self.embedding, -1, 1)
         self.filters = nn.ModuleList(
@@ -73,7 +74,7 @@ class TextCNNDiscriminator(nn.Module):
         table = (self.embedding @ conv.weight.permute(2, 1, 0)).float().flatten(0, 1)  # (S V, F)
         index = tokens.unfold(1, size, 1) + count * torch.arange(size, device=tokens.device)
         summed = F.embedding_bag(index.flatten(0, 1), table, mode="sum")
-        return summed.unflatten(0, (len(tokens), -1)).amax(1) + conv.bias
+        return summed.unflatten(0, (tokens.shape[0], -1)).amax(1) + conv.bias
 
     def regularization(self) -> Tensor:
         """Returns the penalty on the output layer, 0-d."""

@@ -49,6 +49,7 @@ class SequenceGenerator(nn.Module):
         super().__init__()
         field = token_field(spec)
         self.length, self.tokens = field.shape[0], len(field.vocabulary)
+        self.inputs_in_words = {"tokens": f"token numbers, 0 to {self.tokens - 1}"}
         self.end = field.vocabulary.index("") if "" in field.vocabulary else None
 
     def start(self, rows: int) -> State:
