@@ -18,8 +18,11 @@ from gan_cli.data.files.sound import read_sound
 from gan_cli.evaluation.opening import check_sides
 from gan_cli.evaluation.options import ImageFiles
 from gan_cli.evaluation.sides import open_side
+from gan_cli.forecast.inspection import Inspection
+from gan_cli.forecast.problems import few
 from gan_cli.metrics.settings import parse_metrics
 from gan_cli.utils.errors import ConfigError, DataError
+from tests.helpers import small
 
 RATE = 8000
 
@@ -249,6 +252,15 @@ def test_folders_of_sounds_are_compared_with_sounds_alone(folder, tmp_path):
     )
     with pytest.raises(ConfigError, match="of kind image, the real ones of kind audio; give two"):
         check_sides(settings, real, images)
+
+
+def test_few_sounds_are_advised_what_takes_sounds():
+    spec = datasets.build({"name": "chirps", "count": 2}, where="dataset").spec
+    found = Inspection("real", spec, 30, None, False, "none")
+    (told,) = few(found, small("model=wavegan", "dataset=chirps", "metrics=none"))
+    assert "augment=diffusion" in told
+    assert "ada" not in told
+    assert "hflip" not in told
 
 
 def test_sounds_that_do_not_fit_into_memory_are_decoded_again(folder, monkeypatch):
