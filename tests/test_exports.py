@@ -145,7 +145,7 @@ def test_every_kind_has_formats():
     assert set(fitting(VECTORS.fields["real"], walk=False)) == {"npz"}
     assert set(fitting(Field("vector", (2,)), walk=False)) == {"npz", "plot"}
     assert set(fitting(STEREO, walk=False)) == {"npz", "plot", "wav", "flac", "png"}
-    assert set(fitting(Field("tokens", (4,)), walk=False)) == {"npz", "txt"}
+    assert set(fitting(Field("tokens", (4,)), walk=False)) == {"npz", "txt", "jsonl"}
     assert set(fitting(Field("image", (3, 4, 4)), walk=False)) == {"npz", "grid", "png"}
     assert set(fitting(Field("image", (5, 4, 4)), walk=False)) == {"npz"}
     assert set(fitting(Field("image", (1, 4, 4)), walk=True)) == {"strip", "gif", "mp4"}
