@@ -13,7 +13,7 @@ from gan_cli.health.verdict import Verdict, unjudged, why_too_early
 
 REMEMBERED = 20  # readings
 READINGS = 4  # for which a rule must hold besides its steps, since single readings are noisy
-PEAKS = ("generator_gradient", "diversity", "token_entropy")  # the diversity of noise is no achievement
+PEAKS = ("generator_gradient", "diversity", "token_entropy")  # noise is diverse without merit
 JUDGED = "judged"  # key of `pending` for the change of `judged`
 
 

@@ -4,6 +4,8 @@ Convolutions of several widths over embedded tokens, the largest value of each o
 arXiv:1408.5882), and highway layers (Srivastava et al. 2015, arXiv:1505.00387).
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -59,7 +61,8 @@ class TextCNNDiscriminator(nn.Module):
             x = embedded(tokens, self.embedding).transpose(1, 2)  # (N, E, T)
             h = torch.cat([conv(x).amax(2) for conv in self.filters], 1).relu()
         else:
-            h = torch.cat([self.looked_up(tokens, conv) for conv in self.filters], 1).relu()
+            filters: Any = self.filters  # a ModuleList of nn.Conv1d
+            h = torch.cat([self.looked_up(tokens, conv) for conv in filters], 1).relu()
         for layer in self.highways:
             h = layer(h)
         return self.output(self.dropout(h))[:, 0]
