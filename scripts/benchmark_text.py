@@ -9,6 +9,7 @@ timed beside the same number of steps of the bare generator.
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -58,7 +59,8 @@ def main() -> None:
     tensors = data.tensors()
     assert tensors is not None
     real: Tensor = tensors["real"][:64]
-    generator, critic = game.networks["generator"], game.networks["discriminator"]
+    networks: Any = game.networks
+    generator, critic = networks["generator"], networks["discriminator"]
 
     def likelihood() -> None:
         loss = -generator.log_likelihood(real).mean() / 20

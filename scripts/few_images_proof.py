@@ -85,7 +85,8 @@ def train(name: str, augment: str, seed: int, steps: int, often: int, folder: Pa
     """Trains a run, or continues it; every `often` steps, a checkpoint is kept."""
     run = f"few-{name}-{augment}-{seed}"
     upright = name == "digits" and augment == "ada"
-    words = (f"dataset.path={folder}", f"dataset.channels={1 if name == 'digits' else 3}")
+    words: tuple[str, ...] = (f"dataset.path={folder}",)
+    words += (f"dataset.channels={1 if name == 'digits' else 3}",)
     words += (f"every.checkpoint={often}", f"every.keep={often}", "every.evaluate=0")
     words += (
         *SETTINGS,

@@ -75,7 +75,8 @@ def main() -> None:
         total = asked.critic + asked.steps
         for variant in asked.variants:
             first = total if variant == "likelihood" else 0
-            words = (f"model.pretrained.generator={base.folder}", f"model.game.pretrain={first}")
+            words: tuple[str, ...] = (f"model.pretrained.generator={base.folder}",)
+            words += (f"model.game.pretrain={first}",)
             words += (f"model.game.pretrain_critic={asked.critic}", f"steps={total}")
             words += VARIANTS[variant]
             report(variant, seed, train(*both, *words, run=f"text-{seed}-{variant}"))

@@ -19,6 +19,7 @@ from torch import nn
 from gan_cli.checkpoints import files as checkpoint
 from gan_cli.checkpoints.choice import run_folder
 from gan_cli.checkpoints.contents import Checkpoint, plain
+from gan_cli.config.named import Named
 from gan_cli.config.registry import keys_of_dataclass
 from gan_cli.config.schema import Device
 from gan_cli.data.spec import Field, Spec, image_spec, sample_spec, vector_spec
@@ -179,6 +180,7 @@ def test_the_yaml_holds_every_option_with_its_default(options, command):
     assert set(keys) == (set(tree) - {"hydra"}) | groups
     for key in keys.keys() - groups - {"metrics"}:  # of metrics there is no default in the code
         default = list(keys[key]) if isinstance(keys[key], tuple) else keys[key]
+        default = default["name"] if isinstance(default, Named) else default
         assert tree[key] == default, key
 
 

@@ -115,6 +115,8 @@ COMPANY = {  # what a choice cannot do without
     "div2k_srgan": ["dataset.images.path=x"],
     "div2k_rrdb": ["dataset.images.path=x"],
     "div2k_esrgan": ["dataset.images.path=x"],
+    "dataset=text": ["dataset.path=x", "model=seqgan"],
+    "words_seqgan": ["dataset.path=x"],
     "dann_mnist_m": ["dataset.target.photos=x"],
     "ffhq256_r3gan": ["dataset.path=x"],
     "ffhq256_stylegan2": ["dataset.path=x"],
@@ -136,7 +138,7 @@ COMPANY = {  # what a choice cannot do without
 )
 def test_every_choice_of_a_group_is_sound(group):
     for name in names(group):
-        extra = COMPANY.get(name, [])
+        extra = COMPANY.get(name, COMPANY.get(f"{group}={name}", []))
         validate(composed("run=x", f"{group}={name}", *extra))
 
 

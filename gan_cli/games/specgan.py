@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor, nn
 
-from gan_cli.config.ranges import Natural, Range
+from gan_cli.config.ranges import Natural, NonNegative, Range
 from gan_cli.config.registry import Component
 from gan_cli.config.schema import Config
 from gan_cli.data.dataset import Dataset, pick
@@ -46,7 +46,7 @@ class SpecGAN(GAN):
         window: Window = 256,  # samples of a Fourier transform; twice the height of the images
         hop: Window = 128,  # samples from one transform to the next
         iterations: Natural = 16,  # of Griffin-Lim
-        classify: tuple[float, float] = (1.0, 1.0),  # weights: discriminator, generator
+        classify: tuple[NonNegative, NonNegative] = (1.0, 1.0),  # weights: discriminator, generator
         classify_fakes: bool = True,  # AC-GAN's discriminator classifies fakes, too
     ) -> None:
         super().__init__(networks, objective, classify=classify, classify_fakes=classify_fakes)
