@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_cli.config.ranges import Count, Natural, NonNegative, Positive, Share
@@ -148,8 +149,7 @@ class SeqGAN(TextSamples):
             logits = torch.cat([critic(part).float() for part in parts])
         if self.reward == "logit":
             return logits
-        probability = torch.sigmoid(logits)
-        return probability if self.reward == "probability" else probability.log()
+        return logits.sigmoid() if self.reward == "probability" else F.logsigmoid(logits)
 
     def advantage(self, values: Tensor) -> Tensor:
         """Returns the values (N, T) above the mean of the other samples at the same time.

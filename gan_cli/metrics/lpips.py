@@ -34,9 +34,7 @@ published.register("lpips_vgg16")(VGG16)
 published.register("lpips_alexnet")(ALEXNET)
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of images in [-1, 1]
-LARGEST = (
-    256  # pixels; larger images are averaged to this size, as for path lengths and projections
-)
+LARGEST = 256  # pixels; larger images are averaged down, as for path lengths and projections
 
 
 class LPIPSNetwork(nn.Module):
