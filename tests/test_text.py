@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+import zipfile
 from types import SimpleNamespace
 
 import pytest
@@ -68,6 +69,21 @@ def test_a_folder_is_all_its_text_files(tmp_path):
     (tmp_path / "a.txt").write_text("aa\n")
     (tmp_path / "c.md").write_text("cc\n")
     assert sorted(texts(opened(tmp_path, held_out=0.0))) == ["aa", "bb"]
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
+        for file in sorted(tmp_path.rglob("*.txt")):
+            packed.write(file, file.relative_to(tmp_path))
+    assert sorted(texts(opened(tmp_path / "all.zip", held_out=0.0))) == ["aa", "bb"]
+
+
+def test_what_runs_have_written_is_no_text_of_the_data(tmp_path):
+    (tmp_path / "outputs" / "x").mkdir(parents=True)
+    (tmp_path / "outputs" / "x" / "run.json").write_text("{}")
+    (tmp_path / "outputs" / "x" / "log.txt").write_text("step 1\n")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "a.txt").write_bytes(b"one\r\ntwo\r\n")
+    assert sorted(texts(opened(tmp_path, held_out=0.0))) == ["one", "two"]
+    windows = opened(tmp_path, held_out=0.0, samples="windows", length=7)
+    assert texts(windows) == ["one\ntwo"]
 
 
 @pytest.mark.parametrize(
@@ -90,9 +106,11 @@ def test_what_is_no_text_is_told_in_one_line(file, content, options, message):
 
 
 def test_missing_text_is_told(tmp_path):
-    with pytest.raises(ConfigError, match=r"dataset\.path: no file or folder"):
+    with pytest.raises(ConfigError, match=r"dataset\.path: .* does not exist"):
         opened(tmp_path / "none.txt")
-    with pytest.raises(ConfigError, match=r"dataset\.path: .* has no files \*\.txt"):
+    with pytest.raises(
+        ConfigError, match=r"dataset\.path: no files \*\.txt in .*, which holds no files"
+    ):
         opened(tmp_path)
 
 

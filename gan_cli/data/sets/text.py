@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gan_cli.config.ranges import Count, Range, Seed
 from gan_cli.data.dataset import datasets
-from gan_cli.data.files.texts import read_text, text_files
+from gan_cli.data.files.texts import read_texts
 from gan_cli.data.files.tokenization import Tokenization, tokenized
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Field
@@ -23,7 +23,7 @@ log = logging.getLogger("gan_cli")
 
 @datasets.register("text")
 class Text(InMemory):
-    """A text file, or the *.txt of a folder. A sample is a line, or a window of running text."""
+    """A text file, or the *.txt of a folder or zip. A sample is a line, or a window of text."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Text(InMemory):
         held_out: HeldOutShare = 0.1,
         seed: Seed = 0,
     ) -> None:
-        texts = [read_text(file, HERE) for file in text_files(path, HERE)]
+        texts = read_texts(path)
         texts = [text.lower() for text in texts] if lower else texts
         lines = [line.strip() for text in texts for line in text.splitlines() if line.strip()]
         if not lines:
