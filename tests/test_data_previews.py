@@ -57,7 +57,9 @@ def as_stored(images: torch.Tensor) -> torch.Tensor:
 )
 def test_every_kind_of_data_is_shown_as_large_as_its_samples(config, names, tmp_path):
     trained(config(), tmp_path)
-    found = {name.removesuffix("-0000000.png") for name in pictures(tmp_path) if "-0000000" in name}
+    found = {
+        name.removesuffix("-0000000.png") for name in pictures(tmp_path) if "0000000.png" in name
+    }
     assert found == names
     data, samples = (
         np.asarray(Image.open(tmp_path / "samples" / name)).astype(int)

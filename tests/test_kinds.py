@@ -226,7 +226,7 @@ def test_letters_are_joined_and_words_are_set_apart():
     rows = torch.tensor([[0, 2, 1], [1, 1, 3]])
     assert texts_of(Field("tokens", (3,), vocabulary=LETTERS), rows) == ["acb", "bbd"]
     words = ("one", "two", "a", "")
-    assert texts_of(Field("tokens", (3,), vocabulary=words), rows) == ["one a two", "two two "]
+    assert texts_of(Field("tokens", (3,), vocabulary=words), rows) == ["one a two", "two two"]
 
 
 # ---- Arrays

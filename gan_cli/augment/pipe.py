@@ -19,6 +19,8 @@ BRIGHTNESS, CONTRAST, SATURATION = 0.2, 0.5, 1.0  # standard deviations, the las
 AMPLITUDE = 1.0  # standard deviation of log2 of the gain of a frequency band
 NOISE = 0.1  # standard deviation of that of the noise
 CUTOUT = 0.5  # side of the square, as a share of the image's
+# Types of devices on which only the images that move are resampled. Others would be waited for.
+SELECTING = {"cpu"}
 
 
 @dataclass(kw_only=True)
@@ -91,9 +93,9 @@ class Pipe:
         moved = happens(images, p * self.shift)
         x, y = (normal(images) * (DISTANCE * size) * moved for size in (width, height))
         chosen, shift = torch.stack([*happened, moved]).any(0), torch.stack([x, y], 1)
-        if images.device.type != "cpu":
+        if images.device.type not in SELECTING:
             return torch.where(column(chosen), transform(images, inverse, shift), images)
-        some = chosen.nonzero().flatten()  # a GPU would be waited for
+        some = chosen.nonzero().flatten()
         if not len(some):
             return images
         return images.index_copy(0, some, transform(images[some], inverse[some], shift[some]))
