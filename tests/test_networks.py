@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from gan_cli.data.spec import Spec, image_spec, vector_spec
+from gan_cli.data.spec import Field, Spec, image_spec, vector_spec
 from gan_cli.networks import networks
 from gan_cli.networks.layers.latent import draw_latent
 from gan_cli.networks.layers.norm import Normalize
@@ -285,6 +285,12 @@ def refusal(spec: Spec) -> ConfigError | None:
 def test_other_sizes_are_refused_with_sizes(family, side, shape):
     with pytest.raises(ConfigError, match=r"resize to \d+ x \d+"):
         build(f"{family}_{side}", shape)
+
+
+@pytest.mark.parametrize(("kind", "model"), [("audio", "wavegan"), ("tokens", "seqgan")])
+def test_networks_of_images_lead_to_those_of_other_kinds(kind, model):
+    field = Field(kind, (1, 64), sample_rate=8000, vocabulary=("a", "b"))
+    assert f"use model={model}" in str(refusal(Spec({"real": field}, "real")))
 
 
 def test_refusals_name_key_and_remedy():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gan_cli.data.spec import Spec
 from gan_cli.utils.errors import ConfigError
 
+FOR_KIND = {"audio": "wavegan", "tokens": "seqgan"}  # models of other kinds than images
 LARGEST_SEED = 15  # for larger maps, most weights would be in the fully connected layer
 
 
@@ -21,7 +22,7 @@ def pyramid(spec: Spec) -> Pyramid:
     if spec.kind != "image":
         raise ConfigError(
             f"name: this network is for images, but the samples are of kind {spec.kind} and shape "
-            f"{spec.shape}; use model=mlp"
+            f"{spec.shape}; use model={FOR_KIND.get(spec.kind, 'mlp')}"
         )
     _, height, width = spec.shape
     levels = 0
