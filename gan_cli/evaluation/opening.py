@@ -14,7 +14,8 @@ from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Field, Spec
 from gan_cli.evaluation.class_numbers import class_name_errors
 from gan_cli.evaluation.options import FidOptions
-from gan_cli.evaluation.sides import Data, Generated, Side, Statistics, open_side
+from gan_cli.evaluation.sides import Data, Generated, Side, open_side
+from gan_cli.evaluation.statistics_side import Statistics
 from gan_cli.metrics.metric import metrics
 from gan_cli.metrics.settings import unmet_needs
 from gan_cli.networks.layers.latent import HasStyles

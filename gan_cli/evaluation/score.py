@@ -20,11 +20,8 @@ from gan_cli.evaluation.opening import (
 )
 from gan_cli.evaluation.options import FidOptions
 from gan_cli.evaluation.report import draw_transport_plan, with_progress
-from gan_cli.evaluation.sides import (
-    Side,
-    Statistics,
-    save_statistics,
-)
+from gan_cli.evaluation.sides import Side
+from gan_cli.evaluation.statistics_side import Statistics, save_statistics
 from gan_cli.metrics.metric import Collected, naming_side
 from gan_cli.metrics.settings import parse_metrics
 from gan_cli.report.run_report import refresh

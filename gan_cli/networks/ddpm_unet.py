@@ -15,6 +15,7 @@ from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.checks import check_conditioning
 from gan_cli.networks.layers.denoising import InWords, LabelConditioning, StepStyles
+from gan_cli.networks.layers.sizes import check_halvings
 from gan_cli.networks.layers.time import TimeEmbedding
 from gan_cli.networks.layers.unet_blocks import (
     AttentionBlock,
@@ -73,7 +74,7 @@ class DDPMUNet(nn.Module):
     ) -> None:
         super().__init__()
         check_conditioning(spec, conditioning, "none")
-        check_size(spec, len(multipliers))
+        check_halvings(spec, len(multipliers) - 1, "mlp_denoiser")
         check_heads([m * width for m in multipliers], heads)
         self.conditional = conditioning != "none"
         self.classes = spec.classes if self.conditional else 0
@@ -143,22 +144,6 @@ class DDPMUNet(nn.Module):
             else:
                 h = up(h)
         return self.output(silu(self.norm(h)))
-
-
-def check_size(spec: Spec, levels: int) -> None:
-    """Raises ConfigError unless images can be halved `levels` - 1 times."""
-    if spec.kind != "image":
-        raise ConfigError(
-            f"name: this network is for images, but the samples are of kind {spec.kind}; use "
-            "mlp_denoiser"
-        )
-    _, height, width = spec.shape
-    factor = 2 ** (levels - 1)
-    if height % factor or width % factor:
-        raise ConfigError(
-            f"multipliers: {levels} sizes halve images {levels - 1} times, and {height} x {width} "
-            f"is not divisible by {factor}; use fewer multipliers, or resize the images"
-        )
 
 
 def check_heads(widths: list[int], heads: int) -> None:

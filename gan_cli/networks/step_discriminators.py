@@ -15,9 +15,9 @@ from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.initialization import initialize_glorot
 from gan_cli.networks.layers.minibatch import GroupedMinibatchStd
 from gan_cli.networks.layers.resample import Downsample
+from gan_cli.networks.layers.sizes import check_halvings
 from gan_cli.networks.layers.time import TimeEmbedding
 from gan_cli.networks.network import networks
-from gan_cli.utils.errors import ConfigError
 
 SLOPE = 0.2  # of leaky ReLU
 IN_WORDS = {
@@ -65,7 +65,7 @@ class StepDiscriminator(nn.Module):
         group: Units = 4,  # samples over which the deviation is computed
     ) -> None:
         super().__init__()
-        check_size(spec, len(multipliers))
+        check_halvings(spec, len(multipliers) - 1, "mlp_step_discriminator")
         channels = [width, *(width * m for m in multipliers)]
         last = channels[-1]
         self.time = TimeEmbedding(time_width, time_width)
@@ -117,19 +117,3 @@ class MLPStepDiscriminator(nn.Module):
         for linear, shift in zip(self.hidden, self.shifts, strict=True):
             h = leaky_relu(linear(h) + shift(embedded), SLOPE)
         return self.head(h).squeeze(1)
-
-
-def check_size(spec: Spec, levels: int) -> None:
-    """Raises ConfigError unless images can be halved `levels` - 1 times."""
-    if spec.kind != "image":
-        raise ConfigError(
-            f"name: this network is for images, but the samples are of kind {spec.kind}; use "
-            "mlp_step_discriminator"
-        )
-    factor = 2 ** (levels - 1)
-    if any(side % factor for side in spec.shape[1:]):
-        height, width = spec.shape[1:]
-        raise ConfigError(
-            f"multipliers: {levels} blocks halve images {levels - 1} times, and {height} x {width} "
-            f"is not divisible by {factor}; use fewer multipliers, or resize the images"
-        )

@@ -1,6 +1,6 @@
 """Previews: pictures of samples of fixed seeds at intervals during training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 import numpy as np
@@ -22,6 +22,7 @@ from gan_cli.utils.errors import ConfigError
 
 HEARD = 12  # samples of a recording at most
 Picture = tuple[str, np.ndarray]  # name, (height, width, C) uint8
+Drawn = tuple[str, str, Tensor]  # name of the pictures, target, samples (N, *shape) in model form
 
 
 class Previews:
@@ -43,9 +44,10 @@ class Previews:
 
     def log(self, step: int, logger: Logger) -> None:
         """Writes pictures and recordings of samples."""
-        for name, picture in self.pictures():
+        drawn = list(self.drawn())
+        for name, picture in self.pictures(drawn):
             logger.picture(step, name, picture)
-        for name, wav in self.recordings():
+        for name, wav in self.recordings(drawn):
             logger.recording(step, name, wav)
 
     def data_pictures(self) -> Iterator[Picture]:
@@ -85,12 +87,20 @@ class Previews:
             targets = self.game.targets(self.spec) or (self.spec.target,)
             yield name if key == targets[0] else f"{name}_{key}", picture
 
-    def pictures(self) -> Iterator[Picture]:
-        """Yields all pictures; the game and the random state are left unchanged."""
+    def drawn(self) -> Iterator[Drawn]:
+        """Yields the samples of each target, unless they come from frozen networks."""
         if self.game.learns_to_sample:
             for i, target in enumerate(self.game.targets(self.spec)):
                 name = f"samples_{target}" if i else "samples"
-                yield from self.picture(name, target, draw_all(self.game, self.request(target)))
+                yield name, target, draw_all(self.game, self.request(target))
+
+    def pictures(self, drawn: Iterable[Drawn] | None = None) -> Iterator[Picture]:
+        """Yields all pictures; the game and the random state are left unchanged.
+
+        `drawn` are the samples to show; None: new ones.
+        """
+        for name, target, samples in self.drawn() if drawn is None else drawn:
+            yield from self.picture(name, target, samples)
         with isolated_evaluation(self.game.networks):
             others = self.game.preview(self.own)
         for name, content in others.items():
@@ -104,17 +114,13 @@ class Previews:
         if recording is not None:
             yield DATA, recording
 
-    def recordings(self) -> Iterator[tuple[str, bytes]]:
+    def recordings(self, drawn: Iterable[Drawn]) -> Iterator[tuple[str, bytes]]:
         """Yields a WAV file of the first samples of each target that is sound, by name."""
-        for i, target in enumerate(self.game.targets(self.spec)):
+        for name, target, samples in drawn:
             field = self.spec.fields[target]
-            heard = field.kind == "audio" and self.game.learns_to_sample
-            if heard:
-                request = self.request(target)
-                drawn = draw_all(self.game, request.select(list(range(min(HEARD, self.count)))))
-                recording = kind_of(field).recording(field, drawn)
-                if recording is not None:
-                    yield f"samples_{target}" if i else "samples", recording
+            recording = kind_of(field).recording(field, samples[:HEARD])
+            if recording is not None:
+                yield name, recording
 
     def request(self, target: str) -> Request:
         """Returns the request for samples with the inputs, or the sorted labels, of the batch."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FULL_SCALE = 32768  # of int16
+from gan_cli.data.kinds.audio import FULL_SCALE
+
 BLOCK = 1 << 16  # frames that are decoded at a time
 MOST_VALUES = 2**29  # of a file that is decoded whole, 2 GiB of float32: 1.5 hours of 48 kHz stereo
 UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # what streams write in front of sound whose length is not known

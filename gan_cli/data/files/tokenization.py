@@ -60,6 +60,8 @@ def by_file(texts: Sequence[str], given: str, ends: bool, where: str) -> Tokeniz
 
 def prompt_tokens(field: Field, text: str) -> list[int]:
     """Returns the tokens of a prompt; ConfigError if it has others than the vocabulary."""
+    if not field.vocabulary:
+        raise ConfigError("prompt: is for models of text, and this is none; leave it out")
     if field.tokenizer:
         ends = int(field.vocabulary[0] == END)
         [numbers] = numbers_of(field.tokenizer, [text], "prompt")

@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gan_cli.data.kinds.audio import FULL_SCALE
 from gan_cli.metrics.features.small_resnet import MAX_SIZE
 
-FULL_SCALE = 32768  # of int16
 WINDOW = 256  # samples of a Fourier transform; shorter sounds are padded
 QUIETEST = -80.0  # decibels that become 0; a sine of full scale has 0 dB, which becomes 255
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gan_cli.data.spec import Spec
 from gan_cli.utils.errors import ConfigError
 
-FOR_KIND = {"audio": "wavegan", "tokens": "seqgan"}  # models of other kinds than images
+MODELS = {"image": "dcgan", "vector": "mlp", "audio": "wavegan", "tokens": "seqgan"}  # by kind
 LARGEST_SEED = 15  # for larger maps, most weights would be in the fully connected layer
 
 
@@ -22,7 +22,7 @@ def pyramid(spec: Spec) -> Pyramid:
     if spec.kind != "image":
         raise ConfigError(
             f"name: this network is for images, but the samples are of kind {spec.kind} and shape "
-            f"{spec.shape}; use model={FOR_KIND.get(spec.kind, 'mlp')}"
+            f"{spec.shape}; use model={MODELS.get(spec.kind, 'mlp')}"
         )
     _, height, width = spec.shape
     levels = 0
@@ -64,3 +64,22 @@ def block_widths(width: int, max_width: int | None, count: int) -> list[int]:
             f"max_width: {limit} is below width={width}; set max_width={width} or more"
         )
     return widths(width, limit, count)
+
+
+def check_halvings(spec: Spec, count: int, instead: str) -> None:
+    """Raises ConfigError unless samples are images that can be halved `count` times.
+
+    `instead` is the network for other samples.
+    """
+    if spec.kind != "image":
+        raise ConfigError(
+            f"name: this network is for images, but the samples are of kind {spec.kind}; use "
+            f"{instead}"
+        )
+    _, height, width = spec.shape
+    factor = 2**count
+    if height % factor or width % factor:
+        raise ConfigError(
+            f"multipliers: {count + 1} of them halve images {count} times, and {height} x {width} "
+            f"is not divisible by {factor}; use fewer multipliers, or resize the images"
+        )

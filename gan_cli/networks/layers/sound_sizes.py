@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from gan_cli.data.spec import Spec
+from gan_cli.networks.layers.sizes import MODELS
 from gan_cli.utils.errors import ConfigError
 
 SHORTEST_SEED, LARGEST_SEED = 16, 31  # steps of the map that a generator starts from
 STRIDE = 4
-INSTEAD = {"image": "dcgan", "vector": "mlp", "tokens": "mlp"}  # models of other kinds
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def check_sound(spec: Spec) -> None:
     if spec.kind != "audio":
         raise ConfigError(
             f"name: this network is for sound, but the samples are of kind {spec.kind} and shape "
-            f"{spec.shape}; use model={INSTEAD.get(spec.kind, 'mlp')}, or dataset=audio"
+            f"{spec.shape}; use model={MODELS.get(spec.kind, 'mlp')}, or dataset=audio"
         )
 
 

@@ -102,19 +102,10 @@ def draw_seeds(job: Job, target: str) -> DrawnSamples:
         target=target,
         sampler=options.sampler_options,
         guidance=options.guidance,
-        prompt=prompt_of(options, field),
+        prompt=() if options.prompt is None else tuple(prompt_tokens(field, options.prompt)),
         temperature=options.temperature,
     )
     return drawn_samples(model, request, options, field)
-
-
-def prompt_of(options: SampleOptions, field: Field) -> tuple[int, ...]:
-    """Returns the tokens of options.prompt; ConfigError if the model does not know them."""
-    if options.prompt is None:
-        return ()
-    if field.kind != "tokens":
-        raise ConfigError("prompt: is for models of text, and this is none; leave it out")
-    return tuple(prompt_tokens(field, options.prompt))
 
 
 def draw_walk(model: Model, options: SampleOptions, field: Field) -> DrawnSamples:
