@@ -12,7 +12,7 @@ from gan_cli.checkpoints.choice import find
 from gan_cli.sampling.comparison import SIDE
 from gan_cli.sampling.options import checked_options
 from gan_cli.sampling.perform import perform
-from gan_cli.sampling.photos import output_names
+from gan_cli.sampling.photo_files import OutputNames
 from gan_cli.utils.bicubic import resized
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
@@ -157,10 +157,17 @@ def test_what_is_no_photo_is_left_out_and_named(work, caplog):
     ("run", "options", "message"),
     [
         ("x", {"input": "in/b.png"}, r"^input: b\.png: not an image"),
-        ("x", {"input": "in/c.txt"}, r"^input: c\.txt is no image; readable are .*\.png"),
+        (
+            "x",
+            {"input": "in/c.txt"},
+            r"^input: c\.txt is no image and no video; readable are .*\.png",
+        ),
         ("gray", {"input": "in/a.png"}, r"^input: a\.png: is in colour, and the model takes gray"),
         ("x", {"input": "empty"}, r"^input: no images in"),
-        ("x", {"format": "npz"}, r"^format: outputs of photos are written as png"),
+        ("x", {"format": "npz"}, r"^format: outputs of photos are written as one of png, input"),
+        ("x", {"format": "png,input"}, r"^format: outputs of photos are written as one of"),
+        ("x", {"format": "gif", "input": "in/a.png"}, r"^format: 'gif' is for videos and anim"),
+        ("x", {"format": "jpg"}, r"^format: .*'jpg'"),
         ("x", {"seeds": "0-3"}, r"^seeds: photos are made with one seed"),
         ("x", {"alpha": 0.5}, r"^alpha: is of blend; add blend=RUN"),
         ("x", {"blend": "gray"}, r"^blend: the weights of gray do not fit .*'generator': first"),
@@ -179,10 +186,29 @@ def test_what_cannot_be_done_gets_one_line(work, run, options, message):
     assert not Path("out").exists()
 
 
+def named(names, suffix=".png", **options):
+    outputs = OutputNames(names, **options)
+    return [outputs.of(name, suffix or Path(name).suffix) for name in names]
+
+
 def test_names_of_outputs_are_distinct():
-    assert output_names(["a.jpg", "b/a.png"]) == ["a.png", "b/a.png"]
-    assert output_names(["a.jpg", "a.png", "A.gif"]) == ["a.jpg.png", "a.png.png", "A.gif.png"]
-    assert output_names(["comparison.jpg"], "comparison.png") == ["comparison.jpg.png"]
+    assert named(["a.jpg", "b/a.png"]) == ["a.png", "b/a.png"]
+    assert named(["a.jpg", "a.png", "A.gif"]) == ["a.jpg.png", "a.png.png", "A.gif.png"]
+    assert named(["comparison.jpg"], taken="comparison.png") == ["comparison.jpg.png"]
+    many = named(["a.jpg", "a.png", "a.jpg.png", "a.jpg.jpg"])
+    assert len(set(many)) == 4
+
+
+def test_kept_names_come_before_those_of_photos_whose_format_does_not_fit():
+    names = ["a.jpg", "a.png", "a.JPG.png", "comparison.png", "b.bmp"]
+    assert named(names, "", kept=True, taken="comparison.png") == [
+        *names[:3],
+        "comparison.png.png",
+        "b.bmp",
+    ]
+    outputs = OutputNames(names, kept=True)
+    assert outputs.of("a.jpg", ".png") not in names
+    assert outputs.of("b.bmp", ".png") == "b.png"
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.25, 1.0, None])

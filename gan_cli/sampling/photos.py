@@ -1,12 +1,9 @@
 """Photos in any format, with transparency, as arrays for a network and as files again."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from gan_cli.data.files.archive import Archive, open_archive
 from gan_cli.data.files.image import image_suffixes, read_image, upright
@@ -16,9 +13,8 @@ from gan_cli.data.files.views import class_numbers
 from gan_cli.data.files.zip_members import check_size
 from gan_cli.utils.bicubic import resized
 from gan_cli.utils.errors import ConfigError
-from gan_cli.utils.files import atomic_file
-from gan_cli.utils.images import LARGE
 from gan_cli.utils.paths import user_path
+from gan_cli.utils.video import SUFFIXES as VIDEOS
 
 
 @dataclass(frozen=True)
@@ -52,16 +48,18 @@ class OneFile:
 
 
 def photos_of(given: str) -> tuple[Archive, list[str]]:
-    """Returns the archive `input=given` and the names of its images; ConfigError if none."""
+    """Returns the archive `input=given` and its images and videos by name; ConfigError if none."""
     path = user_path(given)
     try:
         if path.is_file() and path.suffix.lower() != ".zip":
-            if path.suffix.lower() not in image_suffixes():
-                readable = ", ".join(image_suffixes())
-                raise ConfigError(f"input: {path.name} is no image; readable are {readable}")
+            if path.suffix.lower() not in (*image_suffixes(), *VIDEOS):
+                readable = ", ".join((*image_suffixes(), *VIDEOS))
+                raise ConfigError(
+                    f"input: {path.name} is no image and no video; readable are {readable}"
+                )
             return OneFile(path), [path.name]
         archive = open_archive(given)
-        return archive, image_names(archive, given)
+        return archive, image_names(archive, given, VIDEOS)
     except ConfigError as error:
         raise ConfigError(*(f.replace("dataset.path", "input") for f in error.faults)) from None
 
@@ -72,15 +70,27 @@ def read_photo(data: bytes, channels: int) -> Photo:
     Raises ValueError for colours if the model takes gray images; other errors are Pillow's.
     """
     image = read_image(data, 4)
-    pixels, profile = np.array(image), image.info.get("icc_profile")
+    return as_photo(np.array(image), channels, image.info.get("icc_profile"))
+
+
+def as_photo(
+    pixels: np.ndarray, channels: int, profile: bytes | None = None, tolerance: int = 0
+) -> Photo:
+    """Returns pixels (H, W, 3 or 4) as a model of gray, RGB or RGBA images takes them.
+
+    Gray are pixels whose colours differ by `tolerance` at most; ValueError for others if the model
+    takes gray images.
+    """
     if channels == 4:
-        return Photo(pixels, None, profile)
-    colours, alpha = pixels[..., :3], pixels[..., 3]
+        opaque = np.full((*pixels.shape[:2], 4 - pixels.shape[2]), 255, np.uint8)
+        return Photo(np.ascontiguousarray(np.dstack([pixels, opaque])), None, profile)
+    colours, alpha = pixels[..., :3], pixels[..., 3:]
     if channels == 1:
-        if (colours[..., :1] != colours[..., 1:]).any():
+        if (colours.max(2).astype(np.int16) - colours.min(2) > tolerance).any():
             raise ValueError("is in colour, and the model takes gray images; convert it to gray")
-        colours, profile = colours[..., :1], None
-    return Photo(np.ascontiguousarray(colours), alpha if (alpha < 255).any() else None, profile)
+        colours, profile = colours[..., 1:2], None
+    transparent = alpha.size > 0 and bool((alpha < 255).any())
+    return Photo(np.ascontiguousarray(colours), alpha[..., 0] if transparent else None, profile)
 
 
 def read_label_map(data: bytes, classes: int) -> Photo:
@@ -95,27 +105,3 @@ def with_alpha(colours: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     if alpha is None or colours.shape[2] == 4:
         return colours
     return np.dstack([colours, resized(alpha, colours.shape[:2])])
-
-
-def save_photo(path: Path, pixels: np.ndarray, profile: bytes | None) -> None:
-    """Writes (H, W, C) uint8, gray, RGB or either with alpha, as a PNG file."""
-    image = Image.fromarray(pixels.squeeze(-1) if pixels.shape[2] == 1 else pixels)
-    profile = profile if pixels.shape[2] >= 3 else None
-    large = image.width * image.height > LARGE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(path, durable=False) as file:
-        image.save(file, "png", compress_level=1 if large else 6, icc_profile=profile)
-
-
-def output_names(names: Sequence[str], taken: str = "") -> list[str]:
-    """Returns the file of each output: photo.png for photo.jpg, in the same sub-folders.
-
-    Photos whose names differ in the suffix alone keep it, as in photo.jpg.png, and so does one
-    whose output would be the file `taken`.
-    """
-    stems = [str(PurePosixPath(name).with_suffix("")) for name in names]
-    times = Counter(stem.lower() for stem in [*stems, taken.removesuffix(".png")])
-    return [
-        f"{stem if times[stem.lower()] == 1 else name}.png"
-        for name, stem in zip(names, stems, strict=True)
-    ]

@@ -1,35 +1,28 @@
-"""Translates or enlarges photos of any size: gan-sample run=NAME input=PHOTO or FOLDER."""
+"""Translates or enlarges photos and videos of any size: gan-sample input=FILE or FOLDER."""
 
 import logging
+import shutil
 from collections.abc import Sequence
-from math import lcm
-from typing import Any
+from pathlib import PurePosixPath
 
 import numpy as np
 from rich.progress import track
-from torch import Tensor
 
+from gan_cli.data.files.archive import Archive
 from gan_cli.data.files.unreadable import reason
-from gan_cli.games.draw import draw
-from gan_cli.games.request import Request
 from gan_cli.sampling.comparison import SHOWN, Part, comparison, part
+from gan_cli.sampling.exports import PHOTO_FORMATS
 from gan_cli.sampling.model import Model
+from gan_cli.sampling.moving import UnreadableError, clip_of, is_video, suffix_of, translate_clip
 from gan_cli.sampling.options import SampleOptions
-from gan_cli.sampling.photos import (
-    Photo,
-    output_names,
-    photos_of,
-    read_label_map,
-    read_photo,
-    save_photo,
-    with_alpha,
-)
+from gan_cli.sampling.photo_files import PNG, OutputNames, kept_suffix, save_photo
+from gan_cli.sampling.photos import Photo, photos_of, with_alpha
 from gan_cli.sampling.task import Job
-from gan_cli.sampling.tiles import MOST, Tiles, reach, translated
+from gan_cli.sampling.translator import Translator
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.images import save_png
+from gan_cli.utils.video import Clip
 
-OUTPUT_SIDE = 2048  # pixels per side of what is computed at once; takes about 4 GiB in SRResNet
 SHEET = "comparison.png"
 log = logging.getLogger("gan_cli")
 
@@ -42,118 +35,102 @@ def translates(model: Model, options: SampleOptions, target: str) -> bool:
     return fields[keys[0]].kind == "image" and fields[target].kind == "image"
 
 
-class Translator:
-    """The model as a function of photos."""
+class Outputs:
+    """Writes the output of one file after the other into a folder; remembers the first ones."""
 
-    def __init__(self, model: Model, options: SampleOptions, target: str) -> None:
-        self.model, self.target, (self.key,) = model, target, model.game.inputs(target)
-        given, made = (model.spec.fields[key].shape for key in (self.key, target))
-        self.channels, self.factor = given[0], made[1] // given[1]
-        if (given[1] * self.factor, given[2] * self.factor) != tuple(made[1:]):
-            raise ConfigError(
-                f"input: the model makes {made[1]} x {made[2]} pixels of {given[1]} x {given[2]}, "
-                "which is no whole factor; type dataset=NAME instead"
-            )
-        maps = model.checkpoint.dataset.get("source_classes") if self.key == "source" else None
-        self.classes: int | None = maps  # of label maps, which become one-hot images
-        (self.seed,) = options.seeds or (0,)
-        self.label = model.labels(options.labels, [self.seed])
-        modules: Any = model.game.networks.modules()
-        self.multiple = lcm(*(getattr(module, "multiple", 1) for module in modules))
-        self.side = options.tile or max(OUTPUT_SIDE // self.factor, 2 * MOST)
-        self.overlap = options.overlap
-        self.seen: int | None = None  # pixels that an output depends on; measured with the first
-        self.measured = False
+    def __init__(
+        self, job: Job, translator: Translator, archive: Archive, names: list[str]
+    ) -> None:
+        self.folder, self.translator, self.archive = job.folder, translator, archive
+        self.format: str | None = next(iter(job.options.formats), None)
+        self.names = OutputNames(names, SHEET, kept=self.format == "input")
+        self.alone = len(names) == 1
+        self.parts: list[Part] = []
+        self.moving = 0  # number of videos and animations
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Maps (1, C, H, W) in [-1, 1] to outputs."""
-        request = Request([self.seed], self.label, {self.key: images}, target=self.target)
-        with self.model.runtime.autocast():
-            (output,) = draw(self.model.game, request, 1)
-        return output
-
-    def read(self, data: bytes) -> Photo:
-        """Decodes an image file, or a label map if the model takes these."""
-        if self.classes is not None:
-            return read_label_map(data, self.classes)
-        return read_photo(data, self.channels)
-
-    def tiles(self, height: int, width: int) -> Tiles:
-        """Returns how an image of this size is cut; the overlap is measured when it matters."""
-        tiles = Tiles(self.side, self.overlap or 0, self.multiple, self.factor)
-        if self.overlap is not None or tiles.count(height, width) == 1:
-            return tiles
-        if not self.measured:
-            self.seen = reach(self, self.channels, self.multiple, self.factor)
-            self.measured = True
-            if self.seen is None:
-                log.warning(
-                    "overlap: outputs depend on more than %d pixels around them, so that tiles of "
-                    "an overlap of %d agree with the whole image only roughly; type overlap=N or "
-                    "tile=N for more",
-                    *(MOST, MOST),
-                )
-        overlap = MOST if self.seen is None else self.seen
-        return Tiles(max(self.side, 3 * overlap), overlap, self.multiple, self.factor)
-
-    def output(self, photo: Photo) -> np.ndarray:
-        """Returns the output (H, W, C) uint8; ConfigError if the networks take one size alone."""
-        height, width = photo.colours.shape[:2]
-        device = self.model.game.device
+    def write(self, name: str) -> str:
+        """Writes the output of a file and returns its name; raises UnreadableError."""
+        data, clip, photo = b"", None, None
         try:
-            return translated(self, photo.colours, self.tiles(height, width), device)
-        except RuntimeError as error:
-            if "shape" not in str(error) and "size" not in str(error):
-                raise
-            own = " x ".join(map(str, self.model.spec.fields[self.key].shape[1:]))
-            raise ConfigError(
-                f"input: the model's networks take no images of {height} x {width} "
-                f"({str(error).splitlines()[0]}); type dataset=folder dataset.path=FOLDER for "
-                f"images of {own}"
-            ) from None
+            if not is_video(name):
+                data = self.archive.read(name)
+            clip = clip_of(self.archive, name, data, self.translator.classes is not None)
+            photo = self.translator.read(data) if clip is None else None
+        except Exception as error:  # Pillow and zipfile raise many types for damaged files
+            raise UnreadableError(reason(error)) from error
+        if photo is not None:
+            return self.write_photo(name, photo)
+        assert clip is not None
+        return self.write_clip(name, clip)
+
+    def write_photo(self, name: str, photo: Photo) -> str:
+        output = self.translator.output(photo)
+        made = with_alpha(output, photo.alpha)
+        own = PurePosixPath(name).suffix if self.format == "input" else PNG
+        file = self.names.of(name, kept_suffix(own, made, photo.profile))
+        save_photo(self.folder / file, made, photo.profile)
+        self.show(photo, output)
+        return file
+
+    def write_clip(self, name: str, clip: Clip) -> str:
+        suffix = suffix_of(name, self.format)
+        file = self.names.of(name, suffix)
+        try:
+            first = translate_clip(self.translator, clip, name, self.folder / file, self.alone)
+        except UnreadableError:
+            shutil.rmtree(self.folder / file, ignore_errors=True)
+            raise
+        self.moving += 1
+        self.show(*first)
+        return file
+
+    def show(self, photo: Photo, output: np.ndarray) -> None:
+        if len(self.parts) < SHOWN:
+            self.parts.append(part(photo.colours, output, self.translator.factor))
 
 
 def translate_photos(job: Job, target: str) -> list[str]:
-    """Writes an output for each photo, under its name, and a sheet of comparisons.
+    """Writes an output for each photo and video, under its name, and a sheet of comparisons.
 
-    Photos are read and written one by one.
+    Photos, and the frames of videos, are read and written one by one.
     """
-    options, model = job.options, job.model
+    options = job.options
     check_unread(options)
     assert options.input is not None
     archive, names = photos_of(options.input)
-    translator = Translator(model, options, target)
     names = names[: options.count]
-    files, parts, broken = output_names(names, SHEET), list[Part](), dict[str, str]()
-    for name, file in track(
-        list(zip(names, files, strict=True)), "photos", disable=len(names) < 2, transient=True
-    ):
+    outputs = Outputs(job, Translator(job.model, options, target), archive, names)
+    written, broken = list[str](), dict[str, str]()
+    for name in track(names, "photos", disable=len(names) < 2, transient=True):
         try:
-            photo = translator.read(archive.read(name))
-        except Exception as error:  # Pillow and zipfile raise many types for damaged files
-            broken[name] = reason(error)
-            continue
-        made = translator.output(photo)
-        save_photo(job.folder / file, with_alpha(made, photo.alpha), photo.profile)
-        if len(parts) < SHOWN:
-            parts.append(part(photo.colours, made, translator.factor))
+            written.append(str(job.folder / outputs.write(name)))
+        except UnreadableError as error:
+            broken[name] = str(error)
     report_broken(broken, len(names))
-    save_png(job.folder / SHEET, comparison(parts))
-    written = [str(job.folder / f) for n, f in zip(names, files, strict=True) if n not in broken]
-    shown = "input, output" if translator.factor == 1 else "input, bicubic, output"
+    if outputs.format in ("mp4", "gif") and not outputs.moving:
+        raise ConfigError(
+            f"format: '{outputs.format}' is for videos and animations, and the input has none; "
+            "type format=png, or format=input for the formats of the photos"
+        )
+    save_png(job.folder / SHEET, comparison(outputs.parts))
+    shown = "input, output" if outputs.translator.factor == 1 else "input, bicubic, output"
     return [*shortened(written), f"{job.folder / SHEET}: {shown}"]
 
 
 def check_unread(options: SampleOptions) -> None:
     """Raises ConfigError for options that do nothing with photos."""
     wrong = [key for key in ("columns", "interpolate") if getattr(options, key)]
-    wrong += ["format"] if options.formats not in ([], ["png"]) else []
     if options.truncation is not None:
         raise ConfigError("truncation: does nothing with photos; leave it out")
     if len(options.seeds or (0,)) > 1:
         raise ConfigError("seeds: photos are made with one seed; type seeds=0")
     if wrong:
-        raise ConfigError(f"{wrong[0]}: outputs of photos are written as png; leave it out")
+        raise ConfigError(f"{wrong[0]}: does nothing with photos; leave it out")
+    if len(options.formats) > 1 or not {*options.formats} <= {*PHOTO_FORMATS}:
+        raise ConfigError(
+            f"format: outputs of photos are written as one of {', '.join(PHOTO_FORMATS)}; "
+            "leave it out for png"
+        )
 
 
 def report_broken(broken: dict[str, str], total: int) -> None:

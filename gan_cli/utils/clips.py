@@ -50,6 +50,10 @@ def enlarged(frame: np.ndarray) -> np.ndarray:
     """By a whole factor; odd sides are padded, since H.264 halves its color planes."""
     height, width, _ = frame.shape
     factor = max(1, CLIP_SIZE // max(height, width))
-    frame = frame.repeat(factor, 0).repeat(factor, 1)
+    return even(frame.repeat(factor, 0).repeat(factor, 1))
+
+
+def even(frame: np.ndarray) -> np.ndarray:
+    """A frame (height, width, C) whose odd sides are longer by one."""
     height, width, _ = frame.shape
     return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

@@ -15,12 +15,12 @@ log = logging.getLogger(__name__)
 QUIET = (".json", ".txt", ".csv", ".md", ".db", ".ini")  # lists and notes beside images
 
 
-def image_names(archive: Archive, path: str) -> list[str]:
+def image_names(archive: Archive, path: str, more: tuple[str, ...] = ()) -> list[str]:
     """The files that have the suffix of an image; logs how many others there are, by suffix.
 
-    Raises ConfigError if there is none.
+    `more` are suffixes that are taken, too. Raises ConfigError if there is none.
     """
-    suffixes = image_suffixes()
+    suffixes = (*image_suffixes(), *more)
     names = [name for name in archive.names if name.lower().endswith(suffixes)]
     others = [name for name in archive.names if not name.lower().endswith(suffixes)]
     if not names:

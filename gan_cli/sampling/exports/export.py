@@ -48,6 +48,8 @@ class Export:
 
 
 exports: Registry[Export] = Registry("format")
+# Of photos and videos that a model translates; `input` is the format of the file itself.
+PHOTO_FORMATS = ("png", "input", "mp4", "gif")
 Write = Callable[[Path, DrawnSamples], list[Path]]
 
 
@@ -83,14 +85,22 @@ def fitting(field: "Field", walk: bool) -> list[str]:
     ]
 
 
-def check_formats(names: Sequence[str], walk: bool, task: str) -> Iterator[str]:
-    """Yields errors of the formats that can be detected without the samples."""
+def check_formats(
+    names: Sequence[str], walk: bool, task: str, photos: bool = False
+) -> Iterator[str]:
+    """Yields errors of the formats that can be detected without the samples.
+
+    With `photos`, samples may be the outputs of photos and videos, which have PHOTO_FORMATS.
+    """
     for name in names:
+        if photos and name in PHOTO_FORMATS and name not in exports.entries:
+            continue
         if not isinstance(name, str) or name not in exports.entries:
             yield f"format: {unknown('format', name, exports.entries)}"
             continue
         found = exports.entries[name]
-        if task == "sample" and found.walk and not walk:
+        of_photos = photos and name in PHOTO_FORMATS
+        if task == "sample" and found.walk and not walk and not of_photos:
             yield f"format: '{name}' shows interpolations from seed to seed; add interpolate=8"
         elif task == "sample" and walk and found.walk is False:
             yield f"format: '{name}' shows one sample per seed; to interpolate type format=gif"

@@ -11,7 +11,7 @@ from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Field
 from gan_cli.games.request import Request
 from gan_cli.games.spaces import at, points_of
-from gan_cli.sampling.exports import DrawnSamples, exports, fits, fitting
+from gan_cli.sampling.exports import DrawnSamples, check_formats, exports, fits, fitting
 from gan_cli.sampling.inputs import open_inputs
 from gan_cli.sampling.model import Model, class_names
 from gan_cli.sampling.options import SampleOptions, plain_space
@@ -53,6 +53,8 @@ def sample(job: Job) -> list[str]:
     for key in PHOTOS:
         if getattr(options, key) is not None:
             raise ConfigError(f"{key}: is for photos; add input=PHOTO or FOLDER, or leave it out")
+    if faults := [*check_formats(options.formats, options.interpolate is not None, "sample")]:
+        raise ConfigError(*faults)
     field = model.spec.fields[target]
     formats = formats_of(options, field)
     drawn = draw_walk(model, options, field) if options.interpolate else draw_seeds(job, target)
