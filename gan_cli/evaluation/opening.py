@@ -13,6 +13,7 @@ from gan_cli.data.sets import datasets
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Field, Spec
 from gan_cli.evaluation.class_numbers import class_name_errors
+from gan_cli.evaluation.evaluation import facing
 from gan_cli.evaluation.options import FidOptions
 from gan_cli.evaluation.sides import Data, Generated, Side, open_side
 from gan_cli.evaluation.statistics_side import Statistics
@@ -27,30 +28,45 @@ PLURALS = {"image": "images", "audio": "sounds", "vector": "vectors", "tokens": 
 
 
 def open_real(
-    options: FidOptions, settings: Metrics, checkpoint: Checkpoint | None, run: Path | None
+    options: FidOptions,
+    settings: Metrics,
+    checkpoint: Checkpoint | None,
+    run: Path | None,
+    model: Model | None = None,
 ) -> Data | Statistics:
-    """Opens options.real, or the data set of the options, by default that of the own `run`."""
+    """Opens options.real, or the data set of the options, by default that of the own `run`.
+
+    Its samples are those of the side that the `model` makes.
+    """
     if options.real is not None:
         return open_side(
             options.real,
             "real",
             options.images,
-            like=target_of(None if checkpoint is None else checkpoint.spec),
+            like=target_of(None if model is None else model.spec),
             labelled=wants_labels(settings),
             limit=settings.real_count,
         )
     node = dict(options.dataset or {})
     if checkpoint is not None:
         node = dataset_node(node, checkpoint, run, "real=PATH")
-    return Data(datasets.build(node, where="dataset"), settings.real_count)
+    dataset = datasets.build(node, where="dataset")
+    if model is not None and model.turned and model.spec.target in dataset.spec.fields:
+        dataset = facing(dataset, model.spec.target)
+    return Data(dataset, settings.real_count)
 
 
 def open_model(options: FidOptions, checkpoint: Checkpoint | None) -> Model | None:
-    """Returns the model of the checkpoint; ConfigError if its game draws no samples."""
+    """Returns the model of the checkpoint; ConfigError if its game draws no samples.
+
+    The target of its spec is what options.direction makes.
+    """
     if checkpoint is None:
         return None
     model = Model(checkpoint, options.weights == "average", options.device)
     model.target()
+    if options.direction is not None:
+        model.face(model.directed(options.direction))
     model.check_truncation(options.truncation, options.truncation_cutoff)
     return model
 

@@ -11,7 +11,7 @@ from gan_cli.config.quoting import typed_word
 from gan_cli.config.ranges import Count, Finite, NonNegative, Pixels
 from gan_cli.config.schema import Device
 from gan_cli.sampling.cutoff import cutoff_errors
-from gan_cli.sampling.options import Seeds
+from gan_cli.sampling.options import Direction, Seeds
 from gan_cli.sampling.source import source_errors
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import user_path
@@ -54,6 +54,7 @@ class FidOptions:
     checkpoint: str | None = None
     which: Any = "latest"
     weights: Literal["average", "live"] = "average"
+    direction: Direction | None = None  # of models that translate both ways
     truncation: Finite | None = None
     truncations: tuple[Finite, ...] | None = None
     truncation_cutoff: Count | None = None
@@ -101,7 +102,8 @@ def side_errors(options: FidOptions) -> Iterator[str]:
         yield from source_errors(options, "gan-fid", " or, for files, real=PATH fake=PATH")
     else:
         truncation = ("truncation", "truncations", "truncation_cutoff")
-        keys = ("run", "checkpoint", *truncation, "sampler", "steps", "guidance", "seeds")
+        keys: tuple[str, ...] = ("run", "checkpoint", "direction", *truncation)
+        keys += ("sampler", "steps", "guidance", "seeds")
         for key in keys:
             if getattr(options, key) is not None:
                 yield f"{key}: is for samples of a model, not of fake={options.fake}; drop one"

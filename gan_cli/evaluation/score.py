@@ -43,7 +43,7 @@ def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
     device = Runtime(options.device).device
     checkpoint = None if options.fake is not None else opened(options, run)
     model = open_model(options, checkpoint)
-    real = open_real(options, settings, checkpoint, run)
+    real = open_real(options, settings, checkpoint, run, model)
     fake = open_fake(options, limit, settings, real, model)
     check_sides(settings, real, fake)
     metrics = MetricSet(settings, features_dataset(real, fake), device, with_progress)
@@ -57,7 +57,10 @@ def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
         counts = [("real", real_side.count), ("generated", fake_side.count)]
         for name, count in sorted(counts, key=lambda side: side[1] or 0):
             metrics.check_count(name, count)
-        scores[seed] = metrics.score(real_side, fake_side)
+        found = metrics.score(real_side, fake_side)
+        if model is not None and model.turned:  # named as in training
+            found = found.named(model.spec.target)
+        scores[seed] = found
     card = make_card(
         scores,
         metrics=plain(settings.compute),

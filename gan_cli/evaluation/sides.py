@@ -119,6 +119,8 @@ class Generated:
         entries = {"count": self.count, "weights": weights, "truncation": self.truncation}
         entries["truncation_cutoff"] = self.truncation_cutoff
         entries |= drawing_protocol(self.model.game, self.request(0))
+        if self.model.turned:
+            entries["direction"] = "backward"
         return entries | ({"labels": self.label_source} if self.model.game.labelled else {})
 
     @property

@@ -1,6 +1,7 @@
 """A trained model: the game of a checkpoint, from which samples are drawn."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from gan_cli.games.spaces import Space
 from gan_cli.networks.layers.latent import check_truncation
 from gan_cli.runtime.runtime import Runtime
 from gan_cli.sampling.memory import check_batch, check_count
-from gan_cli.sampling.options import Way
+from gan_cli.sampling.options import Direction, Way
 from gan_cli.sampling.walks import walk
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.text import unknown
@@ -46,6 +47,22 @@ class Model:
         if name is not None and name not in targets:
             raise ConfigError(f"target: {unknown('field to generate', name, targets)}")
         return name or targets[0]
+
+    def directed(self, direction: Direction) -> str:
+        """Returns the batch key that the direction makes; ConfigError if there is one way only."""
+        targets = self.game.targets(self.spec)
+        if len(targets) != 2 or not self.game.inputs(targets[0]):
+            raise ConfigError("direction: the model does not translate both ways; leave it out")
+        return targets[direction == "backward"]
+
+    @property
+    def turned(self) -> bool:
+        """Whether it makes another target than that of the data on which it was trained."""
+        return self.spec.target != self.checkpoint.spec.target
+
+    def face(self, target: str) -> None:
+        """Makes another target the default."""
+        self.spec = replace(self.spec, target=target)
 
     def field(self, target: str | None = None) -> Field:
         """Returns the field of the generated samples."""

@@ -34,6 +34,7 @@ from gan_cli.utils.text import unknown
 
 EVERY_TASK = frozenset({"task", "run", "checkpoint", "output", "imports", "device"})
 EVERY_MODEL = frozenset({"which", "weights", "blend", "alpha"})  # of tasks with a checkpoint
+Direction = Literal["forward", "backward"]  # of models that translate both ways
 Way = Literal["slerp", "linear", "cubic"]  # of interpolations
 
 
@@ -74,7 +75,7 @@ class SampleOptions:
     input: str | None = None
     dataset: Any = None  # keys and values
     target: str | None = None  # which field of a sample; None: the first
-    direction: Literal["forward", "backward"] | None = None  # stands for a target
+    direction: Direction | None = None  # stands for a target
     anomalous: Any = None  # classes, by number or name
     attribute: Any = None  # two of them
     method: Literal["sefa", "ganspace", "jacobian"] | None = None  # None: as the generator allows

@@ -68,10 +68,7 @@ def wanted_target(options: SampleOptions, model: Model) -> str | None:
         return options.target
     if options.target is not None:
         raise ConfigError("direction: stands for a target, and target is given; leave one out")
-    targets = model.game.targets(model.spec)
-    if len(targets) != 2 or not model.game.inputs(targets[0]):
-        raise ConfigError("direction: the model does not translate both ways; leave it out")
-    return targets[options.direction == "backward"]
+    return model.directed(options.direction)
 
 
 def draw_seeds(job: Job, target: str) -> DrawnSamples:
