@@ -68,8 +68,7 @@ def protocol_of(
     metrics: MetricSet, real: Mapping[str, Any], fake: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Returns the protocol of a card from those of both sides."""
-    features = {"name": metrics.name, **metrics.describe()}
-    return {"features": features, "rounding": metrics.rounding, "real": real, "fake": fake}
+    return {**metrics.protocol(), "real": real, "fake": fake}
 
 
 def training_card(

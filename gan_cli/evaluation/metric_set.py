@@ -12,6 +12,7 @@ from gan_cli.data.kinds import kind_of
 from gan_cli.data.spec import Field, Spec
 from gan_cli.evaluation.collect import (
     EMBEDDED,
+    KEPT,
     Progress,
     collect,
     collect_data,
@@ -20,6 +21,7 @@ from gan_cli.evaluation.collect import (
 )
 from gan_cli.evaluation.held_out import held_out_inputs, held_out_pairs
 from gan_cli.evaluation.latents import latents_of
+from gan_cli.evaluation.likelihoods import likelihood_of
 from gan_cli.evaluation.shares import part_of
 from gan_cli.games.draw import draw
 from gan_cli.games.game import Game
@@ -28,6 +30,7 @@ from gan_cli.metrics.counts import too_few
 from gan_cli.metrics.metric import (
     Collected,
     Features,
+    HasProtocol,
     Metric,
     Need,
     Opens,
@@ -67,6 +70,11 @@ class MetricSet:
             if dataset is not None and isinstance(metric, Opens):
                 metric.open(target_of(dataset), device)
 
+        self.metric_protocols: dict[str, Any] = {
+            name: metric.protocol(target_of(dataset))
+            for name, metric in self.metrics.items()
+            if dataset is not None and isinstance(metric, HasProtocol)
+        }
         # How generated samples are rounded before they are compared with stored ones.
         self.rounding = "none" if dataset is None else kind_of(target_of(dataset)).rounding
 
@@ -78,6 +86,11 @@ class MetricSet:
     def describe(self) -> dict[str, Any]:
         """Returns the entries of metric cards about the features."""
         return {} if self.features is None else self.features.describe()
+
+    def protocol(self) -> dict[str, Any]:
+        """Returns the entries of metric cards about the features and the metrics."""
+        features = {"name": self.name, **self.describe()}
+        return {"features": features, "rounding": self.rounding, **self.metric_protocols}
 
     def data(self, dataset: Dataset, limit: int | None) -> Collected:
         """Collects the side of a data set, or `limit` samples of it."""
@@ -97,6 +110,8 @@ class MetricSet:
     ) -> Collected:
         """Draws and embeds the samples of a request, or those in `rows` of it."""
         rows = range(len(request)) if rows is None else rows
+        if not self.needs & (EMBEDDED | KEPT):  # nothing of the samples themselves
+            return Collected(len(rows))
         part = request if len(rows) == len(request) else part_of(request, rows)
         kind = kind_of(spec.fields[request.target or spec.target])
         labels = part.label if game.labelled else None
@@ -111,6 +126,8 @@ class MetricSet:
         if "latents" in self.needs:
             field = spec.fields[request.target or spec.target]
             found = replace(found, latents=latents_of(game, request, field))
+        if "likelihood" in self.needs:
+            found = replace(found, likelihood=likelihood_of(game, data, self.progress))
         if "pairs" not in self.needs or data is None:
             return found
         pairs = held_out_pairs(game, data, self.config.count, request.seeds[0])

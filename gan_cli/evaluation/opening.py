@@ -7,19 +7,18 @@ import torch
 from gan_cli.checkpoints.contents import Checkpoint
 from gan_cli.checkpoints.trust import dataset_node
 from gan_cli.config.schema import Metrics
-from gan_cli.data.dataset import Dataset, HasHeldOut
-from gan_cli.data.ground_truth import HasDensity
+from gan_cli.data.dataset import Dataset
 from gan_cli.data.sets import datasets
 from gan_cli.data.sets.in_memory import InMemory
 from gan_cli.data.spec import Field, Spec
 from gan_cli.evaluation.class_numbers import class_name_errors
 from gan_cli.evaluation.evaluation import facing
 from gan_cli.evaluation.options import FidOptions
+from gan_cli.evaluation.provided import abilities_of, ground_truth, label_needs, spec_of
 from gan_cli.evaluation.sides import Data, Generated, Side, open_side
 from gan_cli.evaluation.statistics_side import Statistics
 from gan_cli.metrics.metric import metrics
 from gan_cli.metrics.settings import unmet_needs
-from gan_cli.networks.layers.latent import HasStyles
 from gan_cli.sampling.model import Model
 from gan_cli.sampling.options import sampler_options
 from gan_cli.utils.errors import ConfigError
@@ -157,7 +156,7 @@ def check_sides(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
     if any("labels" in metrics.entries[name].needs for name in settings.compute):
         faults += class_name_errors(real.class_names, fake.class_names)
     provided = label_needs(real) & label_needs(fake) | ground_truth(real)
-    faults += unmet_needs(settings, provided | latents_of(fake))
+    faults += unmet_needs(settings, provided | abilities_of(fake))
     if faults:
         raise ConfigError(*faults)
 
@@ -191,35 +190,3 @@ def resizing(real: Data | Statistics, fake: Side) -> str:
         return f"; type images.channels={channels}"
     size = f"size={width}" if width == height else f"height={height} images.width={width}"
     return f"; type images.{size} images.resize=crop (or stretch, or pad)"
-
-
-def spec_of(side: Side) -> Spec | None:
-    """Returns the spec of the samples of a side; None for saved statistics."""
-    if isinstance(side, Data):
-        return side.dataset.spec
-    return side.model.spec if isinstance(side, Generated) else None
-
-
-def label_needs(side: Side) -> frozenset[str]:
-    """Returns {"label"} if the samples of a side have labels, else an empty set."""
-    if isinstance(side, Data):
-        return frozenset({"label"} if side.dataset.labels() is not None else ())
-    labelled = isinstance(side, Generated) and side.model.game.labelled
-    return frozenset({"label"} if labelled else ())
-
-
-def latents_of(side: Side) -> frozenset[str]:
-    """Returns which of "latents" and "styles" the model of a side has."""
-    if not isinstance(side, Generated) or not side.model.has_latent:
-        return frozenset()
-    styles = isinstance(side.model.game.networks["generator"], HasStyles)
-    return frozenset({"latents", "styles"} if styles else {"latents"})
-
-
-def ground_truth(side: Side) -> frozenset[str]:
-    """Returns which of "modes", "density" and "held_out" pairs are known of a side."""
-    if not isinstance(side, Data):
-        return frozenset()
-    modes = {"modes"} if side.dataset.modes() is not None else set()
-    known = modes | ({"density"} if isinstance(side.dataset, HasDensity) else set())
-    return frozenset(known | ({"held_out"} if isinstance(side.dataset, HasHeldOut) else set()))

@@ -68,6 +68,18 @@ class HasSamplers(Protocol):
 
 
 @runtime_checkable
+class HasLogDensity(Protocol):
+    """A game that knows how likely given samples are."""
+
+    def log_density(self, request: Request, samples: Tensor, steps: int, exact: bool) -> Tensor:
+        """Returns the log densities (N,) of samples (N, *shape) in model form, in nats.
+
+        They depend on the labels of the request. Its seeds serve an estimate, unless `exact`.
+        """
+        ...
+
+
+@runtime_checkable
 class WritesText(Protocol):
     """A game whose samples are texts, which may go on from a prompt."""
 

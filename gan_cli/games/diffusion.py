@@ -1,6 +1,7 @@
 """Denoising diffusion: Ho, Jain & Abbeel 2020 (arXiv:2006.11239). A game of one player."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +11,12 @@ from gan_cli.config.ranges import NonNegative, Share
 from gan_cli.config.schema import Config
 from gan_cli.diffusion import noise_schedules, predictions, weightings
 from gan_cli.diffusion.denoiser import split
+from gan_cli.diffusion.likelihood import log_density
 from gan_cli.diffusion.variational import bound
 from gan_cli.games.diffusion_options import ADVICE, part_errors
 from gan_cli.games.diffusion_samples import HERE, DiffusionSamples
 from gan_cli.games.game import Batch, Turn, games
+from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.terms import Terms
 from gan_cli.utils.errors import ConfigError
@@ -95,6 +98,17 @@ class Diffusion(DiffusionSamples):
             bits = bound(schedule, real, x0, time, spread, self.denoiser.bounded).mean()
             terms["variance"] = self.variance_weight * (schedule.timesteps or 0) / 1000 * bits
         return Terms(terms)
+
+    def log_density(self, request: Request, samples: Tensor, steps: int, exact: bool) -> Tensor:
+        """Returns the log densities (N,) of samples, by the flow of the network as it is learned.
+
+        Guidance and clipping, which change what is drawn, have no part in it.
+        """
+        denoise = replace(self.denoise(replace(request, guidance=1.0)), clip=False)
+        probes = None
+        if not exact:
+            probes = request.noise.normal(*samples.shape[1:]).sign().to(samples)
+        return log_density(denoise, self.noise_schedule, samples, steps, probes)
 
     def hidden_labels(self, batch: Batch) -> Tensor | None:
         """Returns the labels (N,), a random share of which is replaced by that for none."""

@@ -14,6 +14,7 @@ from gan_cli.data.ground_truth import Density, Modes
 from gan_cli.data.spec import Field
 from gan_cli.metrics.frechet import Moments
 from gan_cli.metrics.latents import Latents
+from gan_cli.metrics.likelihoods import Likelihood
 from gan_cli.runtime.numerics import exact_numerics
 from gan_cli.utils.errors import NonFiniteError
 
@@ -81,12 +82,13 @@ class Collected:
     critic_logits: Tensor | None = None  # (N,) float32, if the critic takes single samples
     pairs: tuple[Tensor, Tensor] | None = None  # outputs of held-out inputs, and what is true
     latents: Latents | None = None  # of generated samples
+    likelihood: Likelihood | None = None  # of the data, by the model of generated samples
     pair_inputs: Tensor | None = None  # the first of the held-out inputs, in stored form
 
 
 Need = Literal[
     "moments", "features", "logits", "labels", "samples", "modes", "density", "critic_logits",
-    "pairs", "latents",
+    "pairs", "latents", "likelihood",
 ]  # fmt: skip
 
 
@@ -113,6 +115,15 @@ class Opens(Protocol):
 
     def open(self, field: Field, device: torch.device) -> None:
         """Builds it for samples of a field; raises ConfigError if weights are missing."""
+        ...
+
+
+@runtime_checkable
+class HasProtocol(Protocol):
+    """A metric whose way of measuring is stated in metric cards, beyond its options."""
+
+    def protocol(self, field: Field) -> dict[str, Any]:
+        """Returns entries in which comparable cards are equal."""
         ...
 
 

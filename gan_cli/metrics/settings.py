@@ -99,6 +99,8 @@ def unmet_needs(config: Metrics, provided: frozenset[str]) -> Iterator[str]:
             )
         if "latents" in metric.needs:
             yield from latent_errors(where, getattr(metric, "space", None), provided)
+        if "likelihood" in metric.needs and "likelihood" not in provided:
+            yield f"{where}: needs a model of diffusion, as model=ddpm; leave it out"
         for key, count in counts.items():
             if count is not None and count < metric.minimum:
                 yield (

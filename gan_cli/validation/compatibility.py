@@ -154,7 +154,8 @@ def check_metrics(config: Config) -> Iterator[str]:
     provided = datasets.entries[config.dataset["name"]].provides(config.dataset)
     if not any(map(reads_labels, drawing)):
         provided -= {"label"}  # generated samples have none
-    yield from unmet_needs(config.metrics, provided | latents_provided(config))
+    known = {"likelihood"} if hasattr(rules, "log_density") else set()
+    yield from unmet_needs(config.metrics, provided | latents_provided(config) | known)
 
 
 def latents_provided(config: Config) -> frozenset[str]:

@@ -36,6 +36,7 @@ class Audio(Kind):
     bounded = True
     previewed = SHOWN
     rounding = "rounded to int16"
+    step = 1 / FULL_SCALE
 
     def recognizes(self, stored: Tensor) -> bool:
         return stored.ndim == 3 and (stored.dtype == torch.int16 or stored.is_floating_point())

@@ -25,6 +25,7 @@ class Image(Kind):
     bounded = True
     shows_augmentation = True
     rounding = "rounded to uint8"
+    step = 2 / 255
 
     def recognizes(self, stored: Tensor) -> bool:
         return stored.ndim == 4

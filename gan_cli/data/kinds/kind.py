@@ -38,6 +38,7 @@ class Kind:
     previewed: ClassVar[int] = 64  # samples in a preview
     shows_augmentation: ClassVar[bool] = False  # is a picture of augmented data worth looking at?
     rounding: ClassVar[str] = "none"  # of generated samples before they are scored
+    step: ClassVar[float | None] = None  # in model form, between stored whole numbers; None: none
 
     def recognizes(self, stored: Tensor) -> bool:
         """Returns whether stored samples (N, *shape) of unknown kind look like this one."""

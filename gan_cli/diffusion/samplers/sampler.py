@@ -17,7 +17,8 @@ from gan_cli.utils.noise import Noise
 # Of the times: evenly spaced ones, evenly spaced log(alpha / sigma), or sigma^(1/7) of EDM.
 Spacing = Literal["time", "log_snr", "karras"]
 # Of sigma / alpha, from which spaced levels start, as in Karras et al. 2022. That of the cosine
-# schedule ends at 20,291, and most steps would be spent where a sample is still all noise.
+# schedule ends at 20,291, and most steps would be spent where a sample is still all noise. A
+# schedule whose samplers start from more noise than that, as ve may, is followed from there.
 MOST_NOISE = 80.0
 RHO = 7  # Karras et al. 2022 (arXiv:2206.00364), Equation 5
 
@@ -81,11 +82,24 @@ def levels_of(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> list[Lev
         if schedule.timesteps is not None:
             times = [float(round(time)) for time in times]
     else:
-        most, least = min(schedule.level(last).ratio, MOST_NOISE), schedule.level(first).ratio
+        most, least = extremes(schedule)
         ratios = [spaced(most, least, share, spacing) for share in shares]
         times = [schedule.nearest_time(-math.log(ratio)) for ratio in ratios]
     distinct = sorted(set(times), reverse=True)  # nearest training times may coincide
     return [schedule.level(time) for time in distinct]
+
+
+def log_snr_levels(schedule: NoiseSchedule, count: int) -> list[Level]:
+    """Returns `count` levels of decreasing noise, evenly spaced in log SNR, at any times."""
+    most, least = extremes(schedule)
+    ratios = [spaced(most, least, i / (count - 1), "log_snr") for i in range(count)]
+    return [schedule.level_at(-math.log(ratio)) for ratio in ratios]
+
+
+def extremes(schedule: NoiseSchedule) -> tuple[float, float]:
+    """Returns the largest and the least noise level sigma / alpha of samples."""
+    most = min(schedule.level(schedule.last).ratio, max(MOST_NOISE, schedule.prior_std))
+    return most, schedule.level(schedule.first).ratio
 
 
 def spaced(most: float, least: float, share: float, spacing: Spacing) -> float:
