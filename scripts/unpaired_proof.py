@@ -1,4 +1,4 @@
-"""What CycleGAN learns where the true map is known: digits in colour, from gray ones.
+"""What CycleGAN and CUT learn where the true map is known: digits in colour, from gray ones.
 
     python scripts/unpaired_proof.py cyclegan 0      trains one variant with one seed: minutes
     python scripts/unpaired_proof.py table FILE      the table of all lines printed so far
@@ -6,8 +6,9 @@
 Each training prints one line of JSON: the mean absolute error and the PSNR of 500 translated
 held-out images with respect to their true translations; the share of them that a classifier of
 true translations assigns to the class of the source; and how many of the classes most of whose
-images become those of another class, a wrong bijection. Variants: cyclegan, and no_cycle, whose
-networks are trained by their discriminators alone.
+images become those of another class, a wrong bijection. Variants: cyclegan; no_cycle, whose
+networks are trained by their discriminators alone; cut and fastcut, which need maps that keep the
+number of channels; no_contrast, which is cut with next to no contrastive loss.
 """
 
 import argparse
@@ -29,12 +30,23 @@ from gan_cli.metrics.features.classifier import trained_classifier
 from gan_cli.metrics.metric import Collected
 from gan_cli.metrics.paired import PairedError
 
-VARIANTS = {"cyclegan": (), "no_cycle": ("model.game.cycle=0",)}
-SETTINGS = (
-    *("model=cyclegan", "metrics=none", "health=false", "dataset.images.size=16"),
-    *("model.networks.to_target.width=16", "model.networks.discriminator_target.width=16"),
-    *("model.networks.discriminator_target.layers=2", "batch_size=16"),
+CYCLEGAN = (
+    "model=cyclegan",
+    "model.networks.to_target.width=16",
+    "model.networks.discriminator_target={width: 16, layers: 2}",
 )
+CUT = (
+    *("model=cut", "dataset=known_map", "model.networks.generator.width=16"),
+    "model.networks.discriminator={width: 16, layers: 2}",
+)
+VARIANTS = {
+    "cyclegan": CYCLEGAN,
+    "no_cycle": (*CYCLEGAN, "model.game.cycle=0"),
+    "cut": CUT,
+    "fastcut": (*CUT, "model.game.contrastive=10", "model.game.identity=0"),
+    "no_contrast": (*CUT, "model.game.contrastive=1e-6", "model.game.identity=0"),
+}
+SETTINGS = ("metrics=none", "health=false", "log=quiet", "dataset.images.size=16", "batch_size=16")
 CPU = torch.device("cpu")
 
 
@@ -100,7 +112,7 @@ def main() -> None:
     if given.variant == "table":
         print(table(Path(given.seed)))
         return
-    words = (*SETTINGS, *VARIANTS[given.variant], f"dataset.map={given.map}")
+    words = (*VARIANTS[given.variant], *SETTINGS, f"dataset.map={given.map}")
     rate = f"{{start: 2e-4, end: 0, over: {given.steps}, shape: linear_after_half}}"
     words += (f"steps={given.steps}", f"seed={given.seed}", f"optimizer.lr={rate}")
     run = train(*words, f"run=unpaired-{given.map}-{given.variant}-{given.seed}")

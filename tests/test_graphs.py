@@ -47,6 +47,16 @@ UNPAIRED = (
     "model.game.cycle={start: 10, end: 1, over: 7}",
     "model.game.pool=20",  # full in the third step
 )
+CUT = (
+    "dataset=unpaired",
+    "dataset@dataset.source=synthetic",
+    "dataset@dataset.target=synthetic",
+    "dataset.source={count: 40, size: 16, classes: 0}",
+    "dataset.target={count: 60, size: 16, classes: 0, seed: 1}",
+    "model.networks.generator={width: 4, blocks: 2, norm: none}",
+    "model.networks.projector.units=8",
+    "model.networks.discriminator={width: 4, layers: 1, norm: none}",
+)
 SETTINGS = {
     "gan": WIDTHS,
     "critic steps": ("loss=wgan_gp", *WIDTHS),
@@ -77,6 +87,7 @@ SETTINGS = {
     "pix2pix": ("model=pix2pix", "model.game.feature_matching=1", *PAIRS, *BATCH_NORM, *WIDTHS),
     "alternating dann": ("model=dann_alternating", *DOMAINS),
     "cyclegan": ("model=cyclegan", "loss=r1_lazy", *UNPAIRED),
+    "cut": ("model=cut", *CUT),
 }
 
 

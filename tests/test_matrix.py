@@ -11,7 +11,7 @@ from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, built, composed, names, small, tensors_of, trained
 
 # Games on pairs of domains or images, and without a critic: test_dann.py, test_inversion.py and
-# test_pix2pix.py, test_cyclegan.py have them; test_wavegan.py has sounds, test_seqgan.py texts,
+# test_pix2pix.py, test_cyclegan.py, test_cut.py have them; test_wavegan.py has sounds, test_seqgan.py texts,
 # test_ddgan.py diffusions.
 ENLARGING = (
     "esrgan",
@@ -22,6 +22,7 @@ ENLARGING = (
     "srresnet",
 )  # test_super_resolution.py
 OTHERS = (
+    "cut",
     "cyclegan",
     "ddgan",
     "ddgan_mlp",

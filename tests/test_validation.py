@@ -100,11 +100,13 @@ COMPANY = {  # what a choice cannot do without
     "paired": ["model=pix2pix"],  # the data set, and the metrics
     "edges_to_mnist_5k": ["model=pix2pix"],
     "known_map": ["model=cyclegan"],
+    "inverted_mnist_5k": ["model=cut"],
     "unpaired": ["model=cyclegan", "dataset.source=x", "dataset.target=y"],
     "folder_biggan": ["dataset.path=x"],
     "imagenet128_biggan": ["dataset.path=x"],
     "folder_cyclegan": ["dataset.source=x", "dataset.target=y"],
     "horse2zebra_cyclegan": ["dataset.source=x", "dataset.target=y"],
+    "horse2zebra_cut": ["dataset.source=x", "dataset.target=y"],
     "monet2photo_cyclegan": ["dataset.source=x", "dataset.target=y"],
     "small_mnist_5k": ["model=srresnet"],
     "super_resolution": ["model=srresnet"],

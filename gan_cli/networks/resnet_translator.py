@@ -4,7 +4,7 @@ With `width` 64 and 3 channels it has 11,378,179 parameters with 9 blocks, 7,837
 """
 
 from itertools import pairwise
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -68,14 +68,44 @@ class ResNetTranslator(nn.Module):
     def forward(self, source: Tensor) -> Tensor:
         """Images (N, C, H, W) to images of the same size in [-1, 1]."""
         check_multiple(source, self.multiple)
-        h = F.relu(self.input_norm(self.input(source)))  # (N, width, H, W)
-        for down, norm in zip(self.downs, self.down_norms, strict=True):
-            h = F.relu(norm(down(h)))  # (N, 2 width, H / 2, W / 2)
+        h = self.halved(source)[-1]
         for block in self.blocks:
             h = block(h)
         for up, norm in zip(self.ups, self.up_norms, strict=True):
             h = F.relu(norm(up(h)))  # (N, width / 2, 2 H, 2 W)
         return torch.tanh(self.output(h))
+
+    def halved(self, source: Tensor) -> list[Tensor]:
+        """Returns the outputs of the convolutions that halve, and the input of the blocks."""
+        h, found = F.relu(self.input_norm(self.input(source))), []  # (N, width, H, W)
+        for down, norm in zip(self.downs, self.down_norms, strict=True):
+            found.append(down(h))  # (N, 2 width, H / 2, W / 2)
+            h = F.relu(norm(found[-1]))
+        return [*found, h]
+
+    def maps(self, source: Tensor) -> list[Tensor]:
+        """Returns what CUT compares (Park et al. 2020, arXiv:2007.15651, Appendix C.1).
+
+        The image, the outputs of the convolutions that halve it, and those of the first block and
+        of the middle one, if there is more than one.
+        """
+        *halved, h = self.halved(source)
+        outputs = []
+        for block in self.blocks[: middle(len(self.blocks))]:
+            h = block(h)
+            outputs.append(h)
+        return [source, *halved, *outputs[:1], *outputs[1:][-1:]]
+
+    @property
+    def map_channels(self) -> tuple[int, ...]:
+        """Channels of the maps of maps()."""
+        layers: list[Any] = [*self.downs, *self.blocks[:2]]
+        return (self.input.in_channels, *(layer.out_channels for layer in layers))
+
+
+def middle(blocks: int) -> int:
+    """Number of residual blocks up to the middle one: 5 of 9."""
+    return max((blocks + 1) // 2, min(blocks, 2))
 
 
 class Block(nn.Module):
@@ -83,7 +113,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int, norm: Norm) -> None:
         super().__init__()
-        bias = norm != "batch"
+        self.out_channels, bias = width, norm != "batch"
         self.conv1, self.norm1 = reflecting(width, width, 3, bias), map_norm(norm, width)
         self.conv2, self.norm2 = reflecting(width, width, 3, bias), map_norm(norm, width)
 
