@@ -80,6 +80,7 @@ SAMPLERS = [
     {"name": "ddim", "steps": 10, "eta": 1.0},
     {"name": "heun", "steps": 5, "churn": 3.0},
     {"name": "dpm_solver", "steps": 10},
+    {"name": "predictor_corrector", "steps": 10},
     {"name": "probability_flow", "steps": 3},
 ]
 
@@ -159,6 +160,10 @@ def test_labels_are_hidden_at_random_and_guide_samples():
         (["model.game.schedule=cosin"], "model.game.schedule.name: unknown noise schedule 'cosin'"),
         (["model.game.prediction=y"], "model.game.prediction.name: unknown prediction 'y'"),
         (["model.game.sampler.steps=2000"], "model.game.sampler.steps: 2000 are more than"),
+        (["model.game.schedule=ve", "model.game.prediction=v"],
+         "model.game.prediction: 'v' is 50 times as large as the data"),
+        (["model.game.sampler={name: predictor_corrector, snr: 0}"],
+         "model.game.sampler.snr: must be above 0"),
         (["model.game.sampler=3"], "model.game.sampler: expected a name, or a name with options"),
         (["model.game.sampler={name: ddim, eta: 2}"], "model.game.sampler.eta: must be between 0"),
         (["augment=diffaugment"], "augment: game 'diffusion' has no critic"),

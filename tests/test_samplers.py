@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from gan_cli.diffusion import noise_schedules, samplers
+from gan_cli.metrics.transport import wasserstein
 from gan_cli.utils.errors import ConfigError
-from tests.exact_diffusion import Ring, drawn, sampler_of, schedule_of
+from tests.exact_diffusion import STD, OneStream, Ring, drawn, sampler_of, schedule_of
 
 COUNT = 2000  # the standard error of the share is 0.0024
 
@@ -81,6 +82,41 @@ def test_churn_adds_noise_and_keeps_the_law():
     share, std = Ring().scores(drawn(sampler, schedule_of("cosine"), COUNT))
     assert share > 0.977
     assert std == pytest.approx(0.051, abs=0.0025)
+
+
+@pytest.mark.parametrize("schedule", ["vp", "sub_vp", "ve", "linear"])
+def test_langevin_steps_correct_the_errors_of_few_steps(schedule):
+    """The predictor's large variance leaves modes too wide, and its small one too narrow."""
+    noise, law = schedule_of(schedule), Ring().draw(1000).float()
+    options = {"steps": 60, "spacing": "log_snr"}
+    alone, corrected = (sampler_of("predictor_corrector", corrections=n, **options) for n in (0, 1))
+    assert corrected.calls(noise) == 2 * alone.calls(noise) - 1
+    wide, found = (drawn(sampler, noise, COUNT) for sampler in (alone, corrected))
+    share, std = Ring().scores(found)
+    assert share > 0.97
+    assert abs(std - 0.0493) < abs(Ring().scores(wide)[1] - 0.0493)
+    assert wasserstein(found[:1000].float(), law, 1)[0] < 0.12
+    mode = torch.cdist(found, Ring().means).argmin(1)
+    assert (mode.bincount(minlength=8) / COUNT - 1 / 8).abs().max() < 0.03
+
+
+def test_langevin_steps_alone_keep_the_law_of_a_level():
+    """At any level and snr small enough, and so for the noise of the correction itself."""
+    sampler, noise = sampler_of("predictor_corrector", snr=0.1), schedule_of("ve")
+    level, stream = noise.level_at(0.0), OneStream(COUNT)
+    x = Ring().draw(COUNT) + level.sigma * stream.normal(2)
+    for _ in range(20):
+        x = sampler.corrected(x, Ring(), level, 1.0, stream)
+    variance = STD**2 + level.sigma**2 + 0.5  # of modes, noise and the places on the circle
+    assert x.var(0).tolist() == pytest.approx([variance, variance], rel=0.08)
+
+
+def test_samplers_start_from_all_the_noise_of_a_schedule():
+    noise = schedule_of("ve", sigma_max=400.0)
+    for name in ("dpm_solver", "heun"):
+        sampler = sampler_of(name, steps=40)
+        assert sampler.levels(noise)[0].sigma == pytest.approx(400)
+        assert Ring().scores(drawn(sampler, noise, COUNT))[0] > 0.974
 
 
 @pytest.mark.parametrize("name", samplers.entries)

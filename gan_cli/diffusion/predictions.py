@@ -10,12 +10,18 @@ from torch import Tensor
 
 from gan_cli.config.ranges import Positive
 from gan_cli.config.registry import Registry
+from gan_cli.diffusion.schedules.schedule import NoiseSchedule
+from gan_cli.utils.errors import ConfigError
 
+LARGEST_VELOCITY = 2.0  # alpha^2 + sigma^2 is at most 1 where the velocity is in use
 Number = Any  # a tensor that broadcasts against samples, or a float
 
 
 class Prediction:
     """Base class: the network sees c_in(t) x_t."""
+
+    def check(self, schedule: NoiseSchedule) -> None:
+        """Raises ConfigError if networks cannot learn it of this schedule."""
 
     def input_scale(self, alpha: Number, sigma: Number) -> Number:
         """Returns c_in, which keeps inputs of variance 1 if alpha^2 + sigma^2 is not 1."""
@@ -68,6 +74,14 @@ class X0(Prediction):
 @predictions.register("v")
 class Velocity(Prediction):
     """v = alpha eps - sigma x_0: Salimans & Ho 2022 (arXiv:2202.00512), Section 4."""
+
+    def check(self, schedule: NoiseSchedule) -> None:
+        size = schedule.level(schedule.last).size
+        if size > LARGEST_VELOCITY:
+            raise ConfigError(
+                f"'v' is {size:.3g} times as large as the data at the most noise of this schedule, "
+                "so that nothing else would be learned; use edm, epsilon or x0"
+            )
 
     def target(self, x0: Tensor, eps: Tensor, alpha: Number, sigma: Number) -> Tensor:
         return alpha * eps - sigma * x0

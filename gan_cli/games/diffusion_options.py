@@ -37,6 +37,11 @@ def part_errors(options: Component, where: str) -> Iterator[str]:
             built[key] = registry.build(options[key], where=f"{where}.{key}")
         except ConfigError as error:
             yield from error.faults
+    if {"schedule", "prediction"} <= built.keys():
+        try:
+            built["prediction"].check(built["schedule"])
+        except ConfigError as error:
+            yield from (f"{where}.prediction: {fault}" for fault in error.faults)
     if {"schedule", "sampler"} <= built.keys():
         try:
             built["sampler"].check(built["schedule"], True)
