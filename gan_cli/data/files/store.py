@@ -68,13 +68,20 @@ def stored(known: Surveyed, shape: Shape, size: tuple[int, int]) -> Stored:
 
 
 def wants_store(
-    archive: Archive, images: list[str], shape: Shape, size: tuple[int, int], wanted: Wanted
+    archive: Archive,
+    images: list[str],
+    shape: Shape,
+    size: tuple[int, int],
+    wanted: Wanted,
+    total: int | None = None,
 ) -> bool:
     """Whether the images are to be stored; what `auto` decides, it logs with its reason.
 
-    Raises StorageError if they have to be and there is no room.
+    `total` are their bytes, if not all have the same size. Raises StorageError if they have to be
+    stored and there is no room.
     """
-    total = len(images) * shape.channels * size[0] * size[1]
+    if total is None:
+        total = len(images) * shape.channels * size[0] * size[1]
     if wanted is False or (wanted == "auto" and total <= LEAST):
         return False
     try:
