@@ -5,6 +5,7 @@
     python scripts/benchmark.py sampling    see benchmark_sampling.py
     python scripts/benchmark.py costs       see benchmark_costs.py
     python scripts/benchmark.py sound       see benchmark_sound.py
+    python scripts/benchmark.py translation see benchmark_translation.py
     python scripts/benchmark.py stylegan2   see benchmark_stylegan2.py
 
 Everything is measured in one run, in turns (A B C A B C ...), and a ratio is the median of the
@@ -18,7 +19,6 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -28,25 +28,19 @@ import benchmark_metrics
 import benchmark_sampling
 import benchmark_sound
 import benchmark_stylegan2
+import benchmark_translation
 import torch
-from hydra import compose, initialize_config_dir
+from benchmark_loops import configure, loop_of
 from startup import startup_times
 from textbook import textbook_training
 
-from gan_cli.config.command_line import hydra_arguments
-from gan_cli.config.schema import Config
 from gan_cli.data.sets import datasets
 from gan_cli.games.build import build_game
 from gan_cli.runtime.device import pick_device
-from gan_cli.training.logger import Logger
-from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
-from gan_cli.utils.paths import CONFIGS
-from gan_cli.utils.stop_signals import StopSignal
-from gan_cli.validation.validate import validate
 
 BATCH = 64
-WHATS = ("training", "metrics", "sampling", "costs", "sound", "stylegan2")
+WHATS = ("training", "metrics", "sampling", "costs", "sound", "stylegan2", "translation")
 WARM_UP = 3  # untimed steps before each block: the caches and queues hold another loop's data
 SETTING = [
     *("model=dcgan", "dataset=synthetic", "dataset.size=32", "dataset.channels=3"),
@@ -59,27 +53,14 @@ BFLOAT16 = ["device.precision=bfloat16", "device.channels_last=true"]
 Loop = Callable[[int], float]  # steps -> images per second
 
 
-def configure(overrides: list[str]) -> Config:
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return validate(compose("train", hydra_arguments(SETTING + overrides)))
-
-
 def our_loop(overrides: list[str], folder: Path) -> Loop:
-    """A run that goes on where it stopped, every time it is called."""
-    run, logger = Run(configure(overrides), folder), Logger(folder)
-
-    def train(steps: int) -> None:
-        run.config = replace(run.config, steps=run.step + steps)
-        display = Display(run.config.steps, run.step, silent=True)
-        run.train(logger, display, StopSignal())
-        display.close()
-
-    return timed(train, run.runtime.device)
+    run = Run(configure([*SETTING, *overrides]), folder)
+    return timed(loop_of(run), run.runtime.device)
 
 
 def textbook_loop(overrides: list[str]) -> Loop:
     """The same networks on the same images."""
-    config = configure(overrides)
+    config = configure([*SETTING, *overrides])
     device = pick_device(config.device.accelerator)
     dataset = datasets.build(config.dataset, where="dataset")
     pair = build_game(config.model, config.loss, config.augment, dataset.spec).networks
@@ -138,6 +119,7 @@ def main() -> None:
             "costs": benchmark_costs,
             "sound": benchmark_sound,
             "stylegan2": benchmark_stylegan2,
+            "translation": benchmark_translation,
         }
         others[options.what].main()
         return

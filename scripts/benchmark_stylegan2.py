@@ -11,30 +11,21 @@ those of the processor, so that other work beside it changes little; take OMP_NU
 import argparse
 import copy
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from types import MethodType
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from hydra import compose, initialize_config_dir
+from benchmark_loops import Loop, compare, configure, loop_of, repeating
 from torch import Tensor, nn
 
-from gan_cli.config.command_line import hydra_arguments
 from gan_cli.config.schema import Config
 from gan_cli.data.sets import datasets
 from gan_cli.games.build import build_game
 from gan_cli.networks.layers import modulated, resample
-from gan_cli.training.logger import Logger
-from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
-from gan_cli.utils.paths import CONFIGS
-from gan_cli.utils.stop_signals import StopSignal
-from gan_cli.validation.validate import validate
 
 BATCH = 32
 SETTING = [
@@ -44,7 +35,6 @@ SETTING = [
 ]
 EVERY_R1, EVERY_PATH = 16, 4
 GAMMA, PATH_WEIGHT, DECAY, HALF_LIFE = 0.05, 2.0, 0.01, 5000
-Loop = Callable[[int], float]  # steps -> seconds of the processor, all threads together
 
 
 # ---- The operations of the plain loop
@@ -159,13 +149,7 @@ def plain_loop(config: Config, convolution: Callable[..., Tensor]) -> Loop:
                 mean.lerp_(value, 1 - 0.5 ** (BATCH / HALF_LIFE))
         step += 1
 
-    def train(steps: int) -> float:
-        start = time.process_time()
-        for _ in range(steps):
-            one()
-        return time.process_time() - start
-
-    return train
+    return repeating(one)
 
 
 def check_equal(networks: nn.ModuleDict, g: Any, d: Any) -> None:
@@ -180,52 +164,26 @@ def check_equal(networks: nn.ModuleDict, g: Any, d: Any) -> None:
     g.train()
 
 
-def our_loop(config: Config, folder: Path) -> Loop:
-    """A run that goes on where it stopped, every time it is called."""
-    run, logger = Run(config, folder), Logger(folder)
-
-    def train(steps: int) -> float:
-        run.config = replace(run.config, steps=run.step + steps)
-        display = Display(run.config.steps, run.step, silent=True)
-        start = time.process_time()
-        run.train(logger, display, StopSignal())
-        display.close()
-        return time.process_time() - start
-
-    return train
-
-
-def configure(*overrides: str) -> Config:
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return validate(compose("train", hydra_arguments([*SETTING, *overrides])))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("what", nargs="?")
     parser.add_argument("--steps", type=int, default=16, help="timed steps a block (%(default)s)")
     parser.add_argument("--pairs", type=int, default=5, help="rounds (%(default)s)")
     given = parser.parse_args()
-    config = configure("device=cpu")
+    words = [*SETTING, "device=cpu"]
+    bfloat16 = ["device.precision=bfloat16", "device.channels_last=true"]
+    config = configure(words)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         loops = {
             "plain, grouped kernels": plain_loop(config, grouped),
             "plain, scaled activations": plain_loop(config, scaled),
-            "gan-train, float32": our_loop(config, folder / "float32"),
-            "gan-train, bfloat16": our_loop(
-                configure("device=cpu", "device.precision=bfloat16", "device.channels_last=true"),
-                folder / "bfloat16",
+            "gan-train, float32": loop_of(Run(config, folder / "float32")),
+            "gan-train, bfloat16": loop_of(
+                Run(configure([*words, *bfloat16]), folder / "bfloat16")
             ),
         }
-        rounds = [{n: loop(given.steps) for n, loop in loops.items()} for _ in range(given.pairs)]
-    first = next(iter(loops))
-    print(f"\nStyleGAN2 of 32 x 32 pixels: medians of {given.pairs} rounds of {given.steps} steps")
-    for name in loops:
-        ratios = [seconds[first] / seconds[name] for seconds in rounds]
-        rate = median(given.steps * BATCH / seconds[name] for seconds in rounds)
-        spread = f"{median(ratios):.2f} ({min(ratios):.2f}, {max(ratios):.2f})"
-        print(f"{name:32}{rate:>10.0f} images/s  {spread}", flush=True)
+        compare("StyleGAN2 of 32 x 32 pixels", loops, given.steps, given.pairs)
 
 
 if __name__ == "__main__":
