@@ -98,25 +98,10 @@ class LPIPS:
                 f"these have {min(field.shape[1:])}; type distance=random"
             )
         try:
-            self.network = self.built(weights).to(device)
+            layers, self.sha256 = trained_layers(self.network_name, self.entry, weights)
         except ConfigError as error:
             raise ConfigError(*(f"distance.{fault}" for fault in error.faults)) from None
-
-    def built(self, weights: str | None) -> LPIPSNetwork:
-        """The network with its published weights, or those of a file of the same layout."""
-        from torchvision import models  # takes a second, of every command with metrics
-
-        path = find_weights(self.entry, weights)
-        state, _ = read_weights(self.entry, path)
-        with torch.device("meta"):
-            layers: nn.Sequential = models.get_model(self.network_name).features
-        for name, tensor in layers.state_dict().items():
-            key = f"features.{name}"
-            if key not in state or state[key].shape != tensor.shape:
-                raise self.entry.error(f"{path} holds no {key} of this network")
-        found = {k.removeprefix("features."): v for k, v in state.items() if k[:9] == "features."}
-        layers.load_state_dict(found, assign=True)
-        return LPIPSNetwork(layers, self.ends, heads_of(self.heads))
+        self.network = LPIPSNetwork(layers, self.ends, heads_of(self.heads)).to(device)
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         distance: Tensor = self.network(prepared(a), prepared(b))
@@ -137,6 +122,26 @@ class LPIPSOfAlexNet(LPIPS):
 
     name, entry, network_name, heads = "lpips_alexnet", ALEXNET, "alexnet", "alex"
     ends, least = (1, 4, 7, 9, 11), 31
+
+
+def trained_layers(name: str, entry: Published, weights: str | None) -> tuple[nn.Sequential, str]:
+    """The convolutional layers of a network of torchvision, and the SHA-256 of their weights.
+
+    These are the published ones, or those of a file of the same layout.
+    """
+    from torchvision import models  # takes a second, of every command with metrics
+
+    path = find_weights(entry, weights)
+    state, sha256 = read_weights(entry, path)
+    with torch.device("meta"):
+        layers: nn.Sequential = models.get_model(name).features
+    for key, tensor in layers.state_dict().items():
+        full = f"features.{key}"
+        if full not in state or state[full].shape != tensor.shape:
+            raise entry.error(f"{path} holds no {full} of this network")
+    found = {k.removeprefix("features."): v for k, v in state.items() if k[:9] == "features."}
+    layers.load_state_dict(found, assign=True)
+    return layers, sha256
 
 
 def prepared(images: Tensor) -> Tensor:
