@@ -6,6 +6,7 @@
     python scripts/benchmark.py costs       see benchmark_costs.py
     python scripts/benchmark.py sound       see benchmark_sound.py
     python scripts/benchmark.py translation see benchmark_translation.py
+    python scripts/benchmark.py latency     see benchmark_latency.py
     python scripts/benchmark.py stylegan2   see benchmark_stylegan2.py
 
 Everything is measured in one run, in turns (A B C A B C ...), and a ratio is the median of the
@@ -24,6 +25,7 @@ from pathlib import Path
 from statistics import median
 
 import benchmark_costs
+import benchmark_latency
 import benchmark_metrics
 import benchmark_sampling
 import benchmark_sound
@@ -40,7 +42,10 @@ from gan_cli.runtime.device import pick_device
 from gan_cli.training.run import Run
 
 BATCH = 64
-WHATS = ("training", "metrics", "sampling", "costs", "sound", "stylegan2", "translation")
+WHATS = (
+    *("training", "metrics", "sampling", "costs", "sound", "stylegan2"),
+    *("translation", "latency"),
+)
 WARM_UP = 3  # untimed steps before each block: the caches and queues hold another loop's data
 SETTING = [
     *("model=dcgan", "dataset=synthetic", "dataset.size=32", "dataset.channels=3"),
@@ -120,6 +125,7 @@ def main() -> None:
             "sound": benchmark_sound,
             "stylegan2": benchmark_stylegan2,
             "translation": benchmark_translation,
+            "latency": benchmark_latency,
         }
         others[options.what].main()
         return
