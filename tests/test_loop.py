@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
+from torch import nn
 
 from gan_cli.config.schema import Device
 from gan_cli.games.game import Turn
@@ -127,6 +129,7 @@ def test_evaluation_and_previews_do_not_disturb_the_training(tmp_path):
 RANKS = """
 import sys, torch
 from pathlib import Path
+from unittest import mock
 from tests.helpers import small, tensors_of, trained
 
 torch.set_num_threads(1)
@@ -186,3 +189,16 @@ def test_a_compiled_turn_plays_like_an_eager_one(tmp_path):
     }
     for name in ("discriminator/r1", "discriminator/real_logits"):  # what no noise enters
         assert logged(compiled.folder)[0][name] == pytest.approx(eager[name], rel=1e-4, abs=1e-7)
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [("auto", True), (True, True), (False, False)])
+def test_memory_format_of_networks(wanted, expected):
+    runtime = Runtime(Device(accelerator="cpu", channels_last=wanted))
+    networks = runtime.place(nn.ModuleDict({"generator": nn.Conv2d(4, 8, 3)}))
+    weight = networks["generator"].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last) is expected
+
+
+def test_memory_format_is_left_alone_on_mps():
+    with mock.patch("gan_cli.runtime.runtime.pick_device", return_value=torch.device("mps")):
+        assert not Runtime(Device()).channels_last

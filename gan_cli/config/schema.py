@@ -51,7 +51,7 @@ class Loss:
 class Device:
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    channels_last: bool = False
+    channels_last: Literal["auto", True, False] = "auto"  # auto: on CPU and CUDA
     tf32: bool = True
     compile: bool = False
     graphs: Literal["auto", True, False] = "auto"  # auto: on CUDA, where a turn can be recorded

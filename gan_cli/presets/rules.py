@@ -46,14 +46,12 @@ def fits(height: int, width: int, limit: int) -> bool:
 
 
 def choose_device(plan: Plan, machine: Machine) -> None:
-    """Precision and memory format."""
+    """Precision."""
     if machine.bfloat16:
         where = "GPU" if machine.is_gpu else "processor"
         plan.choose("device.precision", "bfloat16", f"the {where} has units for it: faster")
     else:
         plan.choose("device.precision", "float32", "no units for bfloat16 here")
-    if machine.kind != "mps":
-        plan.choose("device.channels_last", True, "faster convolutions")
 
 
 def choose_networks(plan: Plan, level: Level, facts: Facts) -> None:

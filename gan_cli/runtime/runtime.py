@@ -22,7 +22,10 @@ class Runtime:
         self.device = pick_device(config.accelerator)
         check_precision(self.device, config.precision)
         self.dtype: torch.dtype = getattr(torch, config.precision)
-        self.channels_last = config.channels_last
+        wanted = config.channels_last
+        # On a CPU, float32 steps take 1.08 (dcgan) to 1.26 times (sngan) as long without; on CUDA
+        # dcgan takes 1.13 times. On MPS nothing was measured.
+        self.channels_last = self.device.type != "mps" if wanted == "auto" else wanted
         configure_torch(config)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
