@@ -22,7 +22,7 @@ from gan_cli.networks import networks
 from gan_cli.sampling.tiles import Tiles, translated
 
 # Name of each row, the network and its published size, and by how much it enlarges.
-ROWS = (
+ROWS: tuple[tuple[str, dict[str, object], int], ...] = (
     ("U-Net-256", {"name": "unet"}, 1),
     ("ResNet-9", {"name": "resnet_translator"}, 1),
     ("SRResNet x4", {"name": "srresnet"}, 4),

@@ -125,6 +125,32 @@ def test_strips_in_another_order_are_decoded(tmp_path):
     assert np.array_equal(swapped[:8], pixels[8:16])
 
 
+def test_files_too_large_to_be_read_as_a_whole_are_read_in_parts(photos, monkeypatch):
+    expected = reals(opened(photos))
+    for target in ("gan_cli.data.files.rasters", "gan_cli.data.files.zip_members"):
+        monkeypatch.setattr(f"{target}.LARGEST", 3000)
+    monkeypatch.setenv("GAN_CLI_CACHE", str(photos.parent / "other"))
+    with pytest.raises(ConfigError, match=r"f\.tif: it has .* are read"):
+        opened(photos)
+    found = opened(photos, skip_broken=True)
+    large = {path.name for path in photos.iterdir() if path.stat().st_size > 3000}
+    assert large >= {"e.tif", "f.tif"}
+    assert large & {*found.names} == large & {"d.ppm", "e.tif", "g.npy"}
+    for i in range(len(found)):
+        name = found.names[int(found.places[i, 0])]
+        part = found[i]["real"]
+        assert any(torch.equal(part, one) for one in expected), name
+
+
+def test_truncated_files_are_broken(tmp_path):
+    Image.fromarray(picture(20, 20)).save(tmp_path / "a.bmp")
+    content = (tmp_path / "a.bmp").read_bytes()
+    (tmp_path / "a.bmp").write_bytes(content[:-100])
+    assert raster_of(tmp_path / "a.bmp", 3) is None
+    with pytest.raises(ConfigError, match=r"a\.bmp: image file is truncated"):
+        opened(tmp_path)
+
+
 @pytest.mark.parametrize("mode", ["P", "LA", "RGBA", "1", "I;16"])
 def test_other_pixels_are_decoded(tmp_path, mode):
     array = np.zeros((16, 16), np.uint16) if mode == "I;16" else picture(16, 16)

@@ -82,6 +82,18 @@ def test_sides_that_a_format_does_not_hold_become_png():
     assert kept_suffix(".webp", np.zeros((1, 16_383, 3), np.uint8), None) == ".webp"
 
 
+def test_profiles_of_other_colours_are_left_out(work):
+    """A photo in CMYK becomes RGB."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[16:20] = b"CMYK"
+    picture = Image.fromarray(photo(8, 12)).convert("CMYK")
+    picture.save("in/a.jpg", icc_profile=bytes(profile))
+    sampled(format="input")
+    with Image.open("out/a.jpg") as image:
+        assert image.mode == "RGB"
+        assert "icc_profile" not in image.info
+
+
 def test_transparent_photos_of_a_format_without_alpha_become_png(work):
     alpha = np.tile(np.arange(0, 250, 25, dtype=np.uint8), (8, 1))
     Image.fromarray(np.dstack([photo(8, 10), alpha])).save("in/a.bmp")

@@ -214,6 +214,37 @@ def test_photos_and_videos_of_a_folder(work, caplog):
     ]
 
 
+@pytest.mark.parametrize("target", ["b.gif", "b.mp4"])
+def test_gray_models_keep_transparency(work, target):
+    pixels = np.full((8, 10, 4), 90, np.uint8)
+    pixels[..., 3] = np.where(np.arange(10) < 4, 0, 255)
+    frames = [Frame(pixels, Fraction(i), Fraction(i + 1)) for i in range(2)]
+    clip = Clip(iter(frames), 2, Fraction(1), Fraction(1), {})
+    model = Doubling()
+    model.channels = 1
+    translate_clip(model, clip, "a", Path(target), False)
+    if target == "b.gif":
+        found = np.asarray(Image.open(target).convert("RGBA"))
+        assert (found[:, :7, 3] == 0).all()
+        assert np.array_equal(np.unique(found[:, 9:]), [90, 255])
+    else:
+        found = read(target)[0][0].astype(int)
+        assert np.abs(found[:, :6] - 255).max() < 9
+        assert np.abs(found[:, 10:] - 90).max() < 9
+
+
+def test_pixels_that_are_not_square_stay_so(work):
+    clip = Clip(iter(()), None, Fraction(5), Fraction(1, 5), {}, aspect=Fraction(4, 3))
+    with open("a.mp4", "wb") as file:
+        writer = Mp4Writer(file, clip)
+        for frame in steps(2, Fraction(5)):
+            writer.add(frame)
+        writer.close()
+    translated("a.mp4", "b.mp4")
+    with av.open("b.mp4") as container:
+        assert container.streams.video[0].codec_context.sample_aspect_ratio == Fraction(4, 3)
+
+
 def broken_after(count: int):
     yield from steps(count, Fraction(10))
     raise OSError("broken data stream")

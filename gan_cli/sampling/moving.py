@@ -3,7 +3,7 @@
 import io
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -89,11 +89,17 @@ def translate_clip(translator: Translator, clip: Clip, name: str, path: Path, sh
         for frame, photo in frames:
             made = translator.output(photo)
             first = first or (photo, made)
-            writer.add(replace(frame, pixels=with_alpha(made, photo.alpha)))
+            writer.add(replace(frame, pixels=with_alpha(in_colour(made, photo), photo.alpha)))
     if clip.sound:
         log.warning("%s: its sound is left out", name)
     assert first is not None
     return first
+
+
+def in_colour(made: np.ndarray, photo: Photo) -> np.ndarray:
+    """Returns gray frames with transparency in RGB, since animations have no gray with alpha."""
+    gray = made.shape[2] == 1 and photo.alpha is not None
+    return made.repeat(3, 2) if gray else made
 
 
 def readable_frames(clip: Clip, channels: int) -> Iterator[tuple[Frame, Photo]]:
@@ -117,7 +123,12 @@ def opened_writer(path: Path, clip: Clip) -> Iterator[Writer]:
     )
     with context as file:
         writer = writer_of(path, clip, file)
-        yield writer
+        try:
+            yield writer
+        except BaseException:
+            with suppress(Exception):  # the file is thrown away
+                writer.close()
+            raise
         writer.close()
 
 

@@ -16,6 +16,8 @@ from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.paths import user_path
 from gan_cli.utils.video import SUFFIXES as VIDEOS
 
+OF_RGB = b"RGB "  # the colour space in the header of an ICC profile
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -70,7 +72,10 @@ def read_photo(data: bytes, channels: int) -> Photo:
     Raises ValueError for colours if the model takes gray images; other errors are Pillow's.
     """
     image = read_image(data, 4)
-    return as_photo(np.array(image), channels, image.info.get("icc_profile"))
+    profile = image.info.get("icc_profile")
+    if profile is not None and profile[16:20] != OF_RGB:  # of CMYK, say, and no longer true
+        profile = None
+    return as_photo(np.array(image), channels, profile)
 
 
 def as_photo(

@@ -41,6 +41,7 @@ class Clip:
     tick: Fraction  # seconds, of which the times of frames are multiples
     colours: dict[str, int]  # attributes of the stream: matrix, primaries, transfer curve, range
     sound: bool = False
+    aspect: Fraction | None = None  # width of a pixel by its height, if they are not square
 
 
 def readable() -> bool:
@@ -66,7 +67,8 @@ def open_video(file: BinaryIO) -> Clip:
     colours = {name: int(getattr(context, name)) for name in names}
     sound = len(container.streams.audio) > 0
     tick = stream.time_base or 1 / rate
-    return Clip(decoded(container, file, rate), stream.frames or None, rate, tick, colours, sound)
+    frames, aspect = decoded(container, file, rate), context.sample_aspect_ratio
+    return Clip(frames, stream.frames or None, rate, tick, colours, sound, aspect or None)
 
 
 def decoded(container: Any, file: BinaryIO, rate: Fraction) -> Iterator[Frame]:
@@ -130,6 +132,8 @@ class Mp4Writer:
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"crf": QUALITY}
         stream.codec_context.time_base = self.clip.tick
+        if self.clip.aspect is not None:
+            stream.codec_context.sample_aspect_ratio = self.clip.aspect
         for name, value in self.clip.colours.items():
             setattr(stream.codec_context, name, value)
         return stream

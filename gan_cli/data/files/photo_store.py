@@ -56,8 +56,9 @@ def open_photos(archive: Archive, names: Sequence[str], channels: int) -> Photos
     for name in names:
         try:
             raster = raster_in(archive, name, channels)
-            if name in found.broken:
+            if name in found.broken and (raster is None or not raster.only_way):
                 continue
+            photos.broken.pop(name, None)
             size = found.found[name] if raster is None else raster.shape[:2]
             checksum = found.checksums[name] if name in found.found else crc32(archive, name)
         except (OSError, ValueError) as error:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gan_cli.data.files.image import MODES
 from gan_cli.data.files.stamps import Stamp, stamp_of
+from gan_cli.data.files.zip_members import LARGEST
 from gan_cli.utils.errors import DataError
 
 FORMATS = ("TIFF", "BMP", "PPM")
@@ -31,6 +32,11 @@ class Raster:
     upward: bool = False  # whether the first row in the file is the lowest
     blue_first: bool = False
     stamp: Stamp | None = None  # of the file, if it is not the program's own
+
+    @property
+    def only_way(self) -> bool:
+        """Whether the file is larger than those that are read as a whole."""
+        return self.stamp is not None and self.stamp[0] > LARGEST
 
     def cut(self, top: int, left: int, height: int, width: int) -> Tensor:
         """Returns a part (C, height, width); DataError if the file has changed or is gone."""
@@ -76,6 +82,8 @@ def raster_of(path: Path, channels: int) -> Raster | None:
         if one != first._replace(offset=first.offset + tile[1][1] * first.stride):
             return None
     shape = (height, width, channels)
+    if stamp[0] < first.offset + (height - 1) * first.stride + width * channels:  # truncated
+        return None
     return Raster(str(path), first.offset, shape, first.stride, first.upward, first.blue, stamp)
 
 

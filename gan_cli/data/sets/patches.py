@@ -74,7 +74,8 @@ class Patches:
         if store is True or sum(h * w for h, w in shapes) * channels > KEPT_BYTES:
             stored = store_photos(self.archive, photos, channels, store)
         else:
-            self.rasters, stored = [None] * len(self.names), False
+            self.rasters = [r if r is not None and r.only_way else None for r in self.rasters]
+            stored = False
         if not stored:
             self.keep(shapes)
         step = stride or max(size // 2, 1)
