@@ -11,6 +11,7 @@ from gan_cli.games.request import Request
 from gan_cli.health.findings import FindingTracker
 from gan_cli.health.rules import RULES
 from gan_cli.networks import networks
+from gan_cli.networks.layers.unet_blocks import ResidualBlock
 from gan_cli.utils.errors import ConfigError
 from gan_cli.validation.validate import validate
 from tests.exact_diffusion import Ring
@@ -51,6 +52,19 @@ def test_the_unet_starts_by_predicting_zero_and_halves_the_size():
     assert output.shape == (2, 1, 32, 32)
     assert output.abs().max() < 1e-3
     assert sizes == [(8, 8)]
+
+
+@pytest.mark.parametrize("width", [4, 8, 32, 48, 128])
+def test_the_time_changes_outputs_at_any_width(width):
+    """Group norm of single channels would remove what the time adds to all places alike."""
+    block = ResidualBlock(width, width, 8, 0.0)
+    torch.manual_seed(0)
+    torch.nn.init.normal_(block.time.weight)
+    x = torch.randn(1, width, 8, 8).expand(2, -1, -1, -1)
+    with torch.no_grad():
+        first, second = block(x, torch.randn(2, 8))
+    assert (first - second).abs().mean() > 0.02 * first.std()
+    assert block.norm2.num_groups == {128: 32, 48: 8, 32: 8, 8: 2, 4: 1}[width]
 
 
 VARIANCE = (
