@@ -54,10 +54,9 @@ COMMON = (
     *("every.preview=0", "every.checkpoint=0", "every.evaluate=0"),
 )
 PRECISIONS = {
-    "float32": (),
-    "float32, channels_last": ("device.channels_last=true",),
-    "bfloat16": ("device.precision=bfloat16",),
-    "bfloat16, channels_last": ("device.precision=bfloat16", "device.channels_last=true"),
+    f"{precision}{name}": (f"device.precision={precision}", f"device.channels_last={layout}")
+    for precision in ("float32", "bfloat16")
+    for layout, name in (("false", ""), ("true", ", channels_last"))
 }
 
 
