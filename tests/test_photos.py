@@ -168,6 +168,9 @@ def test_what_is_no_photo_is_left_out_and_named(work, caplog):
         ("x", {"format": "png,input"}, r"^format: outputs of photos are written as one of"),
         ("x", {"format": "gif", "input": "in/a.png"}, r"^format: 'gif' is for videos and anim"),
         ("x", {"format": "jpg"}, r"^format: .*'jpg'"),
+        ("x", {"format": "input", "input": None}, r"^format: unknown format 'input'"),
+        ("x", {"format": "input", "task": "encode"}, r"^format: unknown format 'input'"),
+        ("x", {"format": "input", "input": "in.npz"}, r"^format: unknown format 'input'"),
         ("x", {"seeds": "0-3"}, r"^seeds: photos are made with one seed"),
         ("x", {"alpha": 0.5}, r"^alpha: is of blend; add blend=RUN"),
         ("x", {"blend": "gray"}, r"^blend: the weights of gray do not fit .*'generator': first"),
@@ -180,6 +183,7 @@ def test_what_cannot_be_done_gets_one_line(work, run, options, message):
     Path("in/b.png").write_bytes(b"no image")
     Path("in/c.txt").write_text("text")
     Path("empty").mkdir()
+    np.savez("in.npz", images=photo(8, 8)[None])
     with pytest.raises(ConfigError, match=message) as error:
         sampled(run, **options)
     assert "\n" not in str(error.value)

@@ -150,7 +150,8 @@ def checked_options(tree: Any) -> SampleOptions:
             faults.append(f"task: {unknown('task', options.task, BUILT_IN)}")
         faults += [*source_errors(options, "gan-sample"), *number_errors(options)]
         faults += cutoff_errors(options)
-        walk, photos = options.interpolate is not None, options.input is not None
+        walk = options.interpolate is not None
+        photos = options.task == "sample" and options.input is not None
         faults += check_formats(options.formats, walk, options.task, photos)
         faults += output_errors(options)
     if faults:
