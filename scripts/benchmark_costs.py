@@ -4,7 +4,8 @@
 
 One run of DCGAN for each size, each part timed several times on its own; medians. The images are
 synthetic, and the scores are those of fd_random on 1,000 samples. Also prints the memory of the
-process and its open files before and after many steps. Needs an otherwise idle machine; four
+process and its open files before and after many steps, and what logs, previews, evaluations and
+checkpoints of the default run take beside its steps. Needs an otherwise idle machine; four
 minutes on two CPU cores.
 """
 
@@ -16,15 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from hydra import compose, initialize_config_dir
+from benchmark_loops import configure
 
-from gan_cli.config.command_line import hydra_arguments
+from gan_cli.config.schema import Every
 from gan_cli.training.logger import Logger
 from gan_cli.training.progress import Display
 from gan_cli.training.run import Run
-from gan_cli.utils.paths import CONFIGS
 from gan_cli.utils.stop_signals import StopSignal
-from gan_cli.validation.validate import validate
 
 SIZES = (32, 64, 128, 256)
 TIMES = 3
@@ -35,12 +34,14 @@ SETTING = [
     *("metrics=fd_random", "metrics.count=1000", "score_scale=false", "steps=1000000"),
     *("every={log: 1000000, preview: 0, evaluate: 0, checkpoint: 0, keep: 0}", "device=cpu"),
 ]
+DEFAULTS = (
+    *("dataset.size=32", "dataset.count=5000", "batch_size=64"),
+    *("model.networks.generator.width=64", "model.networks.discriminator.width=64"),
+)
 
 
 def opened(folder: Path, *words: str) -> Run:
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = validate(compose("train", hydra_arguments([*SETTING, *words])))
-    return Run(config, folder)
+    return Run(configure([*SETTING, *words]), folder)
 
 
 def play(run: Run, steps: int) -> None:
@@ -62,8 +63,8 @@ def preview(run: Run) -> None:
         run.logger.picture(run.step, name, picture)
 
 
-def costs(size: int, folder: Path) -> dict[str, float]:
-    run = opened(folder, f"dataset.size={size}")
+def costs(folder: Path, *words: str) -> dict[str, float]:
+    run = opened(folder, *words)
     run.logger, run.display = Logger(folder), Display(10, 0, silent=True)
     play(run, 3)
 
@@ -83,6 +84,15 @@ def costs(size: int, folder: Path) -> dict[str, float]:
     }
     run.logger.close()
     return found
+
+
+def shares(folder: Path) -> str:
+    """Words on what is not training in a run of the default networks and intervals."""
+    found, every = costs(folder, *DEFAULTS), Every()
+    often = {"log": every.log, "preview": every.preview, "evaluation": every.evaluate}
+    often["checkpoint"] = every.checkpoint
+    parts = [f"{name} {found[name] / found['step'] / steps:.2%}" for name, steps in often.items()]
+    return f"of the default run: {', '.join(parts)} of the time of the steps"
 
 
 def growth(folder: Path) -> str:
@@ -113,12 +123,13 @@ def main() -> None:
         folder = Path(temporary)
         header = ""
         for size in SIZES:
-            found = costs(size, folder / str(size))
+            found = costs(folder / str(size), f"dataset.size={size}")
             if not header:
                 header = "".join(f"{name:>12}" for name in found)
                 print(f"seconds by size of the images, medians of {TIMES}\n{'':9}{header}")
             print(f"{size:>4}x{size:<4}" + "".join(f"{value:12.3f}" for value in found.values()))
         print(growth(folder / "growth"))
+        print(shares(folder / "shares"))
 
 
 if __name__ == "__main__":
