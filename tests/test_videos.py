@@ -208,9 +208,9 @@ def test_photos_and_videos_of_a_folder(work, caplog):
     report = sampled()
     assert "left out b.mov: is no video that can be read" in caplog.text
     assert "left out c.mp4: is no video that can be read" in caplog.text
-    assert "out/a.mp4.mp4" in report
+    assert "out/a.mp4" in report
     assert sorted(path.name for path in Path("out").iterdir()) == [
-        *("a.jpg.png", "a.mp4.mp4", "comparison.png"),
+        *("a.mp4", "a.png", "comparison.png"),
     ]
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from gan_cli.utils.files import atomic_file
 from gan_cli.utils.images import LARGE
+from gan_cli.utils.video import SUFFIXES
 
 PNG = ".png"
 FRAMES = ".frames"  # of a folder of PNG files
@@ -63,7 +64,7 @@ class OutputNames:
     def __init__(self, names: Sequence[str], taken: str = "", kept: bool = False) -> None:
         self.kept, self.given = kept, {name.lower() for name in names} if kept else set()
         self.used = {taken.lower()}
-        self.times = Counter(stem(name).lower() for name in names)
+        self.times = Counter(map(place, names))
 
     def of(self, name: str, suffix: str) -> str:
         """Returns the name of the output of `name` in the format of the suffix."""
@@ -77,10 +78,15 @@ class OutputNames:
     def possible(self, name: str, suffix: str) -> Iterator[str]:
         if suffix == FRAMES:  # a folder, whose name no input has
             yield f"{name}{suffix}"
-        elif self.times[stem(name).lower()] == 1 or (self.kept and name.endswith(suffix)):
+        elif self.times[place(name)] == 1 or (self.kept and name.endswith(suffix)):
             yield f"{stem(name)}{suffix}"
         yield f"{name}{suffix}"
         yield from (f"{name}-{number}{suffix}" for number in count(2))
+
+
+def place(name: str) -> tuple[str, bool]:
+    """What an output takes: a name without suffix, and whether it is a video."""
+    return stem(name).lower(), name.lower().endswith(SUFFIXES)
 
 
 def stem(name: str) -> str:
