@@ -20,6 +20,7 @@ from gan_cli.training.loggers.tables import Table
 from gan_cli.training.run import Run
 from gan_cli.training.session import end_message, run_training
 from gan_cli.utils.errors import ConfigError
+from gan_cli.utils.wav import read_mono, wav_bytes
 from tests import wandb_files
 from tests.helpers import small, tensors_of
 
@@ -215,6 +216,58 @@ def test_nobody_who_is_logged_in_is_said_before_the_training(monkeypatch):
     small("logger=wandb", OFFLINE)
     monkeypatch.setenv("WANDB_MODE", "offline")
     small("logger=wandb")
+
+
+# ---- Sounds and texts
+
+
+def pages(folder):
+    return [path.read_text() for path in folder.glob("wandb/offline-run-*/files/media/html/*")]
+
+
+TOLD = {  # whether the logger has a sound of 8 samples at 8 kHz, and two lines of text
+    "csv": lambda folder: (
+        [row["file"] for row in table(folder / "csv/pictures.csv")]
+        == ["samples/samples-0000003.wav", "samples/samples-0000003.txt"]
+    ),
+    "tensorboard": lambda folder: (
+        events(folder).Audio("samples")[0].sample_rate == 8000
+        and events(folder).Audio("samples")[0].length_frames == 8
+        and b"    one <b>\n    two\n"
+        in events(folder).Tensors("samples/text_summary")[0].tensor_proto.string_val[0]
+    ),
+    "mlflow": lambda folder: (
+        {path.name for path in folder.glob("mlruns/*/*/artifacts/samples/*")}
+        == {"samples-0000003.wav", "samples-0000003.txt"}
+    ),
+    "wandb": lambda folder: (
+        any(folder.glob("wandb/offline-run-*/files/media/audio/*.wav"))
+        and any("one &lt;b&gt;\ntwo" in page for page in pages(folder))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_sounds_and_texts_of_samples_reach_the_logger(name, tmp_path):
+    if not all(map(backend.installed, loggers.entries[name].modules)):
+        pytest.skip(f"needs {name}")
+    chosen = parse_loggers({name: {"mode": "offline"} if name == "wandb" else {}}, [])
+    run = LoggedRun(tmp_path, {})
+    logger = Logger(tmp_path, 0, ActiveLoggers().open(run, chosen))
+    logger.recording(3, "samples", wav_bytes(np.arange(8, dtype=np.int16)[None], 8000))
+    logger.writing(3, "samples", "one <b>\ntwo\n")
+    assert name in logger.others.backends
+    logger.close()
+    assert (tmp_path / "samples/samples-0000003.txt").read_text() == "one <b>\ntwo\n"
+    assert TOLD[name](tmp_path)
+
+
+def test_sound_of_two_channels_is_logged_as_their_mean(tmp_path):
+    sound = np.array([[0, 16384, -32768], [0, 0, 16384]], np.int16)
+    (tmp_path / "x.wav").write_bytes(wav_bytes(sound, 16000))
+    found, rate = read_mono(tmp_path / "x.wav")
+    assert rate == 16000
+    assert found.tolist() == [[0, 0.25, -0.25]]
 
 
 # ---- Findings

@@ -1,14 +1,19 @@
 """SeqGAN as a whole: its phases, losses, scores, samples, resuming and refusals."""
 
 import json
+import re
+from html import unescape
 
 import pytest
 import torch
 
 from gan_cli.data.spec import Field, Spec
+from gan_cli.evaluation.options import checked_options as fid_options
+from gan_cli.evaluation.score import score
 from gan_cli.games.draw import draw_all
 from gan_cli.games.request import Request
 from gan_cli.networks import networks
+from gan_cli.report.run_report import write_report
 from gan_cli.sampling.options import checked_options
 from gan_cli.sampling.perform import perform
 from gan_cli.utils.errors import ConfigError
@@ -150,6 +155,21 @@ def sampled(run, **options):
     return perform(checked_options(given), run)
 
 
+def test_previews_are_text_in_files_and_in_the_report_beside_lines_of_the_data(words):
+    lines = {
+        name: (words / "samples" / f"{name}.txt").read_text().splitlines()
+        for name in ("real-0000000", "samples-0000002", "samples-0000004")
+    }
+    assert all(len(found) == 32 for found in lines.values())
+    assert lines["real-0000000"][0] in {a + b for a in "abcd" for b in ("an", "ea", "o")}
+    page = write_report(words).read_text()
+    assert ">Samples as text</h2>" in page
+    shown = re.findall(r"<pre[^>]*>([^<]*)</pre>", page)
+    texts = [[unescape(line) for line in found.splitlines()] for found in shown]
+    assert lines["real-0000000"] in texts
+    assert lines["samples-0000004"] in texts
+
+
 def test_a_prompt_begins_each_text(words, tmp_path):
     out = tmp_path / "out"
     sampled(words, prompt="bea", count=5, format=["txt", "jsonl"], output=str(out))
@@ -159,6 +179,26 @@ def test_a_prompt_begins_each_text(words, tmp_path):
     rows = [json.loads(line) for line in (out / "samples.jsonl").read_text().splitlines()]
     assert [row["text"] for row in rows] == texts
     assert [row["seed"] for row in rows] == list(range(5))
+
+
+def scored(run, **options):
+    metrics = {"metrics": {"features": "ngrams", "compute": {"distinct": {}}, "count": 200}}
+    given = {"run": "x", **metrics, **options, "device": {"accelerator": "cpu"}}
+    return score(fid_options(given), run)[0]
+
+
+def test_scores_of_text_have_a_temperature_that_their_cards_state(words, tmp_path):
+    data = tmp_path / "same.txt"
+    data.write_text("\n".join(a + b for a in "abcd" for b in ("an", "ea", "o")))
+    dataset = {"name": "text", "path": str(data), "length": 5}
+    usual, cold = (scored(words, dataset=dataset, **o) for o in ({}, {"temperature": 0.05}))
+    assert usual["protocol"]["fake"]["temperature"] == 1.0
+    assert cold["protocol"]["fake"]["temperature"] == 0.05
+    assert cold["values"]["distinct_texts"] < usual["values"]["distinct_texts"] / 2
+    with pytest.raises(ConfigError, match=r"temperature: must be above 0"):
+        fid_options({"run": "x", "temperature": 0.0})
+    with pytest.raises(ConfigError, match=r"temperature: is for samples of a model"):
+        fid_options({"fake": str(data), "real": str(data), "temperature": 0.5})
 
 
 @pytest.mark.parametrize(

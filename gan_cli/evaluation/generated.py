@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gan_cli.data.dataset import Dataset, Lookup, part_with
-from gan_cli.games.abilities import HasSamplers
+from gan_cli.games.abilities import HasDrawingProtocol
 from gan_cli.games.game import Game
 from gan_cli.games.request import Request
 
@@ -44,5 +44,5 @@ def picked(size: int, count: int, seed: int) -> Tensor:
 
 
 def drawing_protocol(game: Game, request: Request) -> dict[str, Any]:
-    """Returns the entries of metric cards about the steps in which samples are drawn, if any."""
-    return dict(game.protocol(request)) if isinstance(game, HasSamplers) else {}
+    """Returns the entries of metric cards about how samples are drawn, if they depend on it."""
+    return dict(game.protocol(request)) if isinstance(game, HasDrawingProtocol) else {}

@@ -96,7 +96,7 @@ def open_fake(
         data = None
     cutoff = options.truncation_cutoff
     sampler = sampler_options(options.sampler, options.steps)
-    drawing = (options.truncation, cutoff, sampler, options.guidance)
+    drawing = (options.truncation, cutoff, sampler, options.guidance, options.temperature)
     return Generated(model, data, settings.count, *drawing)
 
 

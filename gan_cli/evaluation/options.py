@@ -8,7 +8,7 @@ from typing import Any, Literal
 from gan_cli.config.key_names import conform_options
 from gan_cli.config.named import Named
 from gan_cli.config.quoting import typed_word
-from gan_cli.config.ranges import Count, Finite, NonNegative, Pixels
+from gan_cli.config.ranges import Count, Finite, NonNegative, Pixels, Positive
 from gan_cli.config.schema import Device
 from gan_cli.sampling.cutoff import cutoff_errors
 from gan_cli.sampling.options import Direction, Seeds
@@ -61,6 +61,7 @@ class FidOptions:
     sampler: Named | None = None  # of diffusion
     steps: Count | None = None
     guidance: NonNegative | None = None
+    temperature: Positive | None = None  # of text
     seeds: Seeds | None = None
     real: str | None = None
     fake: str | None = None
@@ -103,7 +104,7 @@ def side_errors(options: FidOptions) -> Iterator[str]:
     else:
         truncation = ("truncation", "truncations", "truncation_cutoff")
         keys: tuple[str, ...] = ("run", "checkpoint", "direction", *truncation)
-        keys += ("sampler", "steps", "guidance", "seeds")
+        keys += ("sampler", "steps", "guidance", "temperature", "seeds")
         for key in keys:
             if getattr(options, key) is not None:
                 yield f"{key}: is for samples of a model, not of fake={options.fake}; drop one"

@@ -77,6 +77,7 @@ class Generated:
     truncation_cutoff: int | None = None
     sampler: Mapping[str, Any] | None = None  # of diffusion: name and options
     guidance: float | None = None
+    temperature: float | None = None  # of text
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -94,6 +95,7 @@ class Generated:
             truncation_cutoff=self.truncation_cutoff,
             sampler=self.sampler,
             guidance=self.guidance,
+            temperature=self.temperature,
         )
 
     def conditions(self, seed: int) -> Request:

@@ -43,6 +43,15 @@ class Evaluates(Protocol):
 
 
 @runtime_checkable
+class HasDrawingProtocol(Protocol):
+    """A game whose samples depend on how they are drawn."""
+
+    def protocol(self, request: Request) -> Mapping[str, Any]:
+        """Returns how the samples of a request are drawn, and what it costs, for metric cards."""
+        ...
+
+
+@runtime_checkable
 class HasSamplers(Protocol):
     """A game whose samples are drawn in steps, by a sampler that a request may choose."""
 

@@ -1,6 +1,6 @@
 """How games of text draw samples: after a prompt, at a temperature."""
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -34,6 +34,10 @@ class TextSamples(Game):
                 "truncation: is for latents, and text has none; type temperature=0.7 for safer "
                 "samples"
             )
+
+    def protocol(self, request: Request) -> dict[str, Any]:
+        """Returns the temperature of the samples of a request."""
+        return {"temperature": request.temperature or self.temperature}
 
     def sample(self, request: Request) -> Tensor:
         """Returns texts (N, T), which begin with the prompt."""

@@ -14,6 +14,7 @@ from gan_cli.report.pictures_section import embed_image, evenly_spaced
 from gan_cli.report.recordings import player
 from gan_cli.report.records import AUGMENTED, DATA, Frame, Record, is_augmented, of_data
 from gan_cli.report.settings_section import nested, settings_of
+from gan_cli.report.texts_section import texts
 from gan_cli.report.words import number
 from gan_cli.utils.files import write_text
 
@@ -51,6 +52,7 @@ def content(record: Record) -> list[Markup | None]:
             scores(record),
             findings(record),
             *film_strips(record),
+            *texts(record),
             section("Curves", *curve_panels(record)) if record.series else None,
             metric_cards(record),
             settings(record),

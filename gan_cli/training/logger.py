@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from gan_cli.training.loggers import Card, Picture
+from gan_cli.training.loggers import Card, Picture, Recording, Writing
 from gan_cli.training.loggers.active import ActiveLoggers
-from gan_cli.utils.files import append_text, atomic_file, make_folder
+from gan_cli.utils.files import append_text, atomic_file, make_folder, write_text
 from gan_cli.utils.images import save_png
 from gan_cli.utils.side_files import read_object, read_rows, set_aside
 from gan_cli.utils.strict_json import dumps, write_json
@@ -58,6 +58,16 @@ class Logger:
         path = (self.folder / picture_file(step, name)).with_suffix(".wav")
         with atomic_file(path, durable=False) as file:
             file.write(wav)
+        entry = Recording(step, name, path)
+        self.others.send(lambda backend: backend.recording(entry))
+
+    def writing(self, step: int, name: str, text: str) -> None:
+        """Writes samples/<name>-<step>.txt, beside the picture of its texts."""
+        if self.folder is None:
+            return
+        path = write_text((self.folder / picture_file(step, name)).with_suffix(".txt"), text)
+        entry = Writing(step, name, path, text)
+        self.others.send(lambda backend: backend.writing(entry))
 
     def text(self, step: int, name: str, text: str) -> None:
         """Writes a text, which run.json has in a form of its own."""

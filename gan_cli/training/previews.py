@@ -36,19 +36,31 @@ class Previews:
         self.own = held_out_samples(game, dataset, self.count) or self.batch  # of own previews
 
     def log_data(self, logger: Logger) -> None:
-        """Writes pictures and recordings of the data."""
+        """Writes pictures, recordings and texts of the data."""
         for name, picture in self.data_pictures():
             logger.data_picture(name, picture)
-        for name, wav in self.data_recordings():
-            logger.recording(0, name, wav)
+        target = self.spec.target
+        self.log_beside(0, DATA, target, self.shown(target), logger)
 
     def log(self, step: int, logger: Logger) -> None:
-        """Writes pictures and recordings of samples."""
+        """Writes pictures, recordings and texts of samples."""
         drawn = list(self.drawn())
         for name, picture in self.pictures(drawn):
             logger.picture(step, name, picture)
-        for name, wav in self.recordings(drawn):
+        for name, target, samples in drawn:
+            self.log_beside(step, name, target, samples, logger)
+
+    def log_beside(
+        self, step: int, name: str, target: str, samples: Tensor, logger: Logger
+    ) -> None:
+        """Writes the first samples (N, *shape) as a recording or as text, if they are such."""
+        field = self.spec.fields[target]
+        wav = kind_of(field).recording(field, samples[:HEARD])
+        if wav is not None:
             logger.recording(step, name, wav)
+        text = kind_of(field).writing(field, samples)
+        if text is not None:
+            logger.writing(step, name, text)
 
     def data_pictures(self) -> Iterator[Picture]:
         """Yields the data of the first batches as networks get them, in the layout of samples.
@@ -106,21 +118,6 @@ class Previews:
         for name, content in others.items():
             yield from self.picture(name, self.spec.target, content)
         yield from self.augmented_pictures()
-
-    def data_recordings(self) -> Iterator[tuple[str, bytes]]:
-        """Yields a WAV file of the data of the target, if they are sound."""
-        field = self.spec.fields[self.spec.target]
-        recording = kind_of(field).recording(field, self.shown(self.spec.target))
-        if recording is not None:
-            yield DATA, recording
-
-    def recordings(self, drawn: Iterable[Drawn]) -> Iterator[tuple[str, bytes]]:
-        """Yields a WAV file of the first samples of each target that is sound, by name."""
-        for name, target, samples in drawn:
-            field = self.spec.fields[target]
-            recording = kind_of(field).recording(field, samples[:HEARD])
-            if recording is not None:
-                yield name, recording
 
     def request(self, target: str) -> Request:
         """Returns the request for samples with the inputs, or the sorted labels, of the batch."""

@@ -2,6 +2,7 @@
 
 import wave
 from io import BytesIO
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -21,3 +22,11 @@ def wav_bytes(sound: np.ndarray, rate: int) -> bytes:
     file = BytesIO()
     write_wav_file(file, sound, rate)
     return file.getvalue()
+
+
+def read_mono(path: Path) -> tuple[np.ndarray, int]:
+    """Returns the mean of the channels, float32 (1, T) in [-1, 1], and the rate, of 16 bits."""
+    with wave.open(str(path), "rb") as reader:
+        data = np.frombuffer(reader.readframes(reader.getnframes()), "<i2")
+        sound = data.reshape(-1, reader.getnchannels()).mean(1, dtype=np.float64) / 32768
+        return sound.astype(np.float32)[None], reader.getframerate()

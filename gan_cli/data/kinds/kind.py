@@ -78,6 +78,10 @@ class Kind:
         """Returns a WAV file of samples (N, *shape) in model form; None if they are no sound."""
         return None
 
+    def writing(self, field: Field, samples: Tensor) -> str | None:  # noqa: ARG002
+        """Returns samples (N, *shape) in model form as text, one a line; None if they are none."""
+        return None
+
     def default_format(self, field: Field) -> str:  # noqa: ARG002
         """Returns the default export format of gan-sample."""
         return "npz"

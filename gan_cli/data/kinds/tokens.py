@@ -12,6 +12,7 @@ from gan_cli.data.spec import Field
 from gan_cli.utils.errors import ConfigError
 
 SHOWN = 32  # lines in a preview
+LINE_BREAKS = dict.fromkeys(map(ord, "\r\n"), "\u21b5")  # a sample is one line
 
 
 @kinds.register("tokens")
@@ -51,6 +52,10 @@ class Tokens(Kind):
         texts = (texts_of(field, column[:SHOWN]) for column in columns)
         return text_picture([" -> ".join(line) for line in zip(*texts, strict=True)])
 
+    def writing(self, field: Field, samples: Tensor) -> str:
+        """Returns a line for each sample."""
+        return "".join(f"{line}\n" for line in lines_of(field, samples))
+
     def default_format(self, field: Field) -> str:  # noqa: ARG002
         return "txt"
 
@@ -58,6 +63,11 @@ class Tokens(Kind):
         if array.ndim != 2 or array.dtype.kind not in "iu":
             raise ValueError(f"must be whole numbers (N, T), not {array.dtype} {array.shape}")
         return torch.from_numpy(array).long()
+
+
+def lines_of(field: Field, tokens: Tensor) -> list[str]:
+    """Returns token numbers (N, T) as text, one line each; line breaks are shown as an arrow."""
+    return [text.translate(LINE_BREAKS) for text in texts_of(field, tokens)]
 
 
 def texts_of(field: Field, tokens: Tensor) -> list[str]:

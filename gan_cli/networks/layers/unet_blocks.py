@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from gan_cli.networks.layers.initialization import initialize_glorot
 
-CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d}  # by the number of dimensions of a map
+# By the number of dimensions of a map.
+CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: nn.Conv2d}
 GROUPS = 32  # of group norm, at most
 LEAST = 4  # channels of a group, as in the paper
 EPS = 1e-6  # of group norm, that of TensorFlow

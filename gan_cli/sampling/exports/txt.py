@@ -5,13 +5,11 @@ from pathlib import Path
 from gan_cli.sampling.exports.export import DrawnSamples, export
 from gan_cli.utils.files import write_text
 
-LINE_BREAKS = dict.fromkeys(map(ord, "\r\n"), "\u21b5")  # a sample is one line
-
 
 @export("txt", kinds=["tokens"])
 def write_txt(folder: Path, drawn: DrawnSamples) -> list[Path]:
     """Writes samples.txt (UTF-8) in the order of the seeds; line breaks are shown as an arrow."""
-    from gan_cli.data.kinds.tokens import texts_of
+    from gan_cli.data.kinds.tokens import lines_of
 
-    lines = [text.translate(LINE_BREAKS) for text in texts_of(drawn.field, drawn.samples)]
+    lines = lines_of(drawn.field, drawn.samples)
     return [write_text(folder / "samples.txt", "\n".join(lines) + "\n")]

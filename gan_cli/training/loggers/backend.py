@@ -53,6 +53,25 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Recording:
+    """Sounds of samples or data, one after another."""
+
+    step: int
+    name: str
+    path: Path  # of a WAV file
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Samples or data that are text, one a line."""
+
+    step: int
+    name: str
+    path: Path  # of a text file
+    text: str
+
+
+@dataclass(frozen=True)
 class Card:
     """A metric card of an evaluation."""
 
@@ -91,6 +110,12 @@ class Backend:
 
     def picture(self, picture: Picture) -> None:
         """Logs a picture of samples."""
+
+    def recording(self, recording: Recording) -> None:
+        """Logs the sounds of a picture of samples."""
+
+    def writing(self, writing: Writing) -> None:
+        """Logs the texts of a picture of samples."""
 
     def text(self, step: int, name: str, text: str) -> None:
         """Logs a text, such as a finding of health."""

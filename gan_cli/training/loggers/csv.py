@@ -2,7 +2,15 @@
 
 from collections.abc import Mapping
 
-from gan_cli.training.loggers.backend import Backend, Card, LoggedRun, Picture, loggers
+from gan_cli.training.loggers.backend import (
+    Backend,
+    Card,
+    LoggedRun,
+    Picture,
+    Recording,
+    Writing,
+    loggers,
+)
 from gan_cli.training.loggers.tables import Table
 from gan_cli.utils.files import write_text
 
@@ -27,8 +35,18 @@ class CSV(Backend):
         self.metrics.add({"step": step, **values})
 
     def picture(self, picture: Picture) -> None:
-        file = picture.path.relative_to(self.run.folder).as_posix()
-        self.pictures.add({"step": picture.step, "name": picture.name, "file": file})
+        self.file(picture)
+
+    def recording(self, recording: Recording) -> None:
+        self.file(recording)
+
+    def writing(self, writing: Writing) -> None:
+        self.file(writing)
+
+    def file(self, entry: Picture | Recording | Writing) -> None:
+        """Adds a file of samples to pictures.csv."""
+        file = entry.path.relative_to(self.run.folder).as_posix()
+        self.pictures.add({"step": entry.step, "name": entry.name, "file": file})
 
     def text(self, step: int, name: str, text: str) -> None:
         self.texts.add({"step": step, "name": name, "text": text})

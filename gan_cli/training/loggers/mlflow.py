@@ -9,7 +9,16 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from gan_cli.training.loggers.backend import Backend, Card, LoggedRun, Options, Picture, loggers
+from gan_cli.training.loggers.backend import (
+    Backend,
+    Card,
+    LoggedRun,
+    Options,
+    Picture,
+    Recording,
+    Writing,
+    loggers,
+)
 from gan_cli.training.loggers.memory import Memory
 from gan_cli.utils.text import unknown
 
@@ -92,6 +101,12 @@ class MLflow(Backend):
 
     def picture(self, picture: Picture) -> None:
         self.client.log_artifact(self.id, str(picture.path), "samples")
+
+    def recording(self, recording: Recording) -> None:
+        self.client.log_artifact(self.id, str(recording.path), "samples")
+
+    def writing(self, writing: Writing) -> None:
+        self.client.log_artifact(self.id, str(writing.path), "samples")
 
     def text(self, step: int, name: str, text: str) -> None:
         """Writes texts/<name>-<step>.txt with all texts of the step."""

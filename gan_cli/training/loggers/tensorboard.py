@@ -7,8 +7,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_cli.training.loggers.backend import Backend, Card, LoggedRun, Picture, loggers
+from gan_cli.training.loggers.backend import (
+    Backend,
+    Card,
+    LoggedRun,
+    Picture,
+    Recording,
+    Writing,
+    loggers,
+)
 from gan_cli.utils.strict_json import dumps
+from gan_cli.utils.wav import read_mono
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -46,6 +55,13 @@ class TensorBoard(Backend):
 
     def picture(self, picture: Picture) -> None:
         self.writer.add_image(picture.name, picture.pixels, picture.step, dataformats="HWC")
+
+    def recording(self, recording: Recording) -> None:
+        sounds, rate = read_mono(recording.path)
+        self.writer.add_audio(recording.name, sounds, recording.step, sample_rate=rate)
+
+    def writing(self, writing: Writing) -> None:
+        self.writer.add_text(writing.name, code_block(writing.text), writing.step)
 
     def text(self, step: int, name: str, text: str) -> None:
         self.writer.add_text(name, text, step)

@@ -5,7 +5,16 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any, Literal
 
-from gan_cli.training.loggers.backend import Backend, Card, LoggedRun, Options, Picture, loggers
+from gan_cli.training.loggers.backend import (
+    Backend,
+    Card,
+    LoggedRun,
+    Options,
+    Picture,
+    Recording,
+    Writing,
+    loggers,
+)
 from gan_cli.training.loggers.memory import Memory
 
 PATIENCE = 60.0  # seconds that the start of a training waits for the service
@@ -77,6 +86,14 @@ class WandB(Backend):
         import wandb
 
         self.log(picture.step, {picture.name: wandb.Image(str(picture.path))})
+
+    def recording(self, recording: Recording) -> None:
+        import wandb
+
+        self.log(recording.step, {f"{recording.name}_sound": wandb.Audio(str(recording.path))})
+
+    def writing(self, writing: Writing) -> None:
+        self.text(writing.step, f"{writing.name}_text", writing.text)
 
     def text(self, step: int, name: str, text: str) -> None:
         import wandb
