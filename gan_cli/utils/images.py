@@ -12,7 +12,8 @@ from gan_cli.utils.files import atomic_file
 
 def to_uint8(images: Tensor) -> Tensor:
     """Maps [-1, 1] to 0..255, rounded and clamped: the inverse of x / 127.5 - 1."""
-    return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    # In one buffer: large images took twice as long with one for each operation.
+    return (images.float() + 1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> np.ndarray:
