@@ -81,15 +81,19 @@ def translate_clip(translator: Translator, clip: Clip, name: str, path: Path, sh
     `shown` says whether there is a progress bar. Raises UnreadableError, and leaves no file then.
     """
     first: First | None = None
+    number = 0
     frames = track(
         readable_frames(clip, translator.channels), name, clip.count, disable=not shown,
         transient=True,
     )  # fmt: skip
     with opened_writer(path, clip) as writer:
         for frame, photo in frames:
+            number += 1
             made = translator.output(photo)
             first = first or (photo, made)
             writer.add(replace(frame, pixels=with_alpha(in_colour(made, photo), photo.alpha)))
+    if number < (clip.count or 0):
+        log.warning("%s: is damaged, %d of %d frames could be read", name, number, clip.count)
     if clip.sound:
         log.warning("%s: its sound is left out", name)
     assert first is not None

@@ -61,28 +61,34 @@ def open_video(file: BinaryIO) -> Clip:
         raise ValueError("has no pictures, only sound")
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
-    rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+    rate = fraction(stream.average_rate) or fraction(stream.guessed_rate) or Fraction(25)
     context = stream.codec_context
     names = ("colorspace", "color_primaries", "color_trc", "color_range")
     colours = {name: int(getattr(context, name)) for name in names}
     sound = len(container.streams.audio) > 0
-    tick = stream.time_base or 1 / rate
-    frames, aspect = decoded(container, file, rate), context.sample_aspect_ratio
-    return Clip(frames, stream.frames or None, rate, tick, colours, sound, aspect or None)
+    tick = fraction(stream.time_base) or 1 / rate
+    frames, aspect = decoded(container, file, rate), fraction(context.sample_aspect_ratio)
+    return Clip(frames, stream.frames or None, rate, tick, colours, sound, aspect)
+
+
+def fraction(value: Any) -> Fraction | None:
+    """A ratio of PyAV, whose type depends on its version; None if it is not set."""
+    return Fraction(value.numerator, value.denominator) if value else None
 
 
 def decoded(container: Any, file: BinaryIO, rate: Fraction) -> Iterator[Frame]:
     """Yields the frames of the first video stream, turned as the file says."""
     import av
 
-    stop, first, count = Fraction(0), None, 0
+    first, start, stop, count = Fraction(0), Fraction(0), Fraction(0), 0
     try:
         for frame in container.decode(video=0):
-            start = stop if frame.pts is None else frame.pts * frame.time_base
-            first = start if first is None else first
-            length = frame.duration * frame.time_base if frame.duration else 1 / rate
-            start -= first  # a stream may begin late, to keep step with its sound
-            stop = start + length
+            tick = fraction(frame.time_base) or 1 / rate
+            time = first + stop if frame.pts is None else frame.pts * tick
+            if count == 0:  # a stream may begin late, to keep step with its sound
+                first = time
+            start = max(time - first, start + tick if count else start)  # some go back in time
+            stop = start + (frame.duration * tick if frame.duration else 1 / rate)
             pixels = frame.to_ndarray(format="rgb24")
             count += 1
             yield Frame(np.rot90(pixels, frame.rotation // 90), start, stop)
@@ -91,7 +97,7 @@ def decoded(container: Any, file: BinaryIO, rate: Fraction) -> Iterator[Frame]:
     finally:
         container.close()
         file.close()
-    if first is None:
+    if count == 0:
         raise ValueError("has no frames")
 
 
