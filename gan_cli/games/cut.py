@@ -42,8 +42,8 @@ class CUT(Game):
         networks: nn.ModuleDict,
         objective: Objective,
         *,
-        contrastive: NonNegative = 1.0,  # weight of the contrastive loss; FastCUT: 10
-        identity: NonNegative = 1.0,  # of that of images that need no translation; FastCUT: 0
+        contrastive: NonNegative = 0.5,  # weight of the contrastive loss; FastCUT: 10
+        identity: NonNegative = 0.5,  # of that of images that need no translation; FastCUT: 0
         adversarial: NonNegative = 1.0,  # weight of the adversarial loss of the generator
         patches: Count = 256,  # places compared in each map, at most all
         temperature: Positive = 0.07,  # of the contrastive loss
