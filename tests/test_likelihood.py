@@ -76,7 +76,7 @@ def pictures() -> tuple[Dataset, torch.Tensor]:
 
 def measured(game, dataset, **options):
     metric = metrics.build({"name": "likelihood", **options}, where="metric")
-    fake = Collected(0, likelihood=likelihood_of(game, dataset, no_progress))
+    fake = Collected(0, likelihood=likelihood_of(game, dataset, dataset.spec, no_progress))
     return metric(Collected(0), fake)
 
 
@@ -141,3 +141,22 @@ def test_a_run_scores_by_likelihood_and_its_card_states_the_calls(tmp_path):
     card = json.loads((tmp_path / "cards" / "last.json").read_text())
     assert 0 < card["values"]["bits_per_dim"] < 50
     assert card["protocol"]["likelihood"] == {"network_calls": 8, "trace": "estimate"}
+
+
+def test_labels_are_counted_as_the_model_counts_them():
+    real, label = torch.randn(6, 2), torch.tensor([0, 1, 0, 1, 1, 0])
+    data, other = (
+        InMemory({"real": real, "label": label}, 2, names, field=Field("vector"))
+        for names in (("cat", "dog"), ("dog", "cat"))
+    )
+    words = (
+        "model=ddpm_mlp",
+        "model.networks.denoiser.width=4",
+        "model.networks.denoiser.conditioning=embed",
+    )
+    game = built(small(*words), data.spec)
+    given = likelihood_of(game, data, other.spec, no_progress)
+    assert given is not None
+    assert given.numbered(label).tolist() == [1, 0, 1, 0, 0, 1]
+    same = likelihood_of(game, data, data.spec, no_progress)
+    assert same.numbered(label).tolist() == label.tolist()

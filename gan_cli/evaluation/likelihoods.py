@@ -8,7 +8,8 @@ from torch import Tensor
 
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.kinds import Kind, kind_of
-from gan_cli.data.spec import Field
+from gan_cli.data.spec import Field, Spec
+from gan_cli.evaluation.class_numbers import renumbered
 from gan_cli.evaluation.collect import Progress
 from gan_cli.evaluation.contents import batches_at, real_index
 from gan_cli.games.abilities import HasLogDensity
@@ -27,6 +28,7 @@ class GameLikelihood:
 
     game: Game
     data: Dataset
+    class_names: tuple[str, ...]  # in the order in which the model counts classes
     progress: Progress
 
     @property
@@ -52,9 +54,15 @@ class GameLikelihood:
             for part, label in split(samples, labels):
                 seeds = range(start + (seed << 32), start + (seed << 32) + len(part))
                 start += len(part)
-                request = Request(seeds, label if self.game.labelled else None)
+                request = Request(seeds, self.numbered(label))
                 found.append(self.batch(part, request, steps, exact))
         return torch.cat(found)
+
+    def numbered(self, label: Tensor | None) -> Tensor | None:
+        """Returns labels of the data as the model counts them; None if it reads none."""
+        if label is None or not self.game.labelled:
+            return None
+        return renumbered(label, self.data.spec.class_names, self.class_names)
 
     def batch(self, stored: Tensor, request: Request, steps: int, exact: bool) -> Tensor:
         """Returns the log likelihoods (N,) of stored samples (N, *shape)."""
@@ -77,11 +85,16 @@ def split(samples: Tensor, labels: Tensor | None) -> list[tuple[Tensor, Tensor |
     return list(zip(parts, numbers, strict=True))
 
 
-def likelihood_of(game: Game, data: Dataset | None, progress: Progress) -> GameLikelihood | None:
-    """Returns the likelihood of the data; None without data, or of a game that knows none."""
+def likelihood_of(
+    game: Game, data: Dataset | None, spec: Spec, progress: Progress
+) -> GameLikelihood | None:
+    """Returns the likelihood of the data; None without data, or of a game that knows none.
+
+    `spec` is that of the data that the game learned from.
+    """
     if data is None or not isinstance(game, HasLogDensity):
         return None
-    found = GameLikelihood(game, data, progress)
+    found = GameLikelihood(game, data, spec.class_names, progress)
     shape = tuple(game.networks["denoiser"].shape)  # type: ignore[arg-type]
     if tuple(found.field.shape) != shape:
         raise ConfigError(

@@ -127,7 +127,7 @@ class MetricSet:
             field = spec.fields[request.target or spec.target]
             found = replace(found, latents=latents_of(game, request, field))
         if "likelihood" in self.needs:
-            found = replace(found, likelihood=likelihood_of(game, data, self.progress))
+            found = replace(found, likelihood=likelihood_of(game, data, spec, self.progress))
         if "pairs" not in self.needs or data is None:
             return found
         pairs = held_out_pairs(game, data, self.config.count, request.seeds[0])

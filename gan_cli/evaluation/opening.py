@@ -147,11 +147,12 @@ def check_sides(settings: Metrics, real: Data | Statistics, fake: Side) -> None:
         )
     for name in settings.compute:
         more = metrics.entries[name].needs - {"moments", "latents"}
+        lacking = sorted("samples" if need == "likelihood" else need for need in more)
         for key, side in (("real", real), ("fake", fake)):
             if more and isinstance(side, Statistics):
                 faults.append(
                     f"{key}: saved statistics are enough for fd alone, and {name} needs "
-                    f"{', '.join(sorted(more))}; give the images"
+                    f"{', '.join(lacking)}; give the images"
                 )
     if any("labels" in metrics.entries[name].needs for name in settings.compute):
         faults += class_name_errors(real.class_names, fake.class_names)

@@ -23,6 +23,8 @@ CAPTIONS: tuple[tuple[str, str], ...] = (
     (r"is(_\w+)?", "Clear and varied classes: should rise, at most to the value of the data."),
     (r"memorised_auc\w*", "Should stay near 0.5: training data are no nearer than unseen data."),
     (r"memorised\w*", "Share of samples that are copies: should stay near 0."),
+    (r"(bits|nats)_per_dim", "How unlikely the data are to the model: should fall."),
+    (r"(bits|nats)_per_dim_error", "Standard error of the value over the samples that it is from."),
     (r"modes", "Modes of the data that samples reach: should rise to all of them."),
     (r"high_quality", "Share of samples close to a mode: should rise towards 1."),
     (r"reverse_kl", "How unevenly the modes are hit: should fall towards 0."),
