@@ -16,6 +16,7 @@ from gan_cli.data.files.zip_members import LARGEST
 from gan_cli.utils.errors import DataError
 
 FORMATS = ("TIFF", "BMP", "PPM")
+SUFFIXES = (".tif", ".tiff", ".bmp", ".dib", ".ppm", ".pgm", ".pnm")  # others are not opened
 ORDERS = {"L": False, "RGB": False, "BGR": True}  # Pillow's raw mode -> whether blue comes first
 ORIENTATION = 0x0112  # tag of EXIF
 ARRAY = ".npy"  # suffix of arrays of NumPy
@@ -64,6 +65,8 @@ def raster_of(path: Path, channels: int) -> Raster | None:
 
     They are those that `read_image` returns.
     """
+    if path.suffix.lower() not in SUFFIXES:
+        return None
     stamp = stamp_of(path)
     try:
         with Image.open(path, formats=FORMATS) as image:
