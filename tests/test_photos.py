@@ -167,7 +167,7 @@ def test_what_is_no_photo_is_left_out_and_named(work, caplog):
         ("x", {"format": "npz"}, r"^format: outputs of photos are written as one of png, input"),
         ("x", {"format": "png,input"}, r"^format: outputs of photos are written as one of"),
         ("x", {"format": "gif", "input": "in/a.png"}, r"^format: 'gif' is for videos and anim"),
-        ("x", {"format": "jpg"}, r"^format: .*'jpg'"),
+        ("x", {"format": "jpg"}, r"^format: unknown format 'jpg'.*input"),
         ("x", {"format": "input", "input": None}, r"^format: unknown format 'input'"),
         ("x", {"format": "input", "task": "encode"}, r"^format: unknown format 'input'"),
         ("x", {"format": "input", "input": "in.npz"}, r"^format: unknown format 'input'"),

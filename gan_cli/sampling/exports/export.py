@@ -92,11 +92,12 @@ def check_formats(
 
     With `photos`, samples may be the outputs of photos and videos, which have PHOTO_FORMATS.
     """
+    known = {*exports.entries, *(PHOTO_FORMATS if photos else ())}
     for name in names:
-        if photos and name in PHOTO_FORMATS and name not in exports.entries:
+        if not isinstance(name, str) or name not in known:
+            yield f"format: {unknown('format', name, known)}"
             continue
-        if not isinstance(name, str) or name not in exports.entries:
-            yield f"format: {unknown('format', name, exports.entries)}"
+        if name not in exports.entries:
             continue
         found = exports.entries[name]
         of_photos = photos and name in PHOTO_FORMATS
