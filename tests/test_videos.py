@@ -184,7 +184,7 @@ def test_frames_that_are_missing_are_counted(work, caplog):
     Path("a.mp4").write_bytes(content[: len(content) // 2])
     count = len(read(translated("a.mp4", "b.mp4"))[0])
     assert 2 < count < 18
-    assert f"a.mp4: is damaged, {count} of 20 frames could be read" in caplog.text
+    assert f"a.mp4: only {count} of its 20 frames could be read" in caplog.text
 
 
 def test_a_video_that_changes_its_size_is_refused(work):
@@ -209,6 +209,14 @@ def test_without_pyav_the_error_names_what_to_install(work, monkeypatch, name, f
     with pytest.raises(ConfigError, match=message):
         sampled(input=f"in/{name}", format=format)
     assert not Path("out").exists()
+
+
+def test_frames_too_large_for_the_format_leave_out_the_file(work):
+    frames = [Frame(np.zeros((2, 20_000, 3), np.uint8), Fraction(0), Fraction(1))]
+    clip = Clip(iter(frames), 1, Fraction(1), Fraction(1), {})
+    with pytest.raises(UnreadableError, match=r"^format: mp4 holds no frames of 40000 x 4 .*=png$"):
+        translate_clip(Doubling(), clip, "a", Path("b.mp4"), False)
+    assert not Path("b.mp4").exists()
 
 
 def test_playlists_open_no_other_files(work):

@@ -16,7 +16,7 @@ from gan_cli.data.files.unreadable import reason
 from gan_cli.sampling.photo_files import FRAMES, save_photo
 from gan_cli.sampling.photos import Photo, as_photo, with_alpha
 from gan_cli.sampling.translator import Translator
-from gan_cli.utils.animations import GifWriter, animation
+from gan_cli.utils.animations import ANIMATED, GifWriter, animation
 from gan_cli.utils.errors import ConfigError
 from gan_cli.utils.files import atomic_file
 from gan_cli.utils.video import INSTALL, SUFFIXES, Clip, Frame, Mp4Writer, open_video, readable
@@ -67,6 +67,16 @@ def is_video(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
+def moves(archive: Archive, name: str) -> bool:
+    """Whether a file is a video or an animation."""
+    if is_video(name) or not name.lower().endswith(ANIMATED):
+        return is_video(name)
+    try:
+        return animation(archive.read(name)) is not None
+    except Exception:  # of a damaged archive, which is told when the file is read
+        return False
+
+
 def suffix_of(name: str, format: str | None) -> str:
     """Returns the suffix of the output of a video or an animation, or of a folder of frames."""
     if format == "png":
@@ -91,9 +101,13 @@ def translate_clip(translator: Translator, clip: Clip, name: str, path: Path, sh
             number += 1
             made = translator.output(photo)
             first = first or (photo, made)
-            writer.add(replace(frame, pixels=with_alpha(in_colour(made, photo), photo.alpha)))
+            pixels = with_alpha(in_colour(made, photo), photo.alpha)
+            try:
+                writer.add(replace(frame, pixels=pixels))
+            except ConfigError as error:  # other files may still be written
+                raise UnreadableError(str(error)) from error
     if number < (clip.count or 0):
-        log.warning("%s: is damaged, %d of %d frames could be read", name, number, clip.count)
+        log.warning("%s: only %d of its %d frames could be read", name, number, clip.count)
     if clip.sound:
         log.warning("%s: its sound is left out", name)
     assert first is not None

@@ -13,7 +13,14 @@ from gan_cli.data.files.unreadable import reason
 from gan_cli.sampling.comparison import SHOWN, Part, comparison, part
 from gan_cli.sampling.exports import PHOTO_FORMATS
 from gan_cli.sampling.model import Model
-from gan_cli.sampling.moving import UnreadableError, clip_of, is_video, suffix_of, translate_clip
+from gan_cli.sampling.moving import (
+    UnreadableError,
+    clip_of,
+    is_video,
+    moves,
+    suffix_of,
+    translate_clip,
+)
 from gan_cli.sampling.options import SampleOptions
 from gan_cli.sampling.photo_files import PNG, OutputNames, kept_suffix, save_photo
 from gan_cli.sampling.photos import Photo, photos_of, with_alpha
@@ -46,7 +53,6 @@ class Outputs:
         self.names = OutputNames(names, SHEET, kept=self.format == "input")
         self.alone = len(names) == 1
         self.parts: list[Part] = []
-        self.moving = 0  # number of videos and animations
 
     def write(self, name: str) -> str:
         """Writes the output of a file and returns its name; raises UnreadableError."""
@@ -80,7 +86,6 @@ class Outputs:
         except UnreadableError:
             shutil.rmtree(self.folder / file, ignore_errors=True)
             raise
-        self.moving += 1
         self.show(*first)
         return file
 
@@ -100,6 +105,11 @@ def translate_photos(job: Job, target: str) -> list[str]:
     archive, names = photos_of(options.input)
     names = names[: options.count]
     outputs = Outputs(job, Translator(job.model, options, target), archive, names)
+    if outputs.format in ("mp4", "gif") and not any(moves(archive, name) for name in names):
+        raise ConfigError(
+            f"format: '{outputs.format}' is for videos and animations, and the input has none; "
+            "type format=png, or format=input for the formats of the photos"
+        )
     written, broken = list[str](), dict[str, str]()
     for name in track(names, "photos", disable=len(names) < 2, transient=True):
         try:
@@ -107,11 +117,6 @@ def translate_photos(job: Job, target: str) -> list[str]:
         except UnreadableError as error:
             broken[name] = str(error)
     report_broken(broken, len(names))
-    if outputs.format in ("mp4", "gif") and not outputs.moving:
-        raise ConfigError(
-            f"format: '{outputs.format}' is for videos and animations, and the input has none; "
-            "type format=png, or format=input for the formats of the photos"
-        )
     save_png(job.folder / SHEET, comparison(outputs.parts))
     shown = "input, output" if outputs.translator.factor == 1 else "input, bicubic, output"
     return [*shortened(written), f"{job.folder / SHEET}: {shown}"]

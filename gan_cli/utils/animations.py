@@ -11,6 +11,7 @@ from PIL import GifImagePlugin, Image
 from gan_cli.utils.video import UNKNOWN, Clip, Frame
 
 FORMATS = ("GIF", "WEBP", "PNG", "AVIF")  # which hold animations; several pages of a TIFF are none
+ANIMATED = (".gif", ".webp", ".png", ".apng", ".avif")  # suffixes of these
 STILL = Fraction(1, 10)  # seconds, of frames that have no duration, as browsers show them
 TICK = Fraction(1, 1000)
 CENTI = 100  # hundredths of a second, the unit of GIF files
