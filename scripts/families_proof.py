@@ -48,7 +48,7 @@ QUIET = (
     "metrics=none",
     "score_scale=false",
 )
-TRIALS = 50, 250  # steps that are timed
+TRIALS = 30, 130  # steps that are timed
 VALUES = ("modes", "high_quality", "reverse_kl", "w1_identity")
 
 
