@@ -19,9 +19,9 @@ def finished(tmp_path_factory):
     return folder, trained(config, folder)
 
 
-def scored(folder, **options):
+def scored(folder, compute=("fd", "paired"), **options):
     tree = {"run": "x", "device": {"accelerator": "cpu"}, **options}
-    settings = {"features": "random", "count": 16, "compute": {"fd": None, "paired": None}}
+    settings = {"features": "random", "count": 16, "compute": [*compute]}
     return score(checked_options({**tree, "metrics": settings}), folder)[0]
 
 
@@ -40,13 +40,30 @@ def test_both_directions_are_scored_as_in_training(finished, monkeypatch):
         assert value == pytest.approx(run.scores.last[name][0], rel=1e-4), name
 
 
-def test_the_way_back_is_compared_with_sources_given_as_files(finished, tmp_path):
+def test_the_way_back_is_compared_with_sources_given_as_files(finished, tmp_path, monkeypatch):
     folder, run = finished
+    monkeypatch.chdir(folder.parent.parent)
     images = run.dataset.held_out()["target"].permute(0, 2, 3, 1).numpy()
     np.savez(tmp_path / "wrong.npz", images=images)
     with pytest.raises(ConfigError) as caught:
         scored(folder, direction="backward", real=str(tmp_path / "wrong.npz"))
     assert "shape (1, 16, 16), the real ones (3, 16, 16)" in str(caught.value)
+
+
+@pytest.mark.parametrize(("way", "side"), [("forward", "target"), ("backward", "source")])
+def test_files_are_compared_with_what_becomes_of_the_runs_own_data(
+    finished, tmp_path, monkeypatch, way, side
+):
+    folder, run = finished
+    monkeypatch.chdir(folder.parent.parent)
+    part = next(part for part in run.dataset.parts() if side in part.spec.fields)
+    images = part.tensors()[side].permute(0, 2, 3, 1).numpy()
+    np.savez(tmp_path / "same.npz", images=images)
+    given = scored(folder, compute=["fd"], direction=way, real=str(tmp_path / "same.npz"))
+    own = scored(folder, compute=["fd"], direction=way)
+    assert given["values"] == pytest.approx(own["values"], rel=1e-6)
+    assert given["protocol"]["fake"]["inputs"] == run.dataset.fingerprint()
+    assert "inputs" not in own["protocol"]["fake"]
 
 
 def test_there_is_no_direction_of_one_way_models(tmp_path):

@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 
 from gan_cli.checkpoints.contents import Checkpoint
-from gan_cli.checkpoints.trust import dataset_node
+from gan_cli.checkpoints.trust import dataset_node, is_own_run
+from gan_cli.config.registry import Component
 from gan_cli.config.schema import Metrics
 from gan_cli.data.dataset import Dataset
 from gan_cli.data.sets import datasets
@@ -49,10 +50,15 @@ def open_real(
     node = dict(options.dataset or {})
     if checkpoint is not None:
         node = dataset_node(node, checkpoint, run, "real=PATH")
-    dataset = datasets.build(node, where="dataset")
+    return Data(opened(node, model), settings.real_count)
+
+
+def opened(node: Component, model: Model | None) -> Dataset:
+    """Opens a data set, whose target becomes what the model makes."""
+    dataset: Dataset = datasets.build(node, where="dataset")
     if model is not None and model.turned and model.spec.target in dataset.spec.fields:
-        dataset = facing(dataset, model.spec.target)
-    return Data(dataset, settings.real_count)
+        return facing(dataset, model.spec.target)
+    return dataset
 
 
 def open_model(options: FidOptions, checkpoint: Checkpoint | None) -> Model | None:
@@ -76,10 +82,12 @@ def open_fake(
     settings: Metrics,
     real: Side,
     model: Model | None,
+    run: Path | None = None,
 ) -> Side:
     """Opens options.fake, or returns the side of samples of the model.
 
-    `limit` is the largest number of samples of options.fake.
+    `limit` is the largest number of samples of options.fake. If options.real has no inputs for the
+    model, those of a `run` in outputs are of its own data set.
     """
     if model is None:
         assert options.fake is not None
@@ -94,10 +102,14 @@ def open_fake(
     data = real.dataset if isinstance(real, Data) else None
     if data is not None and not has_conditions(data, model):
         data = None
+    inputs = bool(model.game.inputs(model.target()))
+    apart = data is None and options.real is not None and inputs and is_own_run(run)
+    if apart:
+        data = opened(model.checkpoint.dataset, model)
     cutoff = options.truncation_cutoff
     sampler = sampler_options(options.sampler, options.steps)
     drawing = (options.truncation, cutoff, sampler, options.guidance, options.temperature)
-    return Generated(model, data, settings.count, *drawing)
+    return Generated(model, data, settings.count, *drawing, apart=apart)
 
 
 def features_dataset(real: Side, fake: Side) -> Dataset | None:

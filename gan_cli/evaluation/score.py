@@ -44,7 +44,7 @@ def score(options: FidOptions, run: Path | None) -> tuple[Card, Path]:
     checkpoint = None if options.fake is not None else opened(options, run)
     model = open_model(options, checkpoint)
     real = open_real(options, settings, checkpoint, run, model)
-    fake = open_fake(options, limit, settings, real, model)
+    fake = open_fake(options, limit, settings, real, model, run)
     check_sides(settings, real, fake)
     metrics = MetricSet(settings, features_dataset(real, fake), device, with_progress)
     check_files(options, metrics, card_path(options, run, checkpoint, metrics.name).parent)

@@ -78,6 +78,7 @@ class Generated:
     sampler: Mapping[str, Any] | None = None  # of diffusion: name and options
     guidance: float | None = None
     temperature: float | None = None  # of text
+    apart: bool = False  # whether `data` are others than the real samples
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -111,7 +112,7 @@ class Generated:
         if game.inputs(target):
             raise ConfigError(
                 f"dataset: the game makes its samples from {', '.join(game.inputs(target))}; type "
-                "dataset=NAME of a data set that has them"
+                "dataset=NAME of a data set that has them, instead of real"
             )
         label = picked(spec.classes, self.count, seed) if game.labelled else None
         return Request(seeds_of(seed, self.count), label, target=target)
@@ -123,6 +124,8 @@ class Generated:
         entries |= drawing_protocol(self.model.game, self.request(0))
         if self.model.turned:
             entries["direction"] = "backward"
+        if self.apart and self.data is not None:
+            entries["inputs"] = self.data.fingerprint()
         return entries | ({"labels": self.label_source} if self.model.game.labelled else {})
 
     @property
