@@ -84,7 +84,7 @@ def test_churn_adds_noise_and_keeps_the_law():
     assert std == pytest.approx(0.051, abs=0.0025)
 
 
-@pytest.mark.parametrize("schedule", ["vp", "sub_vp", "ve", "linear"])
+@pytest.mark.parametrize("schedule", ["vp", "sub_vp", "ve"])
 def test_langevin_steps_correct_the_errors_of_few_steps(schedule):
     """The predictor's large variance leaves modes too wide, and its small one too narrow."""
     noise, law = schedule_of(schedule), Ring().draw(1000).float()
