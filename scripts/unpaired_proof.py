@@ -7,8 +7,8 @@ Each training prints one line of JSON: the mean absolute error and the PSNR of 5
 held-out images with respect to their true translations; the share of them that a classifier of
 true translations assigns to the class of the source; and how many of the classes most of whose
 images become those of another class, a wrong bijection. Variants: cyclegan; no_cycle, whose
-networks are trained by their discriminators alone; cut and fastcut, which need maps that keep the
-number of channels; no_contrast, which is cut with next to no contrastive loss.
+networks are trained by their discriminators alone; cut and fastcut, whose sources are gray RGB
+images; no_contrast, which is cut with next to no contrastive loss.
 """
 
 import argparse
@@ -36,7 +36,7 @@ CYCLEGAN = (
     "model.networks.discriminator_target={width: 16, layers: 2}",
 )
 CUT = (
-    *("model=cut", "dataset=known_map", "model.networks.generator.width=16"),
+    *("model=cut", "dataset.source_channels=3", "model.networks.generator.width=16"),
     "model.networks.discriminator={width: 16, layers: 2}",
 )
 VARIANTS = {
@@ -75,7 +75,8 @@ def scores(run: str, map: str) -> dict[str, float]:
     output, truth = held_out_pairs(restore_game(checkpoint), dataset, len(source), 0)
     found = PairedError()(Collected(None), Collected(None, pairs=(output, truth)))
     of_sources, of_targets = classifier_of(map)
-    expected, seen = classes_of(of_sources, source), classes_of(of_targets, output)
+    gray = source[:, :1]
+    expected, seen = classes_of(of_sources, gray), classes_of(of_targets, output)
     found["class_kept"] = (seen == expected).float().mean().item()
     found["class_of_truth"] = (classes_of(of_targets, truth) == expected).float().mean().item()
     counts = torch.zeros(10, 10)

@@ -169,7 +169,7 @@ def test_what_cannot_translate_is_refused(word, key):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("dataset.map=tint", "as many channels"),
+        ("dataset.source_channels=null", "as many channels"),
         ("model.networks.projector.width=8", "heads take maps"),
     ],
 )

@@ -196,6 +196,15 @@ def test_held_out_pairs_are_related_by_the_map_and_are_not_trained_on(map):
     assert sum(image.numpy().tobytes() in kept for image in whole) == 22
 
 
+def test_gray_sources_as_rgb():
+    node = {"name": "known_map", "images": {**GRAY, "count": 40}, "source_channels": 3}
+    source = datasets.build(node, where="dataset").held_out()["source"]
+    assert torch.equal(source, known("tint").held_out()["source"].expand(-1, 3, -1, -1))
+    with pytest.raises(ConfigError, match="source_channels: must be 3 or null"):
+        datasets.build({**node, "images": {**GRAY, "channels": 3, "count": 40},
+                        "map": "invert", "source_channels": 1}, where="dataset")  # fmt: skip
+
+
 def test_maps_that_do_not_apply_are_one_line():
     with pytest.raises(ConfigError, match=r"dataset\.map: 'tint' needs gray images"):
         known("tint", channels=3)

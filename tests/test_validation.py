@@ -100,7 +100,7 @@ COMPANY = {  # what a choice cannot do without
     "paired": ["model=pix2pix"],  # the data set, and the metrics
     "edges_to_mnist_5k": ["model=pix2pix"],
     "known_map": ["model=cyclegan"],
-    "inverted_mnist_5k": ["model=cut"],
+    "tinted_mnist_5k": ["model=cut"],
     "unpaired": ["model=cyclegan", "dataset.source=x", "dataset.target=y"],
     "folder_biggan": ["dataset.path=x"],
     "imagenet128_biggan": ["dataset.path=x"],

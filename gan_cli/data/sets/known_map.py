@@ -51,20 +51,27 @@ class KnownMap(JointDataset):
         *,
         images: DatasetNode,  # the images of both sides: dataset@dataset.images=NAME
         map: Literal["rotate", "invert", "tint"] = "tint",
+        source_channels: Literal[1, 3] | None = None,  # 3: gray sources as RGB; null: as they are
         held_out: ProperShare = 0.1,
         seed: Seed = 0,
     ) -> None:
         opened = open_node(images, "images")
         check_images(opened.spec.fields[opened.spec.target], map)
+        own = opened.spec.shape[0]
+        if source_channels not in (None, 3, own):
+            raise ConfigError(
+                f"source_channels: must be 3 or null for images of {own} channels, got "
+                f"{source_channels}"
+            )
         train, test = split(len(opened), held_out, seed)
         first, second = train.chunk(2)
-        channels = 3 if map == "tint" else opened.spec.shape[0]
+        channels, colours = 3 if map == "tint" else own, source_channels or own
         super().__init__(
-            [side(opened, "source", first), Mapped(opened, map, second, channels)],
+            [side(opened, first, colours), Mapped(opened, map, second, channels)],
             "target",
-            repr((map, held_out, seed)),
+            repr((map, held_out, seed) + ((colours,) if colours != own else ())),
         )
-        self.held = (side(opened, "source", test), Mapped(opened, map, test, channels))
+        self.held = (side(opened, test, colours), Mapped(opened, map, test, channels))
 
     @classmethod
     def provides(cls, options: Mapping[str, Any]) -> frozenset[str]:  # noqa: ARG003
@@ -92,9 +99,9 @@ class Mapped(Domain):
         return self.map(image)
 
 
-def side(dataset: Dataset, name: str, index: Tensor) -> Domain:
-    """Images of a data set without their labels."""
-    domain = Domain(dataset, name, index, dataset.spec.shape[0])
+def side(dataset: Dataset, index: Tensor, channels: int) -> Domain:
+    """Images of a data set, the sources, without their labels."""
+    domain = Domain(dataset, "source", index, channels)
     domain.label = None
     return domain
 
