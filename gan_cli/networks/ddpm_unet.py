@@ -4,7 +4,7 @@ With width=128, multipliers=[1,2,2,2], 2 blocks and attention at 16 pixels it ha
 parameters of the CIFAR-10 model.
 """
 
-from gan_cli.config.ranges import Count, Depth, Natural, Pixels, ProperShare, Units
+from gan_cli.config.ranges import Count, Depth, Natural, Pixels, Share, Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.denoising import InWords, LabelConditioning
 from gan_cli.networks.layers.sizes import check_halvings
@@ -27,7 +27,7 @@ class DDPMUNet(UNet):
         blocks: Depth = 2,  # residual blocks at each size
         attention: tuple[Pixels, ...] = (16,),  # heights of the maps with self-attention
         heads: Count = 1,  # of the attention
-        dropout: ProperShare | None = 0.1,  # share of features left out in training; null: none
+        dropout: Share = 0.1,  # share of features left out in training
         conditioning: LabelConditioning = "none",  # embed: the label is added to the time
         predicts_variance: bool = False,  # twice the outputs, for a learned variance
         step_latent_dim: Natural = 0,  # length of the latent of each step, for model=ddgan

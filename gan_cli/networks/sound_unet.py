@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from gan_cli.config.ranges import Count, Depth, ProperShare, Units
+from gan_cli.config.ranges import Count, Depth, Share, Units
 from gan_cli.data.spec import Spec
 from gan_cli.networks.layers.denoising import InWords, LabelConditioning
 from gan_cli.networks.layers.sound_sizes import check_sound
@@ -30,7 +30,7 @@ class SoundUNet(UNet):
         blocks: Depth = 1,  # residual blocks at each length
         attention: tuple[Count, ...] = (),  # lengths in frames of the maps with self-attention
         heads: Count = 1,  # of the attention
-        dropout: ProperShare | None = None,  # share of features left out in training; null: none
+        dropout: Share = 0.0,  # share of features left out in training
         conditioning: LabelConditioning = "none",  # embed: the label is added to the time
         predicts_variance: bool = False,  # twice the outputs, for a learned variance
     ) -> None:

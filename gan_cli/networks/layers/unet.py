@@ -66,7 +66,7 @@ class UNet(nn.Module):
         blocks: int,
         attention: tuple[int, ...],
         heads: int,
-        dropout: float | None,
+        dropout: float,
         conditioning: LabelConditioning,
         predicts_variance: bool,
         step_latent_dim: int = 0,
@@ -80,13 +80,13 @@ class UNet(nn.Module):
         self.latent_dim, self.prior = math.prod(spec.shape), "normal"
         self.bounded = kind_of(spec.fields[spec.target]).bounded
         self.step_latent_dim = step_latent_dim
-        time, drop = 4 * width, dropout or 0.0
+        time = 4 * width
         style = time if step_latent_dim else 0
         sizes = [size >> level for level in range(len(multipliers))]
         widths = [width * m for m in multipliers]
 
         def stage(inputs: int, outputs: int, attends: bool) -> Stage:
-            return Stage(inputs, outputs, time, drop, attends, heads, style, dimensions)
+            return Stage(inputs, outputs, time, dropout, attends, heads, style, dimensions)
 
         self.time = TimeEmbedding(width, time, self.classes)
         self.styles = StepStyles(step_latent_dim, style) if style else None
