@@ -43,6 +43,14 @@ def test_the_unet_has_the_published_number_of_parameters(channels, options, para
     assert sum(parameter.numel() for parameter in network.parameters()) == parameters
 
 
+@pytest.mark.parametrize("none", [0, None])
+def test_dropout_may_be_left_out_in_both_ways(none):
+    """Earlier versions wrote null into checkpoints."""
+    network = denoiser(1, width=8, multipliers=(1,), attention=(), dropout=none)
+    shares = {m.p for m in network.modules() if isinstance(m, torch.nn.Dropout)}
+    assert shares == {0.0}
+
+
 def test_the_unet_starts_by_predicting_zero_and_halves_the_size():
     network = denoiser(1, width=8, multipliers=(1, 2, 2), conditioning="embed").eval()
     time, label = torch.tensor([0.0, 999.0]), torch.tensor([3, 10])

@@ -27,7 +27,7 @@ class DDPMUNet(UNet):
         blocks: Depth = 2,  # residual blocks at each size
         attention: tuple[Pixels, ...] = (16,),  # heights of the maps with self-attention
         heads: Count = 1,  # of the attention
-        dropout: Share = 0.1,  # share of features left out in training
+        dropout: Share | None = 0.1,  # share of features left out in training; null: none
         conditioning: LabelConditioning = "none",  # embed: the label is added to the time
         predicts_variance: bool = False,  # twice the outputs, for a learned variance
         step_latent_dim: Natural = 0,  # length of the latent of each step, for model=ddgan
@@ -44,7 +44,7 @@ class DDPMUNet(UNet):
             blocks=blocks,
             attention=attention,
             heads=heads,
-            dropout=dropout,
+            dropout=dropout or 0.0,
             conditioning=conditioning,
             predicts_variance=predicts_variance,
             step_latent_dim=step_latent_dim,

@@ -30,7 +30,7 @@ class SoundUNet(UNet):
         blocks: Depth = 1,  # residual blocks at each length
         attention: tuple[Count, ...] = (),  # lengths in frames of the maps with self-attention
         heads: Count = 1,  # of the attention
-        dropout: Share = 0.0,  # share of features left out in training
+        dropout: Share | None = 0.0,  # share of features left out in training; null: none
         conditioning: LabelConditioning = "none",  # embed: the label is added to the time
         predicts_variance: bool = False,  # twice the outputs, for a learned variance
     ) -> None:
@@ -46,7 +46,7 @@ class SoundUNet(UNet):
             blocks=blocks,
             attention=attention,
             heads=heads,
-            dropout=dropout,
+            dropout=dropout or 0.0,
             conditioning=conditioning,
             predicts_variance=predicts_variance,
         )
