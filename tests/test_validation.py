@@ -90,6 +90,7 @@ COMPANY = {  # what a choice cannot do without
     "sc09_wavegan": ["dataset.path=x"],
     "sound": ["dataset=chirps", "model=wavegan"],
     "fd_spectrum": ["dataset=chirps", "model=wavegan"],
+    "likelihood": ["dataset=ring", "model=ddpm_mlp"],
     "modes": ["dataset=ring", "model=mlp"],
     "gaussian_fit": ["dataset=mixture1d", "model=affine", "loss=f_kl"],
     "mnist_m": ["dataset.photos=x"],
