@@ -60,10 +60,11 @@ def chirps(runs: list[str]) -> None:
         if game.labelled:
             label = torch.arange(COUNT) % checkpoint.spec.classes
         if i == 0:
-            spec = network_spec(checkpoint, "generator")
+            role = game.samples_from
+            spec = network_spec(checkpoint, role)
             torch.manual_seed(0)
-            new = networks.build(checkpoint.node("generator"), spec, where="generator")
-            untrained = game.with_networks({"generator": new.eval()})
+            new = networks.build(checkpoint.node(role), spec, where=role)
+            untrained = game.with_networks({role: new.eval()})
             print(chirp_row("an untrained network", drawn(untrained, label)), flush=True)
         print(chirp_row(f"{run}, step {checkpoint.step}", drawn(game, label)), flush=True)
 
