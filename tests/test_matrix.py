@@ -11,9 +11,8 @@ from gan_cli.validation.validate import validate
 from tests.helpers import SMALL, built, composed, names, small, tensors_of, trained
 
 # Games on pairs of domains or images, and without a critic: test_dann.py, test_inversion.py and
-# test_pix2pix.py, test_cyclegan.py, test_cut.py have them; test_wavegan.py and test_sound_unet.py have sounds,
-# test_seqgan.py texts,
-# test_ddgan.py diffusions.
+# test_pix2pix.py, test_cyclegan.py, test_cut.py have them; test_wavegan.py and test_sound_unet.py
+# have sounds, test_seqgan.py texts, test_ddgan.py diffusions.
 ENLARGING = (
     "esrgan",
     "msrgan",
