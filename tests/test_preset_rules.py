@@ -57,7 +57,9 @@ def test_networks_and_penalties_follow_from_device_and_size():
     for side, gamma in ((32, 2.5), (64, 10.0), (128, 40.0), (256, 160.0)):
         found = chosen(facts(GPU, side))
         assert (found["model"], found["loss.penalties.r1.weight"]) == ("r3gan", gamma)
-        assert chosen(facts(CPU, side))["loss.penalties.r2.weight"] == 10.0
+        found = chosen(facts(CPU, side))
+        assert (found["loss"], found["loss.penalties.r1.weight"]) == ("r1", 0.5)
+        assert found["loss.penalties.r1.every"] == 16
     widths = [chosen(facts(GPU, side))["model.networks.generator.width"] for side in (64, 128, 256)]
     assert widths == [64, 32, 16]  # the maps of equal size are equally wide
 

@@ -50,7 +50,7 @@ def test_photos_of_mixed_sizes_train_and_resume_with_the_same_settings(photos, m
     first = train("preset=auto", "steps=2", *SHORT[1:])
     assert (first.config.preset, first.step) == ("auto", 2)
     told = capsys.readouterr().out
-    for word in ("dataset.size=32", "dataset.resize=crop", "loss=r3gan", "batch_size=16"):
+    for word in ("dataset.size=32", "dataset.resize=crop", "loss=r1", "batch_size=16"):
         assert f"  {word} " in told
     assert "steps=" not in told  # typed
     card = run_json()

@@ -16,6 +16,7 @@ ENLARGED = 20  # one of so many images may be smaller than the chosen size
 FEW, SOME, MANY = 500, 2_000, 20_000  # images
 OFTEN = 50  # times that an image is shown, from which on a critic may know it by heart
 GAMMA, GAMMA_SIDE = 10.0, 64  # a weight of R1 and R2, and the size for which it is good
+LAZY, LAZY_GAMMA = 16, 0.5  # steps between penalties of R1 alone, and their weight
 STYLE_GAMMA = 0.0002  # of StyleGAN2, times pixels / batch: configuration auto of arXiv:2006.06676
 LEAST_STEPS, TIMES = 100, 8
 
@@ -61,12 +62,25 @@ def choose_networks(plan: Plan, level: Level, facts: Facts) -> None:
         networks(plan, level, facts)
     if plan.typed("loss") or plan.typed("model"):
         return
-    plan.choose("loss", "r3gan", "the networks converge, and cover the data")
-    gamma, why = GAMMA, "good for dcgan up to 64 x 64"
     if facts.machine.is_gpu:
-        gamma = GAMMA * facts.height * facts.width / GAMMA_SIDE**2
-        why = "10 at 64 x 64 for small networks, times the pixels"
+        choose_r3gan_loss(plan, facts)
+    else:
+        choose_r1(plan)
+
+
+def choose_r1(plan: Plan) -> None:
+    """A penalty at every 16th step, which costs little."""
+    plan.choose("loss", "r1", "half the time of r3gan a step, and nearer to the data after minutes")
+    plan.choose("loss.penalties.r1.every", LAZY, "as StyleGAN2 does: next to no time")
+    plan.choose("loss.penalties.r1.weight", LAZY_GAMMA, "good for dcgan up to 64 x 64")
+
+
+def choose_r3gan_loss(plan: Plan, facts: Facts) -> None:
+    """Penalties at every step, by the pixels."""
+    plan.choose("loss", "r3gan", "the networks converge, and cover the data")
+    gamma = GAMMA * facts.height * facts.width / GAMMA_SIDE**2
     for penalty in ("r1", "r2"):
+        why = "10 at 64 x 64 for small networks, times the pixels"
         plan.choose(f"loss.penalties.{penalty}.weight", round(gamma, 4), why)
 
 
@@ -132,7 +146,10 @@ def choose_augment(plan: Plan, facts: Facts, shown: int) -> None:
     often = f"{facts.count:,} images, each of them shown {repeats:,} times"
     if repeats < OFTEN or facts.count >= MANY:
         plan.choose("augment", "none", often)
-    elif facts.count < FEW or not facts.machine.is_gpu:
+    elif not facts.machine.is_gpu:
+        plan.choose("augment", "diffaugment", often)
+        plan.choose("augment.policy", "[translation]", "colours and cutout cost more steps")
+    elif facts.count < FEW:
         plan.choose("augment", "diffaugment", often)
         plan.choose("augment.policy", "[color,translation]", "cutout, the third, may leak")
     else:
