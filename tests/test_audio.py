@@ -15,8 +15,8 @@ from PIL import Image
 
 from gan_cli.data.dataset import datasets
 from gan_cli.data.files.sound import read_sound
-from gan_cli.evaluation.opening import check_sides
 from gan_cli.evaluation.options import ImageFiles
+from gan_cli.evaluation.side_checks import check_sides
 from gan_cli.evaluation.sides import open_side
 from gan_cli.forecast.inspection import Inspection
 from gan_cli.forecast.problems import few

@@ -2,7 +2,7 @@
 
 from gan_cli.data.dataset import HasHeldOut
 from gan_cli.data.ground_truth import HasDensity
-from gan_cli.data.spec import Spec
+from gan_cli.data.spec import Field, Spec
 from gan_cli.evaluation.sides import Data, Generated, Side
 from gan_cli.games.abilities import HasLogDensity
 from gan_cli.networks.layers.latent import HasStyles
@@ -13,6 +13,11 @@ def spec_of(side: Side) -> Spec | None:
     if isinstance(side, Data):
         return side.dataset.spec
     return side.model.spec if isinstance(side, Generated) else None
+
+
+def target_of(spec: Spec | None) -> Field | None:
+    """Returns the field of the samples of a spec."""
+    return None if spec is None else spec.fields[spec.target]
 
 
 def label_needs(side: Side) -> frozenset[str]:

@@ -12,7 +12,6 @@ from gan_cli.evaluation.card import Card, make_card, protocol_of, unused, write_
 from gan_cli.evaluation.class_numbers import renumbered
 from gan_cli.evaluation.metric_set import MetricSet
 from gan_cli.evaluation.opening import (
-    check_sides,
     features_dataset,
     open_fake,
     open_model,
@@ -20,6 +19,7 @@ from gan_cli.evaluation.opening import (
 )
 from gan_cli.evaluation.options import FidOptions
 from gan_cli.evaluation.report import draw_transport_plan, with_progress
+from gan_cli.evaluation.side_checks import check_sides
 from gan_cli.evaluation.sides import Side
 from gan_cli.evaluation.statistics_side import Statistics, save_statistics
 from gan_cli.metrics.metric import Collected, naming_side
