@@ -102,7 +102,8 @@ def test_it_names_what_it_has():
 def test_the_function_train_outlives_the_import_of_the_command(tmp_path):
     code = (
         "import sys, gan_cli; from gan_cli.train import main; from gan_cli import train\n"
-        "sys.argv = ['gan-train', 'check=true']; main()\n"
+        "words = 'check=true dataset=ring model=mlp metrics=none'\n"
+        "sys.argv = ['gan-train', *words.split()]; main()\n"
         "for call in (gan_cli.train, train):\n"
         "    try: call(stepz=1)\n"
         "    except gan_cli.api.ConfigError as error: print(error)"

@@ -26,7 +26,16 @@ def answers(line: str, shell: str = "bash") -> list[str]:
     return result.stdout.split()
 
 
-D_MODELS = ("dann", "dann_alternating", "dcgan", "ddgan", "ddgan_mlp", "ddpm", "ddpm_mlp")
+D_MODELS = (
+    "dann",
+    "dann_alternating",
+    "dcgan",
+    "ddgan",
+    "ddgan_mlp",
+    "ddpm",
+    "ddpm_mlp",
+    "ddpm_sound",
+)
 
 
 @pytest.mark.parametrize(
