@@ -10,7 +10,8 @@ from gan_cli.config.ranges import Count, NonNegative, Positive
 from gan_cli.config.registry import Component
 from gan_cli.config.schema import Config
 from gan_cli.data.spec import Spec
-from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
+from gan_cli.games.game import Batch, PreviewContent, games
+from gan_cli.games.judged_outputs import JudgedOutputs
 from gan_cli.games.request import Request
 from gan_cli.losses.objective import Objective
 from gan_cli.losses.patch_nce import patch_nce
@@ -20,7 +21,7 @@ from gan_cli.utils.errors import ConfigError
 
 
 @games.register("cut")
-class CUT(Game):
+class CUT(JudgedOutputs):
     """A generator from "source" to "target" whose outputs keep the content of each patch.
 
     The generator minimizes `adversarial` times its loss against a discriminator of targets, plus
@@ -30,12 +31,7 @@ class CUT(Game):
     """
 
     players = {"generator": ("generator", "projector"), "discriminator": ("discriminator",)}
-    critics = ("discriminator",)
-    reads = frozenset({"source", "target"})
-    conditional = False
-    augments = True
     capturable = True
-    passes = frozenset[str]()
 
     def __init__(
         self,
@@ -79,24 +75,15 @@ class CUT(Game):
             )
         return spec
 
-    def inputs(self, target: str) -> tuple[str, ...]:  # noqa: ARG002
-        return ("source",)
-
-    def turns(self, step: int) -> Iterator[Turn]:
-        """Yields the generator's turn first; the critic's first turn then reuses its fakes."""
-        self.objective.schedule(step)
-        yield Turn("generator", self.generator_loss)
-        yield from self.critic_turns("discriminator", self.discriminator_loss, step)
-
     def generator_loss(self, batch: Batch) -> Terms:
         source, target = batch["source"], batch["target"]
-        fake = self.networks["generator"](source)
+        fake = self.generate(source)
         batch["fake"] = fake.detach()  # for the critic's turn on the same batch
         critic = self.critic("discriminator", batch)
         terms = self.objective.generator_terms(critic, (fake,), (target,)).times(self.adversarial)
         losses = {"contrastive": self.contrastive * self.difference(source, fake)}
         if self.identity:
-            same = self.networks["generator"](target)
+            same = self.generate(target)
             losses["identity"] = self.identity * self.difference(target, same)
         return terms | Terms(losses)
 
@@ -117,19 +104,13 @@ class CUT(Game):
         losses = [patch_nce(q, k, self.temperature) for q, k in zip(queries, keys, strict=True)]
         return torch.stack(losses).mean()
 
-    def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
-        with torch.no_grad():
-            fake = batch["fake"] if "fake" in batch else self.networks["generator"](batch["source"])
-        critic = self.critic("discriminator", batch)
-        return self.objective.critic_terms(critic, (batch["target"],), (fake,), due)
-
     def sample(self, request: Request) -> Tensor:
         source: Any = request.given["source"]
-        return self.networks["generator"](source.to(self.device))
+        return self.generate(source.to(self.device))
 
     def preview(self, batch: Batch) -> dict[str, PreviewContent]:
         """Returns sources, each next to its output."""
-        return {"translations": (batch["source"], self.networks["generator"](batch["source"]))}
+        return {"translations": (batch["source"], self.generate(batch["source"]))}
 
 
 def check_projector(networks: nn.ModuleDict) -> None:

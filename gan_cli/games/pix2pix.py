@@ -11,7 +11,8 @@ from gan_cli.config.registry import Component
 from gan_cli.config.schema import Config
 from gan_cli.data.kinds.image import CHANNELS
 from gan_cli.data.spec import Spec
-from gan_cli.games.game import Batch, Game, PreviewContent, Turn, games
+from gan_cli.games.game import Batch, PreviewContent, Turn, games
+from gan_cli.games.judged_outputs import JudgedOutputs
 from gan_cli.games.request import Request
 from gan_cli.losses.feature_matching import feature_matching
 from gan_cli.losses.objective import Objective
@@ -23,7 +24,7 @@ from gan_cli.utils.noise import Noise
 
 
 @games.register("pix2pix")
-class Pix2Pix(Game):
+class Pix2Pix(JudgedOutputs):
     """A generator from "source" to "target" against a discriminator that sees both, Equation 4.
 
     The loss of the generator is `adversarial` times that of the objective, plus `reconstruction`
@@ -35,13 +36,8 @@ class Pix2Pix(Game):
     """
 
     players = {"discriminator": ("discriminator",), "generator": ("generator",)}
-    critics = ("discriminator",)
-    reads = frozenset({"source", "target"})
-    conditional = False  # on labels
-    augments = True
     augments_together = True
     capturable = True
-    passes = frozenset[str]()
 
     def __init__(
         self,
@@ -86,9 +82,6 @@ class Pix2Pix(Game):
         channels, *size = spec.shape
         return spec.with_shape((channels + spec.fields["source"].shape[0], *size))
 
-    def inputs(self, target: str) -> tuple[str, ...]:  # noqa: ARG002
-        return ("source",)
-
     def turns(self, step: int) -> Iterator[Turn]:
         """Yields the generator's turn first; the critic's first turn then reuses its fakes."""
         self.objective.schedule(step)
@@ -96,14 +89,8 @@ class Pix2Pix(Game):
         if self.adversarial:
             yield from self.critic_turns("discriminator", self.discriminator_loss, step)
 
-    def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
-        with torch.no_grad():
-            fake = batch["fake"] if "fake" in batch else self.networks["generator"](batch["source"])
-        critic = self.critic("discriminator", batch)
-        return self.objective.critic_terms(critic, (batch["target"],), (fake,), due)
-
     def generator_loss(self, batch: Batch) -> Terms:
-        fake = self.networks["generator"](batch["source"])
+        fake = self.generate(batch["source"])
         batch["fake"] = fake.detach()  # for the critic's turn on the same batch
         terms = Terms({})
         if self.adversarial:

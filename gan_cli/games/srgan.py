@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-import torch
 from torch import nn
 
 from gan_cli.config.ranges import NonNegative
 from gan_cli.config.schema import Config
-from gan_cli.games.game import Batch, Turn, games
+from gan_cli.games.game import Batch, games
+from gan_cli.games.judged_outputs import JudgedOutputs
 from gan_cli.games.perceptual import PerceptualNode
 from gan_cli.games.super_resolution import SuperResolution
 from gan_cli.losses.objective import Objective
@@ -16,7 +16,7 @@ from gan_cli.losses.terms import Terms
 
 
 @games.register("srgan")
-class SRGAN(SuperResolution):
+class SRGAN(JudgedOutputs, SuperResolution):
     """Super-resolution whose outputs a discriminator also judges.
 
     The generator minimizes content + adversarial * adversarial. Start it from a run of
@@ -25,10 +25,7 @@ class SRGAN(SuperResolution):
     """
 
     players = {"discriminator": ("discriminator",), "generator": ("generator",)}
-    critics = ("discriminator",)
-    augments = True
     capturable = True
-    passes = frozenset[str]()
 
     def __init__(
         self,
@@ -63,12 +60,6 @@ class SRGAN(SuperResolution):
                 "type model.game.adversarial=0.005, or model=srresnet"
             )
 
-    def turns(self, step: int) -> Iterator[Turn]:
-        """Yields the generator's turn first, so that the critic's first turn reuses its fakes."""
-        self.objective.schedule(step)
-        yield Turn("generator", self.generator_loss)
-        yield from self.critic_turns("discriminator", self.discriminator_loss, step)
-
     def generator_loss(self, batch: Batch) -> Terms:
         fake = self.generate(batch["source"])
         batch["fake"] = fake.detach()  # for the critic's turn on the same batch
@@ -76,9 +67,3 @@ class SRGAN(SuperResolution):
         adversarial = self.objective.generator_terms(critic, (fake,), (batch["target"],))
         content = self.content.terms(fake, batch["target"])
         return content | adversarial.times(self.adversarial)
-
-    def discriminator_loss(self, batch: Batch, due: tuple[str, ...]) -> Terms:
-        with torch.no_grad():
-            fake = batch["fake"] if "fake" in batch else self.generate(batch["source"])
-        critic = self.critic("discriminator", batch)
-        return self.objective.critic_terms(critic, (batch["target"],), (fake,), due)

@@ -70,8 +70,8 @@ def choose_networks(plan: Plan, level: Level, facts: Facts) -> None:
 
 def choose_r1(plan: Plan) -> None:
     """A penalty at every 16th step, which costs little."""
-    plan.choose("loss", "r1", "half the time of r3gan a step, and nearer to the data after minutes")
-    plan.choose("loss.penalties.r1.every", LAZY, "as StyleGAN2 does: next to no time")
+    plan.choose("loss", "r1", "half the time per step of r3gan, and closer to the data")
+    plan.choose("loss.penalties.r1.every", LAZY, "as in StyleGAN2: costs little")
     plan.choose("loss.penalties.r1.weight", LAZY_GAMMA, "good for dcgan up to 64 x 64")
 
 
@@ -148,7 +148,7 @@ def choose_augment(plan: Plan, facts: Facts, shown: int) -> None:
         plan.choose("augment", "none", often)
     elif not facts.machine.is_gpu:
         plan.choose("augment", "diffaugment", often)
-        plan.choose("augment.policy", "[translation]", "colours and cutout cost more steps")
+        plan.choose("augment.policy", "[translation]", "colours and cutout need more steps")
     elif facts.count < FEW:
         plan.choose("augment", "diffaugment", often)
         plan.choose("augment.policy", "[color,translation]", "cutout, the third, may leak")

@@ -122,9 +122,8 @@ class Downsample(nn.Module):
         self.conv = CONVOLUTIONS[dimensions](channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        halved: Tensor = self.conv(
-            F.pad(x, (0, 1) * (x.ndim - 2))
-        )  # as TensorFlow pads an even side
+        # As TensorFlow pads an even side.
+        halved: Tensor = self.conv(F.pad(x, (0, 1) * (x.ndim - 2)))
         return halved
 
 
